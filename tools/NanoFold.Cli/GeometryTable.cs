@@ -46,6 +46,11 @@ internal static class GeometryTable
             output.Line($"for want of time not measured: layers {string.Join(", ", missing)}");
         }
 
+        if (geometry.NeverTaken is { Count: > 0 } never)
+        {
+            output.Line($"for want of time not measured: {string.Join(", ", never)}; the verb geometry measures them");
+        }
+
         output.Line();
     }
 
@@ -135,9 +140,11 @@ internal static class GeometryTable
         return true;
     }
 
-    private static IEnumerable<FigureColumn> ColumnsOf(Measure measure, IReadOnlyList<Measured> measured) => measure.Columns.Count > 0
-        ? measure.Columns
-        : measured.Where(m => m.Measure == measure).SelectMany(m => m.Figures).Select(f => f.Name).Distinct().Select(name => new FigureColumn(name, name, "0.###"));
+    private static IEnumerable<FigureColumn> ColumnsOf(Measure measure, IReadOnlyList<Measured> measured)
+    {
+        string[] names = [.. measured.Where(m => m.Measure == measure).SelectMany(m => m.Figures).Select(f => f.Name).Distinct()];
+        return measure.Columns.Count > 0 ? measure.Columns.SelectMany(column => column.Of(names)) : names.Select(name => new FigureColumn(name, name, "0.###"));
+    }
 
     // Whatever is measured of a block, or of the stream after it, stands in one row.
     private static string TableOf(Measured measured) => measured.Place switch

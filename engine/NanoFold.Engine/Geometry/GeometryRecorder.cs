@@ -67,6 +67,9 @@ public sealed class GeometryRecorder : IDisposable
             .Select(kind => new MeasureCost(kind.Key, kind.Sum(_schedule.SpentOn), kind.Max(i => _times[i]))).OrderByDescending(cost => cost.Seconds),
     ];
 
+    /// <summary>The kinds that were never taken, for want of time.</summary>
+    public IReadOnlyList<string> NeverTaken => [.. _all.Where(i => _times[i] == 0).Select(i => _probe.Measures[i].Kind).Distinct()];
+
     /// <summary>How many tokens were looked at.</summary>
     public ProbeShape Shape => _probe.Shape;
 
@@ -90,31 +93,43 @@ public sealed class GeometryRecorder : IDisposable
         }
 
         bool isWanted = _config.Every > 0 && step % _config.Every == 0;
-        double allowed = isLast && !isWanted ? Math.Min(most, Math.Max(LastSeconds, _config.Budget * elapsed)) : double.PositiveInfinity;
+        if (isLast && !isWanted)
+        {
+            RunLast(step, Math.Min(most, Math.Max(LastSeconds, _config.Budget * elapsed)), stop);
+            return;
+        }
+
         IReadOnlyList<int> due = isWanted ? _all
-            : isLast ? _schedule.Within(allowed)
             : _config.Every > 0 ? []
             : _schedule.Due(step, _fastestStep, elapsed, isCheckpoint);
         if (due.Count > 0)
         {
-            RunOnce(step, due, allowed, stop);
+            Run(step, [.. due.Where(IsOpenAt(step))], double.PositiveInfinity, stop);
         }
     }
 
     public void Dispose() => _probe.Dispose();
 
     // Nothing is measured twice at a step.
-    private void RunOnce(long step, IReadOnlyList<int> due, double allowed, CancellationToken stop)
+    private Func<int, bool> IsOpenAt(long step) => i => _takenAt[i] != step;
+
+    // Guesses are high: what the cheapest ones leave of the time is for those that were reckoned too dear beside them.
+    private void RunLast(long step, double allowed, CancellationToken stop)
     {
-        due = [.. due.Where(i => _takenAt[i] != step)];
-        if (due.Count > 0)
+        long began = _clock.GetTimestamp();
+        for (double left = allowed; !stop.IsCancellationRequested && _schedule.Within(left, IsOpenAt(step)) is { Count: > 0 } due; left = allowed - Seconds(began))
         {
-            Run(step, due, allowed, stop);
+            Run(step, due, left, stop);
         }
     }
 
     private void Run(long step, IReadOnlyList<int> due, double allowed, CancellationToken stop)
     {
+        if (due.Count == 0)
+        {
+            return;
+        }
+
         long began = _clock.GetTimestamp();
         var seconds = new double[_probe.Measures.Count];
         bool GoesOn() => !stop.IsCancellationRequested && Seconds(began) <= allowed;

@@ -83,11 +83,13 @@ internal sealed class MeasureSchedule(double budget, IReadOnlyList<double> guess
     private static bool IsAt(long step, double least) => least <= 1 || (least <= 1L << 62 && step % (long)BitOperations.RoundUpToPowerOf2((ulong)Math.Ceiling(least)) == 0);
 
     /// <summary>The cheapest measures that can be taken within a time of their own; none where not even a pass can, if what that takes is known.</summary>
-    public IReadOnlyList<int> Within(double seconds)
+    /// <param name="seconds">That time.</param>
+    /// <param name="isOpen">Which are still to be taken; null for all.</param>
+    public IReadOnlyList<int> Within(double seconds, Func<int, bool>? isOpen = null)
     {
         double left = seconds - (_passSpent > 0 ? PassCost : 0);
         var due = new List<int>();
-        foreach (int i in Enumerable.Range(0, _costs.Length).OrderBy(i => _costs[i]))
+        foreach (int i in Enumerable.Range(0, _costs.Length).Where(i => isOpen?.Invoke(i) != false).OrderBy(i => _costs[i]))
         {
             left -= _costs[i];
             if (left >= 0)

@@ -33,6 +33,11 @@ public abstract class ForeignModel : IDisposable
     /// <summary>The files of its weights.</summary>
     public abstract IReadOnlyList<string> Files { get; }
 
+    /// <summary>What it is as a model of ours for sequences of another length: a window that is longer is none, for example.</summary>
+    /// <param name="context">Tokens that a sequence has at most.</param>
+    /// <exception cref="UserException">It cannot be.</exception>
+    public virtual ModelConfig ConfigFor(int context) => context == Config.Context ? Config : throw UserException.Usage($"--context {context}: {Path} is {Format}, which says {Config.Context}; leave it out");
+
     /// <summary>SHA-256 of the file of its weights; of several, that of their names and hashes.</summary>
     public string Hash()
     {

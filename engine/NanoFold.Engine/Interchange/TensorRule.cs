@@ -45,6 +45,16 @@ public sealed record TensorRule(string Ours, IReadOnlyList<int> Shape, long RowE
         return Of(ours, InRows([.. ours.Shape.Skip(1)]), [.. Enumerable.Range(0, ours.Shape[0]).Select(i => new TensorPart(theirs(i), shape, [new(0, shape[0])]))]);
     }
 
+    /// <summary>Tensors of equal shape that lie one by one there, and one after the other here, such as the gains of each head's norm.</summary>
+    /// <param name="ours">Our parameter, [count · n, ..].</param>
+    /// <param name="count">How many there are.</param>
+    /// <param name="theirs">The name of each.</param>
+    public static TensorRule Joined(WeightInfo ours, int count, Func<int, string> theirs)
+    {
+        long rows = ours.Shape[0] / count;
+        return Of(ours, InRows(ours.Shape), [.. Enumerable.Range(0, count).Select(i => new TensorPart(theirs(i), [rows, .. Longs(ours.Shape).Skip(1)], [new(0, rows)]))]);
+    }
+
     private static TensorRule Of(WeightInfo ours, long rowElements, IReadOnlyList<TensorPart> parts) => new(ours.Name, ours.Shape, rowElements, parts);
 
     private static long InRows(IReadOnlyList<int> shape) => shape.Skip(1).Aggregate(1L, (product, extent) => product * extent);

@@ -14,10 +14,14 @@ internal sealed class MergeTable
     private const int IdBits = 21;
     private const int RankBits = 64 - (2 * IdBits);
     private const int Several = -1;
+    private const int First = 256;
 
     // The pair, then its rank and one; 0 where there is none.
     private readonly ulong[] _slots;
     private readonly int[] _merged;
+
+    // The ranks of the first tokens, which of most vocabularies are the bytes: pairs of them are looked up most.
+    private readonly int[] _ofFirst = new int[First * First];
     private readonly Dictionary<ulong, int> _mergedOfPairs = [];
     private readonly int _shift;
     private readonly Lazy<PairSet> _neighbors;
@@ -37,6 +41,7 @@ internal sealed class MergeTable
         int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, merges.Count * 2));
         _shift = 64 - BitOperations.Log2((uint)size);
         _slots = new ulong[size];
+        Array.Fill(_ofFirst, None);
         _merged = new int[count];
         for (int i = 0; i < merges.Count; i++)
         {
@@ -73,6 +78,11 @@ internal sealed class MergeTable
     /// <summary>The rank of the pair, or <see cref="None"/>.</summary>
     public int Rank(int left, int right)
     {
+        if ((left | right) < First)
+        {
+            return _ofFirst[(left * First) + right];
+        }
+
         ulong pair = Pair(left, right);
         ulong[] slots = _slots;
         for (int place = PlaceOf(pair); ; place = (place + 1) & (slots.Length - 1))
@@ -141,6 +151,12 @@ internal sealed class MergeTable
 
     private void Put(BpeMerge merge, int rank)
     {
+        if ((merge.Left | merge.Right) < First)
+        {
+            _ofFirst[(merge.Left * First) + merge.Right] = rank;
+            return;
+        }
+
         ulong pair = Pair(merge.Left, merge.Right);
         int place = PlaceOf(pair);
         while (_slots[place] != 0 && _slots[place] >> RankBits != pair)

@@ -14,7 +14,7 @@ public sealed class PipelineTokenizer : Tokenizer
     private readonly AddedTokens _raw;
     private readonly AddedTokens _normalized;
     private readonly Dictionary<int, AddedToken> _added;
-    private readonly byte[][] _bytes;
+    private readonly Lazy<byte[][]> _bytes;
     private readonly Lazy<bool> _mayCut;
     private readonly Lazy<byte[]> _source;
     private EncodeState? _idle;
@@ -33,7 +33,7 @@ public sealed class PipelineTokenizer : Tokenizer
         _added = pipeline.Added.ToDictionary(token => token.Id);
         _raw = new AddedTokens([.. pipeline.Added.Where(token => !token.Normalized).Select(token => (token, Encoding.UTF8.GetBytes(token.Content)))], pipeline.FirstAdded);
         _normalized = new AddedTokens([.. pipeline.Added.Where(token => token.Normalized).Select(token => (token, NormalizedOf(token.Content)))]);
-        _bytes = [.. pipeline.Tokens.Select((token, id) => token is null || (_added.TryGetValue(id, out AddedToken? added) && added.Special) ? [] : MiddleOf(token))];
+        _bytes = new Lazy<byte[][]>(() => [.. pipeline.Tokens.Select((token, id) => token is null || (_added.TryGetValue(id, out AddedToken? added) && added.Special) ? [] : MiddleOf(token))]);
         _source = new Lazy<byte[]>(pipeline.Source);
         _mayCut = new Lazy<bool>(MayCutAfterLetters);
     }
@@ -65,7 +65,7 @@ public sealed class PipelineTokenizer : Tokenizer
     public override ReadOnlySpan<byte> BytesOf(int id)
     {
         CheckId(id);
-        return _bytes[id];
+        return _bytes.Value[id];
     }
 
     /// <inheritdoc/>
@@ -95,6 +95,9 @@ public sealed class PipelineTokenizer : Tokenizer
 
     /// <inheritdoc/>
     public override string Describe(int id) => _added.TryGetValue(id, out AddedToken? token) ? token.Content : base.Describe(id);
+
+    /// <summary>The id of a token as the file names it, or null.</summary>
+    internal int? IdOf(string token) => Array.IndexOf(_pipeline.Tokens, token) is >= 0 and var id ? id : null;
 
     /// <inheritdoc/>
     internal override int CutBefore(ReadOnlySpan<byte> text) => _mayCut.Value ? LastLetterBeforeSpace(text) : 0;

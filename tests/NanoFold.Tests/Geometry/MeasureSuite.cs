@@ -7,6 +7,7 @@ using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Residuals;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Runs.Surveys;
 using NanoFold.Engine.Tasks;
 using NanoFold.Tests.Suites;
 
@@ -47,7 +48,17 @@ public class MeasureSuite : EngineTests
         }
 
         string[] names = [.. runs.SelectMany(measured => measured).SelectMany(m => m.Figures).Select(f => f.Name)];
-        Assert.That(measure is GrideMeasure ? measure.Columns.Take(3).Select(c => c.Figure) : measure.Columns.Select(c => c.Figure), Is.SubsetOf(names));
+        IEnumerable<FigureColumn> columns = measure.Columns.Take(measure is GrideMeasure ? 3 : int.MaxValue);
+        Assert.That(columns, Is.All.Matches<FigureColumn>(column => column.Of(names).Any(one => names.Contains(one.Figure))));
+    }
+
+    [Test]
+    public void AColumnMayStandForSeveralFigures()
+    {
+        IEnumerable<FigureColumn> columns = new DecimationMeasure().Columns.SelectMany(column => column.Of(["dimension.990", "gaussianDimension.990", "dimension.495"]));
+        Assert.That(columns.Select(column => (column.Figure, column.Head)), Is.EqualTo(new[] { ("dimension.990", "TwoNN 990"), ("dimension.495", "TwoNN 495") }));
+        FigureColumn alone = new TwoNNMeasure().Columns[0];
+        Assert.That(alone.Of([]), Is.EqualTo(new[] { alone }));
     }
 
     [Test]
@@ -101,6 +112,11 @@ public class MeasureSuite : EngineTests
         Assert.That(Kinds("full"), Is.EqualTo(All.Select(m => m.Kind)).And.Member("gride"));
         Assert.That(Kinds("none"), Is.Empty);
         Assert.That(Kinds("light,gride"), Is.EqualTo(Kinds("light").Append("gride")));
+        Assert.That(MeasureChoice.Parse("cka,all").Concat(MeasureChoice.Parse("all,cka")).OfType<PairMeasure>().Select(m => (m.Kind, m.AllPairs)), Is.EqualTo(new[]
+        {
+            ("cka", false), ("overlap", true), ("rsa", true), ("cka", true), ("overlap", true), ("rsa", true),
+        }));
+        Assert.That(MeasureChoice.Parse("all").Select(m => m.Kind), Is.EqualTo(MeasurePresets.All.Select(m => m.Kind)));
         Assert.That(() => Kinds("ful"), Throws.InstanceOf<ConfigException>().With.Message.Contains("unknown kind \"ful\""));
     }
 

@@ -60,6 +60,19 @@ public class ImportTests
     }
 
     [Test]
+    public void AnotherContextLeavesWindowsWhatTheyAre()
+    {
+        JsonObject keys = ForeignFolders.Llama;
+        (keys["model_type"], keys["sliding_window"], keys["max_position_embeddings"]) = ("mistral", 20, 16);
+        string source = ForeignFolders.Write(_folder["mistral"], keys);
+        foreach ((string name, int context, string mixer) in new[] { ("short", 16, "attention"), ("long", 64, "sliding-window") })
+        {
+            Assert.That((int)CommandLine.Json("import", source, "--context", $"{context}", "--out", _folder[name])["context"]!, Is.EqualTo(context));
+            Assert.That((string?)JsonNode.Parse(File.ReadAllText(_folder[$"{name}/config.json"]))!["model"]!["mixer"]!["kind"], Is.EqualTo(mixer));
+        }
+    }
+
+    [Test]
     public void TrainingBeginsWithAForeignFolderAndItsCheckpointsNeedItWhereItIsFrozen()
     {
         string source = ForeignFolders.WithTokenizer(ForeignFolders.Write(_folder["llama"], ForeignFolders.Llama, files: 2)), run = _folder["run"];

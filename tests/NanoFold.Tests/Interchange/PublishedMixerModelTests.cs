@@ -22,7 +22,6 @@ public class PublishedMixerModelTests : EngineTests
         ["jamba"] = "jamba",
         ["lfm2"] = "lfm2",
         ["minimax"] = "minimax",
-        ["olmo3"] = "olmo3",
         ["qwen3_next"] = "qwen3_next",
         ["recurrent_gemma"] = "recurrent_gemma",
         ["rwkv"] = "rwkv",

@@ -31,7 +31,8 @@ internal static class MadeUpGeometry
 
                     for (int other = 0; other < layer; other++)
                     {
-                        Line(lines, "cka", "unbiased", step * 1000, layer, Value(step, layer - other) / 10, "none", $"\"scope\":\"pair\",\"point\":\"blocks.{other}.hook_resid_post\",\"other\":\"blocks.{layer}.hook_resid_post\"");
+                        string pair = $"\"scope\":\"pair\",\"point\":\"blocks.{other}.hook_resid_post\",\"other\":\"blocks.{layer}.hook_resid_post\"";
+                        Array.ForEach([("cka", "unbiased"), ("overlap", "overlap"), ("rsa", "rsa")], like => Line(lines, like.Item1, like.Item2, step * 1000, layer, Value(step, layer - other) / 10, "none", pair));
                     }
 
                     training.WriteLine("{" + string.Create(CultureInfo.InvariantCulture, $"\"version\":2,\"step\":{step * 1000},\"measure\":\"norms\",\"scope\":\"point\",\"point\":\"blocks.{layer}.hook_resid_post\",\"layer\":{layer},\"figures\":") + "{\"norm\":{\"value\":" + Value(step, layer).ToString(CultureInfo.InvariantCulture) + ",\"estimator\":\"x\",\"points\":9}}}");

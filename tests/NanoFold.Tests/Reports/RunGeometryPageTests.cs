@@ -53,6 +53,14 @@ public class RunGeometryPageTests
         Assert.That((classes.Name, classes.Series[0].X, classes.Series[0].Y), Is.EqualTo(("partOfSpeech · by depth", new double?[] { -0.5, 0 }, new double?[] { 0.5, 0.25 })));
     }
 
+    [Test]
+    public void WhatIsZeroEverywhereHasNoAxisBelowZero()
+    {
+        Write(Line("homology", "betti1", 40, 0, 0), Line("homology", "betti1", 40, 1, 0), Line("homology", "betti0", 40, 0, 1), Line("homology", "betti0", 40, 1, 0));
+        Dictionary<string, Figure> figures = Page();
+        Assert.That(new[] { "Loops", "Components" }.Select(title => ((Chart)figures[title].Views[0]).Y.HasZero), Is.EqualTo(new[] { true, false }));
+    }
+
     /// <summary>Of checkpoints against the last one each has the step of the earlier one; what a quantity is held against is drawn beside it.</summary>
     [Test]
     public void CheckpointsAgainstTheLastAreLinesByTheirSteps()

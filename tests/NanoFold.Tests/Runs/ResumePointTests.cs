@@ -125,9 +125,15 @@ public class ResumePointTests
 
         // Its text moves too.
         File.Move(found, _rig["elsewhere.txt"]);
-        CommandLine lost = CommandLine.Run("train", "--resume", _rig["moved"], "--device", "cpu");
-        Assert.That((lost.Code, lost.ErrorLines.Length), Is.EqualTo((1, 1)));
-        Assert.That(lost.Error, Does.StartWith($"nanofold: {found}: ").And.EndWith("; say where the run's text is now with --data\n"));
+        foreach (string[] verb in new string[][] { ["train", "--resume", _rig["moved"], "--device", "cpu"], ["eval", .. reading], ["geometry", .. reading] })
+        {
+            CommandLine lost = CommandLine.Run(verb);
+            Assert.That((lost.Code, lost.ErrorLines.Length), Is.EqualTo((1, 1)));
+            Assert.That(lost.Error, Does.StartWith($"nanofold: {found}: ").And.EndWith("; say where the run's text is now with --data\n"));
+        }
+
+        CommandLine ablated = CommandLine.Run(["generate", .. reading, "--edit", "{\"kind\": \"ablate\", \"points\": \"blocks.0.hook_mlp_out\", \"mode\": \"mean\"}"]);
+        Assert.That(ablated.Error, Does.StartWith($"nanofold: {found}: ").And.EndWith("; mean is of the run's text: put it back there, or ablate with mode zero\n"));
 
         File.WriteAllText(_rig["other.txt"], TrainRig.Text + "more");
         Assert.That(

@@ -84,6 +84,13 @@ public class PublishedTokenizerTests
             Same(tokenizer.EncodePrompt(text), IdsOf(special), line);
         }
 
+        byte[] bytes = System.Text.Encoding.UTF8.GetBytes(text);
+        if (tokenizer.CutBefore(bytes) is > 0 and var cut)
+        {
+            // Long texts are read in parts.
+            Same([.. tokenizer.Encode(bytes.AsSpan(0, cut)), .. tokenizer.Encode(bytes.AsSpan(cut))], tokenizer.Encode(text), line);
+        }
+
         Same(tokenizer.DecodeText(ids, names: true), line.GetProperty("decoded").GetString()!, line);
         if (line.TryGetProperty("decodedSkipSpecial", out JsonElement skipped))
         {

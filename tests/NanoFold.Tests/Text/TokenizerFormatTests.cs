@@ -132,17 +132,54 @@ public class TokenizerFormatTests
         Assert.That(() => (vocabulary with { Pre = "rot13" }).ToTokenizer("x.gguf"), Throws.TypeOf<UserException>().With.Message.EqualTo("x.gguf: tokenizer.ggml.pre 'rot13' is not supported: how texts are cut is not known"));
         Assert.That(() => (vocabulary with { Eos = 259 }).ToTokenizer("x.gguf"), Throws.TypeOf<UserException>().With.Message.EndsWith("the token 259 is not one of the 259"));
 
+        // Written again it is the same, and so are tokenizers of this program.
+        GgufVocabulary again = GgufVocabulary.Of(withStart);
+        Assert.That((again.Pre, again.Bos, again.Eos, again.AddBos), Is.EqualTo(("smollm", (int?)257, (int?)257, (bool?)true)));
+        Assert.That(again.Tokens, Is.EqualTo(tokens));
+        Assert.That(again.Kinds, Is.EqualTo(vocabulary.Kinds));
+        Assert.That(again.Merges, Is.EqualTo(vocabulary.Merges));
+        Assert.That(GgufVocabulary.Of(Samples.Bpe).ToTokenizer("x.gguf").Encode(Samples.Mixed), Is.EqualTo(Samples.Bpe.Encode(Samples.Mixed)));
+        Assert.That(GgufVocabulary.Of(new ByteTokenizer(documentMarks: true)).ToTokenizer("x.gguf").Encode("aé"), Is.EqualTo(new ByteTokenizer().Encode("aé")));
+
         var pieces = new GgufVocabulary { Model = "llama", Tokens = [.. s_model.Pieces.Select(piece => piece.Text)], Kinds = [.. s_model.Pieces.Select(piece => (int)piece.Kind)], Scores = [.. s_model.Pieces.Select(piece => piece.Score)], Bos = 1, Eos = 2 };
-        Assert.That(pieces.ToTokenizer("x.gguf").EncodePrompt("ab abab", specials: false), Is.EqualTo(new[] { 1, 261, 261, 260 }));
+        Tokenizer ofPieces = pieces.ToTokenizer("x.gguf");
+        Assert.That(ofPieces.EncodePrompt("ab abab", specials: false), Is.EqualTo(new[] { 1, 261, 261, 260 }));
+        Assert.That(GgufVocabulary.Of(ofPieces).Scores, Is.EqualTo(pieces.Scores));
+        Assert.That(() => GgufVocabulary.Of(new SentencePieceTokenizer(s_model with { Method = PieceMethod.Unigram })), Throws.TypeOf<UserException>().With.Message.EqualTo("tokenizer: a model of kind Unigram cannot be written in a GGUF file"));
     }
 
     [Test]
-    public void MutatedFilesNeverCrash()
+    public void TheConfigurationBesideAFileNamesWhatEndsADocument()
+    {
+        using var folder = new TempFolder();
+        var vocabulary = new GgufVocabulary
+        {
+            Model = "gpt2", Pre = "smollm", Tokens = [.. Enumerable.Range(0, 256).Select(value => Encoding.UTF8.GetBytes(ByteUnicode.CharOf((byte)value).ToString())), "<|endoftext|>"u8.ToArray(), "<|im_end|>"u8.ToArray()],
+            Kinds = [.. Enumerable.Repeat(1, 256), 3, 3],
+        };
+        folder.Write("tokenizer.json", vocabulary.ToTokenizer("x.gguf").ToHuggingFace());
+        Assert.That(Tokenizer.Load(folder.Path).Eos, Is.EqualTo(256), "by its name");
+        folder.Write("tokenizer_config.json", """{"bos_token": null, "eos_token": {"content": "<|im_end|>"}}""");
+        Tokenizer tokenizer = Tokenizer.Load(folder.Path);
+        Assert.That(tokenizer.Eos, Is.EqualTo(257));
+        Assert.That(Tokenizer.Parse(tokenizer.Serialize(), "again").Eos, Is.EqualTo(257));
+        folder.Write("tokenizer_config.json", "{");
+        Assert.That(() => Tokenizer.Load(folder.Path), Throws.TypeOf<UserException>().With.Message.Contains("tokenizer_config.json: not valid JSON"));
+    }
+
+    [Test]
+    public void MutatedFilesNeverCrash() => Mutate(400, seed: 13);
+
+    [Test]
+    [Category("Long")]
+    public void TenThousandMutatedFilesNeverCrash() => Mutate(10_000, seed: 14);
+
+    private static void Mutate(int count, int seed)
     {
         byte[] ranks = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Range(0, 256).Select(value => $"{Convert.ToBase64String([(byte)value])} {value}\n")) + "YWI= 256\n");
         byte[][] files = [SentencePieceFile.Write(s_model), Llama2CFile.Write(s_model), ranks, new SentencePieceTokenizer(s_model).Serialize(), .. Published()];
-        var random = new Random(13);
-        for (int i = 0; i < 400; i++)
+        var random = new Random(seed);
+        for (int i = 0; i < count; i++)
         {
             byte[] mutated = Mutation.Of(files[i % files.Length], random);
             try

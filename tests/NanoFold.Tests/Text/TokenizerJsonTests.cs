@@ -223,7 +223,10 @@ public sealed class TokenizerJsonTests
     {
         JsonNode root = Gpt2Like();
         root["model"]!["vocab"]!.AsObject().Remove("A");
-        Assert.That(Load(root).Encode("!A!"), Is.EqualTo(new[] { 0, 0 }));
+        root["model"]!["vocab"]!.AsObject().Remove("ÿ");
+        Tokenizer tokenizer = Load(root);
+        Assert.That(tokenizer.Encode("!A!"), Is.EqualTo(new[] { 0, 0 }));
+        Assert.That(tokenizer.Encode([0xFF, (byte)'!']), Is.EqualTo(tokenizer.Encode("\uFFFD!")), "what no text has stands as U+FFFD");
     }
 
     [Test]

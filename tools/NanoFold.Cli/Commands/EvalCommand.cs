@@ -65,7 +65,9 @@ internal static class EvalCommand
         }
 
         scoring.Require(invocation, trained);
-        using Corpus corpus = Corpus.OpenOrDefault(data ?? trained.Config.Data.Path, reading.Reading(invocation, trained.Config.Data.Reading));
+        CorpusOptions read = reading.Reading(invocation, trained.Config.Data.Reading);
+        using Corpus corpus = data is not null ? Corpus.Open(data, read)
+            : TrainData.OpenAgain(trained.Config.Data, "say where the run's text is now with --data", () => Corpus.OpenOrDefault(trained.Config.Data.Path, read));
         TextPart part = wanted ?? trained.PartToEvaluate(corpus, output.Note);
         if (wanted is null && part == TextPart.Validation)
         {

@@ -35,7 +35,7 @@ internal static class AttentionMaps
             new Frames("each head", "head", [.. patterns.SelectMany(pattern => Enumerable.Range(0, pattern.Shape[0]).Select(head => ($"layer {pattern.Layer}, head {head}", (IChart)Map(pattern, head))))]))
         {
             Height = 560, Measures = ["attention-graph"],
-            Caption = "Weights add up to 1 along a row. A dark first column is a sink, a dark diagonal looks at the token itself, a line beside it at the one before. The slider goes through the layers, or through all heads.",
+            Caption = "Weights add up to 1 along a row. A strong first column is a sink, a strong diagonal looks at the token itself, a line beside it at the one before. The slider goes through the layers, or through all heads.",
         };
     }
 

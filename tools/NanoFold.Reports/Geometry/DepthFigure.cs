@@ -83,7 +83,7 @@ internal static class DepthFigure
         lines.AddRange(Controls(points, Line));
         double[] places = [.. own.Select(point => point.Place)];
         lines.AddRange(References(quantity, places.Min(), places.Max()));
-        yield return new Chart(label + "by depth", Depth(places), new Axis(Unit(quantity)) { IsLogarithmic = IsWide(quantity, lines) }, lines);
+        yield return new Chart(label + "by depth", Depth(places), new Axis(Unit(quantity)) { IsLogarithmic = IsWide(quantity, lines), HasZero = lines.All(line => line.Y.All(value => value is null or 0)) }, lines);
         if (steps.Length > 1)
         {
             yield return Map(own, steps, label + "layer × step", quantity.Title.ToLowerInvariant());

@@ -19,7 +19,7 @@ internal static class SimilarityMaps
 
     private static readonly (string Figure, string Title, string Reading)[] s_checkpoints =
     [
-        ("cka", "CKA with the last checkpoint", "How alike each layer is to what it came to be. Layers that turn dark early settle early."),
+        ("cka", "CKA with the last checkpoint", "How alike each layer is to what it came to be. Layers that come near 1 early settle early."),
         ("overlap", "Neighbors shared with the last checkpoint", "Share of a token's nearest neighbors that stay to the end."),
         ("rsa", "Distances as in the last checkpoint", "Rank correlation of the distances between tokens."),
     ];
@@ -97,7 +97,7 @@ internal static class SimilarityMaps
         return new Figure("Layers of a checkpoint and of the last", new Frames("layer × layer", "checkpoint", frames))
         {
             IsHalf = true, Height = 400, Measures = ["checkpoint-similarity"],
-            Caption = "Unbiased CKA of every layer of a checkpoint with every one of the last. A dark diagonal: each layer is already what it will be; dark columns beside it: it does another layer's work.",
+            Caption = "Unbiased CKA of every layer of a checkpoint with every one of the last. A strong diagonal: each layer is already what it will be; strong columns beside it: it does another layer's work.",
         };
     }
 

@@ -55,16 +55,16 @@ public static class CorrelationDimension
 
     private static (long Inner, long Outer) Count(NeighborGraph graph, ReadOnlySpan<float> points, int d, double near, double far)
     {
-        double inside = near * near, within = far * far;
         long inner = 0, outer = 0;
         for (int i = 0; i < graph.Count; i++)
         {
             ReadOnlySpan<float> row = points.Slice(graph.Rows[i] * d, d);
             for (int j = i + 1; j < graph.Count; j++)
             {
-                double square = EuclideanDistance.Squared(row, points.Slice(graph.Rows[j] * d, d));
-                inner += square < inside ? 1 : 0;
-                outer += square < within ? 1 : 0;
+                // The root, as in the graph: where N is odd, the radius is the distance of a pair itself.
+                double distance = Math.Sqrt(EuclideanDistance.Squared(row, points.Slice(graph.Rows[j] * d, d)));
+                inner += distance < near ? 1 : 0;
+                outer += distance < far ? 1 : 0;
             }
         }
 

@@ -21,11 +21,19 @@ public sealed record Figure(string Name, double? Value, double? Error, GeometryS
 public sealed record FigurePlace(string Scope, string Point, int? Layer = null, int? Head = null, string? Other = null, int? Stream = null);
 
 /// <summary>How a figure looks in the table at the end of a run.</summary>
-/// <param name="Figure">Its name.</param>
-/// <param name="Head">The column's title.</param>
+/// <param name="Figure">Its name; <c>dimension.*</c> for a column of each figure that begins so.</param>
+/// <param name="Head">The column's title, a star in it for what the figure's name ends with.</param>
 /// <param name="Format">A .NET format of numbers.</param>
 /// <param name="Factor">100 for shares in percent.</param>
-public sealed record FigureColumn(string Figure, string Head, string Format, double Factor = 1);
+public sealed record FigureColumn(string Figure, string Head, string Format, double Factor = 1)
+{
+    /// <summary>This column, or one for each of the names that it stands for.</summary>
+    /// <param name="names">Of the figures that there are.</param>
+    public IEnumerable<FigureColumn> Of(IEnumerable<string> names) => Figure.EndsWith('*')
+        ? names.Where(name => name.StartsWith(Figure[..^1], StringComparison.Ordinal))
+            .Select(name => this with { Figure = name, Head = Head.Replace("*", name[(Figure.Length - 1)..], StringComparison.Ordinal) })
+        : [this];
+}
 
 /// <summary>The figures of one measure at one place.</summary>
 /// <param name="Measure">What measured.</param>

@@ -15,7 +15,7 @@ public static class MeasurePresets
     /// <summary>Nothing.</summary>
     public const string None = "none";
 
-    /// <summary>Everything, what is measured after training only with it.</summary>
+    /// <summary>Everything, what is measured after training only with it, and layers compared all with all.</summary>
     public const string Every = "all";
 
     /// <summary>Every kind with its own settings, those of programs besides this one too.</summary>
@@ -40,8 +40,10 @@ internal sealed class MeasureTextAttribute : ListTextAttribute
     public override JsonArray? Parse(string text, out string problem)
     {
         problem = "";
-        IEnumerable<string> kinds = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
-            .SelectMany(name => MeasurePresets.Find(name) is { } preset ? preset.Select(measure => measure.Kind) : [name]);
-        return new([.. kinds.Distinct().Select(kind => (JsonNode)kind)]);
+        return new([.. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .SelectMany(name => MeasurePresets.Find(name) is { } preset ? preset.Select(measure => (measure.Kind, IsOfAllPairs: name == MeasurePresets.Every && measure is PairMeasure)) : [(name, false)])
+            .DistinctBy(measure => measure.Kind).Select(measure => measure.IsOfAllPairs ? OfAllPairs(measure.Kind) : measure.Kind)]);
     }
+
+    private static JsonNode OfAllPairs(string kind) => new JsonObject { [ConfigJson.Kind] = kind, ["allPairs"] = true };
 }

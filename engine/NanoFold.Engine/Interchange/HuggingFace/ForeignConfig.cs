@@ -29,6 +29,9 @@ public sealed class ForeignConfig
     /// <summary>The file, for messages.</summary>
     public string Path { get; }
 
+    /// <summary>Tokens that a sequence is to have at most, whatever the keys say; null for what they say.</summary>
+    public int? Context { get; init; }
+
     /// <summary>The keys of this object, read or not.</summary>
     public IEnumerable<string> Names => _keys.Select(pair => pair.Key);
 
@@ -81,7 +84,7 @@ public sealed class ForeignConfig
 
     /// <summary>An object, or null; its keys count by themselves.</summary>
     public ForeignConfig? Section(string key) => Node(key) is not { } node ? null
-        : node is JsonObject keys ? new ForeignConfig(Path, keys, $"{_prefix}{key}.", _known)
+        : node is JsonObject keys ? new ForeignConfig(Path, keys, $"{_prefix}{key}.", _known) { Context = Context }
         : throw Wrong(key, "an object");
 
     /// <summary>Marks keys as known that cannot change the numbers.</summary>

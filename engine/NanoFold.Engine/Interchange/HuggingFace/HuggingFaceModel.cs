@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using NanoFold.Engine.Interchange.HuggingFace.Architectures;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Text;
@@ -7,12 +8,16 @@ namespace NanoFold.Engine.Interchange.HuggingFace;
 /// <summary>A folder of transformers, open.</summary>
 internal sealed class HuggingFaceModel : ForeignModel
 {
+    private const string LongestKey = "max_position_embeddings";
+
+    private readonly Architecture _architecture;
+    private readonly JsonObject _keys;
     private readonly ITensorFiles _files;
     private readonly Lazy<Tokenizer?> _tokenizer;
 
-    private HuggingFaceModel(string path, Architecture architecture, ModelConfig config, ITensorFiles files, RuledWeights weights, IReadOnlyList<string> ignored)
+    private HuggingFaceModel(string path, Architecture architecture, JsonObject keys, ModelConfig config, ITensorFiles files, RuledWeights weights, IReadOnlyList<string> ignored)
     {
-        (Path, Config, Weights, Ignored, _files) = (path, config, weights, ignored, files);
+        (Path, Config, Weights, Ignored, _architecture, _keys, _files) = (path, config, weights, ignored, architecture, keys, files);
         Format = $"Hugging Face {architecture.Name}";
         _tokenizer = new(() => HasTokenizer(path) ? Tokenizer.Load(path) : null);
     }
@@ -43,22 +48,35 @@ internal sealed class HuggingFaceModel : ForeignModel
     public static HuggingFaceModel Open(string path)
     {
         string file = System.IO.Path.Combine(path, HuggingFaceFormat.ConfigFile);
-        var keys = new ForeignConfig(file, LenientJson.Load(file));
+        JsonObject tree = LenientJson.Load(file);
+        var keys = new ForeignConfig(file, tree);
         Architecture architecture = Architecture.Of(keys);
         ModelConfig config = Checked(architecture.Read(keys), file);
-        IReadOnlyList<string> ignored = keys.LeftOver();
+        IEnumerable<string> ignored = keys.LeftOver();
+        if (keys.Integer(LongestKey, 0) is var longest && longest > config.Context)
+        {
+            ignored = ignored.Append($"{LongestKey} = {longest} (model.context is {config.Context}; import --context sets it)");
+        }
+
         ITensorFiles files = SafeTensorFiles.Open(path);
         try
         {
             ITensorFiles named = Prefixed(files, architecture.Prefix);
             var weights = new RuledWeights(named, architecture.Tensors(config), architecture.LeftOut(config));
-            return new HuggingFaceModel(path, architecture, config, files, weights, [.. ignored, .. weights.LeftOut]);
+            return new HuggingFaceModel(path, architecture, tree, config, files, weights, [.. ignored, .. weights.LeftOut]);
         }
         catch
         {
             files.Dispose();
             throw;
         }
+    }
+
+    /// <inheritdoc/>
+    public override ModelConfig ConfigFor(int context)
+    {
+        string file = System.IO.Path.Combine(Path, HuggingFaceFormat.ConfigFile);
+        return Checked(_architecture.Read(new ForeignConfig(file, _keys) { Context = context }), file);
     }
 
     /// <inheritdoc/>

@@ -3,7 +3,6 @@ using System.Text;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Model;
-using NanoFold.Engine.Modules;
 using NanoFold.Engine.Text;
 
 namespace NanoFold.Engine.Runs.Imports;
@@ -45,7 +44,7 @@ public static class ModelImport
     {
         using ForeignModel foreign = ForeignModel.TryOpen(path) ?? throw NotForeign(path);
         (Tokenizer? tokenizer, string named) = options.Tokenizer is { } given ? (SavedTokenizer.Load(given), given) : (foreign.Tokenizer, path);
-        ModelConfig config = WithContext(foreign, options.Context);
+        ModelConfig config = options.Context is { } context ? foreign.ConfigFor(context) : foreign.Config;
         if (tokenizer is not null)
         {
             SavedModel.RequireRoom(tokenizer, config.Vocab, named);
@@ -69,18 +68,6 @@ public static class ModelImport
     }
 
     private static CheckpointFile ConfigFile(ImportedModel model) => new(RunConfig.FileName, stream => stream.Write(Encoding.UTF8.GetBytes(model.Run.ToJson())));
-
-    private static ModelConfig WithContext(ForeignModel foreign, int? context)
-    {
-        if (context is not { } wanted || wanted == foreign.Config.Context)
-        {
-            return foreign.Config;
-        }
-
-        return foreign.Config.Position == PositionKind.Learned
-            ? throw UserException.Usage($"--context {wanted}: {foreign.Path} has learned positions, {foreign.Config.Context} of them; leave it out")
-            : ForeignModel.Checked(foreign.Config with { Context = wanted }, foreign.Path);
-    }
 
     // The models in a folder that is none itself.
     private static IEnumerable<string> StatesIn(string path)

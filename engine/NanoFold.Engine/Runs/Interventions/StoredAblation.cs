@@ -19,7 +19,9 @@ internal static class StoredAblation
     /// <exception cref="UserException">What was held back is not there any more, or a point is not of places.</exception>
     public static ITapEditor Of(TrainedModel trained, AblateConfig edit, TableStore tables, Action<string>? note, CancellationToken cancel)
     {
-        using SurveyData data = SurveyData.Open(trained.Config, trained.HasTokenizer ? trained.Tokenizer : null, new SurveyOptions { Measures = [] }, note, cancel);
+        using SurveyData data = SurveyData.Open(
+            trained.Config, trained.HasTokenizer ? trained.Tokenizer : null, new SurveyOptions { Measures = [] }, note, cancel,
+            remedy: $"{edit.Mode.ToString().ToLowerInvariant()} is of the run's text: put it back there, or ablate with mode zero");
         (BatchShape shape, int rows) = Intervention.Rows(data, null, Places);
         var made = new Dictionary<string, PointValues>();
         foreach ((string name, PointValues values) in PointValues.Of(trained.Model, data.Task, edit.Points, shape, rows, cancel))

@@ -1,5 +1,4 @@
 using NanoFold.Engine.Checkpoints;
-using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
@@ -104,11 +103,11 @@ internal static class RunResuming
         {
             return config.Task.Open(TrainData.ContextOf(config, note, cancel, own));
         }
-        catch (UserException e) when (config.Data.Path is { } path and not Corpus.Pipe && !Path.Exists(path))
+        catch (UserException e) when (TrainData.IsGone(config.Data.Path))
         {
             throw new UserException($"{e.Message}; say where the run's text is now with --data", e);
         }
-        catch (UserException e) when (config.Data.Validation is { } path and not Corpus.Pipe && !Path.Exists(path))
+        catch (UserException e) when (TrainData.IsGone(config.Data.Validation))
         {
             throw new UserException($"{e.Message}; say where the run's text to validate on is now with --set data.validation=PATH", e);
         }

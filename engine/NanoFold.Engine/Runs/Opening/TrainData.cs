@@ -1,3 +1,4 @@
+using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Text;
@@ -25,6 +26,26 @@ public static class TrainData
     /// <summary>Opens the corpus that a configuration names, tokenized; from the cache where it was tokenized before.</summary>
     /// <inheritdoc cref="ContextOf"/>
     public static TokenDataset Open(RunConfig config, Action<string>? note = null, CancellationToken cancel = default) => TextConfig.Read(ContextOf(config, note, cancel));
+
+    /// <summary>Opens what is of the text of a run that was trained before. Where the text is gone, the message ends with what to do.</summary>
+    /// <param name="data">The run's.</param>
+    /// <param name="remedy">What to do, as in <c>say where the run's text is now with --data</c>.</param>
+    /// <param name="open">Opens it.</param>
+    /// <exception cref="UserException">It cannot be opened.</exception>
+    public static T OpenAgain<T>(DataConfig data, string remedy, Func<T> open)
+    {
+        try
+        {
+            return open();
+        }
+        catch (UserException e) when (IsGone(data.Path) || IsGone(data.Validation))
+        {
+            throw new UserException($"{e.Message}; {remedy}", e);
+        }
+    }
+
+    /// <summary>Whether a text that was there when a run began is there no more.</summary>
+    internal static bool IsGone(string? path) => path is not (null or Corpus.Pipe) && !Path.Exists(path);
 
     /// <summary>The task of a configuration in shape, for plans and benchmarks: its vocabulary known, nothing is read.</summary>
     public static LearningTask Sketch(RunConfig config) => config.Task.Sketch(ContextOf(config with { Model = config.Model.Resolve() }));

@@ -25,8 +25,15 @@ internal sealed class SurveyData : IDisposable
     public TokenShard? Text { get; private init; }
 
     /// <summary>Opens what was asked for.</summary>
+    /// <param name="config">The run's.</param>
+    /// <param name="tokenizer">The run's; null where it has no text.</param>
+    /// <param name="options">Data, prompt or task.</param>
+    /// <param name="note">Told, in a line, what takes time; or null.</param>
+    /// <param name="cancel">Ends what takes time.</param>
+    /// <param name="remedy">What to do where the run's own text is gone.</param>
     /// <exception cref="UserException">The model cannot read it.</exception>
-    public static SurveyData Open(RunConfig config, Tokenizer? tokenizer, SurveyOptions options, Action<string>? note, CancellationToken cancel)
+    public static SurveyData Open(
+        RunConfig config, Tokenizer? tokenizer, SurveyOptions options, Action<string>? note, CancellationToken cancel, string remedy = "say where the run's text is now with --data")
     {
         if ((options.Data, options.Prompt, options.TaskSettings.Count > 0) is not ((null, null, _) or (null, _, false) or (_, null, false)))
         {
@@ -51,7 +58,7 @@ internal sealed class SurveyData : IDisposable
         }
 
         RunConfig own = EvaluatedTask.Of(config, options.TaskSettings, config.Model.Context);
-        LearningTask task = own.Task.Open(TrainData.ContextOf(own, note, cancel, tokenizer));
+        LearningTask task = TrainData.OpenAgain(own.Data, remedy, () => own.Task.Open(TrainData.ContextOf(own, note, cancel, tokenizer)));
         return new SurveyData(task, task.Name, own.Model.Context);
     }
 

@@ -6,8 +6,7 @@ namespace NanoFold.Engine.Text;
 /// <summary>A tokenizer as the metadata of a GGUF file has it (<c>tokenizer.ggml.…</c>).</summary>
 public sealed record GgufVocabulary
 {
-    private const int Control = 3, UserDefined = 4;
-    private const string Llama3 = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+    internal const int Normal = 1, Control = 3, UserDefined = 4, Unused = 5;
 
     /// <summary><c>model</c>: <c>gpt2</c> (byte-level BPE) or <c>llama</c> (SentencePiece).</summary>
     public required string Model { get; init; }
@@ -42,6 +41,10 @@ public sealed record GgufVocabulary
     /// <summary><c>remove_extra_whitespaces</c>, of <c>llama</c>.</summary>
     public bool RemoveExtraWhitespaces { get; init; }
 
+    /// <summary>A tokenizer as metadata of a GGUF file.</summary>
+    /// <exception cref="UserException">It does something that the format does not know; which is said.</exception>
+    public static GgufVocabulary Of(Tokenizer tokenizer) => tokenizer is SentencePieceTokenizer pieces ? OfPieces(pieces) : GgufVocabularyWriter.Of(tokenizer);
+
     /// <summary>The tokenizer.</summary>
     /// <exception cref="UserException">It is damaged, or of a kind that is not supported.</exception>
     /// <param name="path">Of the file, for messages.</param>
@@ -62,7 +65,8 @@ public sealed record GgufVocabulary
             return Model switch
             {
                 "llama" => OfPieces(),
-                "gpt2" => TokenizerJson.Parse(AsJson(PatternsOf(path)), path),
+                "gpt2" => TokenizerJson.Parse(
+                    AsJson(GgufPatterns.Of(Pre) ?? throw new UserException($"{path}: tokenizer.ggml.pre '{Pre}' is not supported: how texts are cut is not known")), path),
                 _ => throw new UserException($"{path}: tokenizer.ggml.model '{Model}' is not supported, only gpt2 and llama"),
             };
         }
@@ -70,6 +74,23 @@ public sealed record GgufVocabulary
         {
             throw new UserException($"{path}: tokenizer.ggml: {TokenizerJson.Shorten(e.Message)}", e);
         }
+    }
+
+    private static GgufVocabulary OfPieces(SentencePieceTokenizer tokenizer)
+    {
+        SentencePieceModel model = tokenizer.Model;
+        string? what = model.Method != PieceMethod.Bpe ? $"a model of kind {model.Method}"
+            : !model.CharsMap.IsEmpty ? "rules of normalization"
+            : model.WhitespaceAsSuffix ? "spaces at the ends of words"
+            : !model.EscapeWhitespaces ? "spaces as they are"
+            : null;
+        return what is not null
+            ? throw new UserException($"tokenizer: {what} cannot be written in a GGUF file")
+            : new GgufVocabulary
+            {
+                Model = "llama", Tokens = [.. model.Pieces.Select(piece => piece.Text)], Kinds = [.. model.Pieces.Select(piece => (int)piece.Kind)], Scores = [.. model.Pieces.Select(piece => piece.Score)],
+                Bos = tokenizer.Bos, Eos = tokenizer.Eos, AddBos = model.AddBos, AddSpacePrefix = model.AddDummyPrefix, RemoveExtraWhitespaces = model.RemoveExtraWhitespaces,
+            };
     }
 
     private int? Outside(int? id) => id is { } given && (given < 0 || given >= Tokens.Count) ? given : null;
@@ -91,26 +112,6 @@ public sealed record GgufVocabulary
         });
     }
 
-    // As llama.cpp cuts; each expression cuts what those before it left.
-    private string[] PatternsOf(string path) => Pre switch
-    {
-        "gpt-2" or "phi-2" or "olmo" or "mpt" or "exaone" or "jais" => [StageReader.Gpt2],
-        "default" => [@"[\p{P}\$\+<=>\^~\|]+", @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)", @"\p{N}+", "[0-9][0-9][0-9]"],
-        "llama-bpe" or "llama3" or "llama-v3" or "falcon3" or "dbrx" or "smaug-bpe" or "chatglm-bpe" or "glm4" => [Llama3],
-        "qwen2" or "stablelm2" or "hunyuan" or "megrez" or "deepseek-r1-qwen" => [Llama3.Replace("{1,3}", "", StringComparison.Ordinal)],
-        "smollm" or "starcoder" or "refact" or "command-r" or "codeshell" or "granite" => [@"\p{N}", StageReader.Gpt2],
-        "falcon" => [@"[\p{P}\$\+<=>\^~\|`]+", StageReader.Gpt2, "[0-9][0-9][0-9]"],
-        "gpt-4o" or "llama4" or "o200k" => [TiktokenFile.O200k],
-        "tekken" => [TiktokenFile.O200k.Replace("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", "", StringComparison.Ordinal).Replace("{1,3}", "", StringComparison.Ordinal)],
-        "deepseek-coder" => [@"[\r\n]", @"\s?\p{L}+", @"\s?\p{P}+", "[一-龥ࠀ-一가-\uD7FF]+", @"\p{N}"],
-        "deepseek-v3" =>
-        [
-            @"\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+",
-            @"[!""#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-        ],
-        _ => throw new UserException($"{path}: tokenizer.ggml.pre '{Pre}' is not supported: how texts are cut is not known"),
-    };
-
     private byte[] AsJson(string[] patterns) => OwnForm.Write(json =>
     {
         string[] texts = [.. Tokens.Select(Encoding.UTF8.GetString)];
@@ -127,7 +128,7 @@ public sealed record GgufVocabulary
         TokenizerJson.WriteByteLevel(json, "decoder");
         json.WriteStartObject("model");
         json.WriteString("type", "BPE");
-        json.WriteBoolean("ignore_merges", Pre is "llama-bpe" or "llama3" or "llama-v3" or "tekken");
+        json.WriteBoolean("ignore_merges", GgufPatterns.IgnoresMerges(Pre));
         json.WriteStartObject("vocab");
         for (int id = 0; id < texts.Length; id++)
         {

@@ -52,8 +52,8 @@ internal sealed class OwnForm
         throw json.Bad($"{Key} has no tokenizer that this version knows");
     }
 
-    /// <summary>Ranks of tiktoken, and as BPE with all merges in their order.</summary>
-    public static byte[] OfTiktoken(byte[][] tokens, string pattern, IReadOnlyDictionary<string, int> specials) => Write(json =>
+    /// <summary>Ranks of tiktoken, and the same as BPE.</summary>
+    public static byte[] OfTiktoken(byte[][] tokens, IReadOnlyList<BpeMerge> merges, string pattern, IReadOnlyDictionary<string, int> specials) => Write(json =>
     {
         json.WriteStartArray("added_tokens");
         foreach ((string name, int id) in specials.OrderBy(special => special.Value))
@@ -70,19 +70,22 @@ internal sealed class OwnForm
         json.WriteString("type", "BPE");
         json.WriteBoolean("ignore_merges", true);
         json.WriteStartObject("vocab");
-        var names = new Dictionary<string, int>();
-        for (int id = 0; id < tokens.Length; id++)
+        foreach ((byte[] token, int id) in tokens.Select((token, id) => (token, id)).Where(token => token.token.Length > 0))
         {
-            if (tokens[id].Length > 0)
-            {
-                string name = ByteUnicode.Encode(tokens[id]);
-                names[name] = id;
-                json.WriteNumber(name, id);
-            }
+            json.WriteNumber(ByteUnicode.Encode(token), id);
         }
 
         json.WriteEndObject();
-        WriteMerges(json, names.OrderBy(token => token.Value).Select(token => token.Key), names.ContainsKey);
+        json.WriteStartArray("merges");
+        foreach (BpeMerge merge in merges)
+        {
+            json.WriteStartArray();
+            json.WriteStringValue(ByteUnicode.Encode(tokens[merge.Left]));
+            json.WriteStringValue(ByteUnicode.Encode(tokens[merge.Right]));
+            json.WriteEndArray();
+        }
+
+        json.WriteEndArray();
         json.WriteEndObject();
         json.WriteStartObject(Key);
         json.WriteString("pat_str", pattern);
@@ -168,20 +171,34 @@ internal sealed class OwnForm
     public static byte[] Without(byte[] file)
     {
         using JsonDocument document = JsonDocument.Parse(file);
-        if (!document.RootElement.TryGetProperty(Key, out _))
-        {
-            return file;
-        }
+        return document.RootElement.TryGetProperty(Key, out _) ? Copy(document.RootElement, null) : file;
+    }
 
+    /// <summary>A file with the ids that begin and end a document, which this program reads.</summary>
+    public static byte[] With(byte[] file, int? bos, int? eos)
+    {
+        using JsonDocument document = JsonDocument.Parse(file);
+        return Copy(document.RootElement, json =>
+        {
+            json.WriteStartObject(Key);
+            WriteMark(json, "bos", bos);
+            WriteMark(json, "eos", eos);
+            json.WriteEndObject();
+        });
+    }
+
+    private static byte[] Copy(JsonElement root, Action<Utf8JsonWriter>? own)
+    {
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream, s_options))
         {
             json.WriteStartObject();
-            foreach (JsonProperty property in document.RootElement.EnumerateObject().Where(property => property.Name != Key))
+            foreach (JsonProperty property in root.EnumerateObject().Where(property => property.Name != Key))
             {
                 property.WriteTo(json);
             }
 
+            own?.Invoke(json);
             json.WriteEndObject();
         }
 
@@ -197,27 +214,6 @@ internal sealed class OwnForm
         json.WriteNumber("type_id", text);
         json.WriteEndObject();
         json.WriteEndObject();
-    }
-
-    /// <summary>All ways to make each token of two, in the order of the tokens.</summary>
-    public static void WriteMerges(Utf8JsonWriter json, IEnumerable<string> tokens, Func<string, bool> known)
-    {
-        json.WriteStartArray("merges");
-        foreach (string token in tokens)
-        {
-            for (int at = 1; at < token.Length; at++)
-            {
-                if (!char.IsLowSurrogate(token[at]) && known(token[..at]) && known(token[at..]))
-                {
-                    json.WriteStartArray();
-                    json.WriteStringValue(token[..at]);
-                    json.WriteStringValue(token[at..]);
-                    json.WriteEndArray();
-                }
-            }
-        }
-
-        json.WriteEndArray();
     }
 
     /// <summary>A file with the fields that every one has.</summary>

@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Globalization;
+using System.Numerics.Tensors;
 using System.Text;
 using System.Text.Json;
 
@@ -11,6 +12,7 @@ namespace NanoFold.Engine.Text;
 /// </summary>
 internal static class TiktokenFile
 {
+    private const int LongestToken = 1024;
     private const string Cl100k = @"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s";
     private const string Llama3 = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
@@ -67,30 +69,30 @@ internal static class TiktokenFile
         }
 
         AddedToken[] added = [.. specials.Select(special => new AddedToken(special.Value, special.Key) { Special = true })];
-        (List<BpeMerge> merges, List<int> ranks, int[] bytes, Dictionary<byte[], int> whole) = Merges(tokens, path);
+        Dictionary<byte[], int> ids = IdsOf(tokens, path, out int[] bytes);
+        List<BpeMerge> merges = Merges(tokens, ids, path);
         return new PipelineTokenizer(new Pipeline
         {
             Kind = "tiktoken",
             Tokens = names,
             Added = added,
             FirstAdded = true,
-            Stages = [new PatternStage(cutter, SplitBehavior.Isolated, invert: false), new ByteBpeStage(bytes, whole)],
-            Merges = new MergeTable(merges, ranks),
+            Stages = [new PatternStage(cutter, SplitBehavior.Isolated, invert: false), new ByteBpeStage(bytes, ids)],
+            Merges = new MergeTable(merges),
             Decoders = [new ByteLevelDecoder()],
             Bos = IdOf(specials, "<|begin_of_text|>", "<|endoftext|>"),
             Eos = IdOf(specials, "<|end_of_text|>", "<|endoftext|>"),
-            Source = () => OwnForm.OfTiktoken(tokens, pattern, specials),
+            Source = () => OwnForm.OfTiktoken(tokens, merges, pattern, specials),
         });
     }
 
     private static int? IdOf(IReadOnlyDictionary<string, int> specials, params string[] names) =>
         names.Where(specials.ContainsKey).Select(name => (int?)specials[name]).FirstOrDefault();
 
-    // Any two tokens whose join is a token merge, those of the lowest rank first.
-    private static (List<BpeMerge> Merges, List<int> Ranks, int[] Bytes, Dictionary<byte[], int> Whole) Merges(byte[][] tokens, string path)
+    private static Dictionary<byte[], int> IdsOf(byte[][] tokens, string path, out int[] bytes)
     {
-        var ids = new Dictionary<byte[], int>(WordComparer.Instance);
-        int[] bytes = new int[256];
+        var ids = new Dictionary<byte[], int>(tokens.Length, WordComparer.Instance);
+        bytes = new int[256];
         Array.Fill(bytes, -1);
         for (int id = 0; id < tokens.Length; id++)
         {
@@ -106,32 +108,74 @@ internal static class TiktokenFile
         }
 
         int missing = Array.IndexOf(bytes, -1);
-        if (missing >= 0)
-        {
-            throw new UserException($"{path}: lacks the byte {missing}, so it cannot write every text");
-        }
+        return missing < 0 ? ids : throw new UserException($"{path}: lacks the byte {missing}, so it cannot write every text");
+    }
 
-        var merges = new List<BpeMerge>();
-        var ranks = new List<int>();
+    // Any two tokens whose join is a token merge, those of the lowest rank first. What becomes neighbors does not depend on what stands around them, so only one way to
+    // make a token is ever gone: the last step of merging its own bytes.
+    private static List<BpeMerge> Merges(byte[][] tokens, Dictionary<byte[], int> ids, string path)
+    {
+        var merges = new List<BpeMerge>(tokens.Length);
         Dictionary<byte[], int>.AlternateLookup<ReadOnlySpan<byte>> lookup = ids.GetAlternateLookup<ReadOnlySpan<byte>>();
-        int rank = 0;
         for (int id = 0; id < tokens.Length; id++)
         {
-            ReadOnlySpan<byte> token = tokens[id];
-            int before = merges.Count;
-            for (int at = 1; at < token.Length; at++)
+            if (tokens[id].Length > LongestToken)
             {
-                if (lookup.TryGetValue(token[..at], out int left) && lookup.TryGetValue(token[at..], out int right))
-                {
-                    merges.Add(new BpeMerge(left, right, id));
-                    ranks.Add(rank);
-                }
+                throw new UserException($"{path}: the token of rank {id} has {tokens[id].Length} bytes; {LongestToken} at most are supported");
             }
 
-            rank += merges.Count > before ? 1 : 0;
+            if (tokens[id].Length > 1 && LastMerge(tokens[id], id, lookup) is { } merge)
+            {
+                merges.Add(merge);
+            }
         }
 
-        return (merges, ranks, bytes, ids);
+        return merges;
+    }
+
+    private static BpeMerge? LastMerge(ReadOnlySpan<byte> token, int id, Dictionary<byte[], int>.AlternateLookup<ReadOnlySpan<byte>> ids)
+    {
+        // Where parts begin, the end of the last one too, and the rank of each with the next.
+        Span<int> starts = stackalloc int[LongestToken + 1], ranks = stackalloc int[LongestToken];
+        int count = token.Length;
+        for (int i = 0; i <= count; i++)
+        {
+            starts[i] = i;
+        }
+
+        for (int i = 0; i + 1 < count; i++)
+        {
+            ranks[i] = RankAt(token, starts, i);
+        }
+
+        while (count > 2)
+        {
+            ReadOnlySpan<int> known = ranks[..(count - 1)];
+            int rank = TensorPrimitives.Min(known);
+            int best = known.IndexOf(rank);
+            if (rank == MergeTable.None)
+            {
+                return null;
+            }
+
+            starts[(best + 2)..(token.Length + 1)].CopyTo(starts[(best + 1)..]);
+            ranks[(best + 1)..(count - 1)].CopyTo(ranks[best..]);
+            count--;
+            if (best > 0)
+            {
+                ranks[best - 1] = RankAt(token, starts, best - 1);
+            }
+
+            if (best + 1 < count)
+            {
+                ranks[best] = RankAt(token, starts, best);
+            }
+        }
+
+        return new BpeMerge(ids[token[..starts[1]]], ids[token[starts[1]..]], id);
+
+        int RankAt(ReadOnlySpan<byte> token, ReadOnlySpan<int> starts, int part) =>
+            ids.TryGetValue(token[starts[part]..starts[part + 2]], out int rank) && rank != id ? rank : MergeTable.None;
     }
 
     private static byte[][] ReadRanks(byte[] file, string path)

@@ -19,7 +19,10 @@ internal static class TokenizerFiles
         try
         {
             string file = Directory.Exists(path) ? FileIn(path) : path;
-            return Parse(Read(file), file);
+            Tokenizer tokenizer = Parse(Read(file), file);
+            return tokenizer is PipelineTokenizer pipeline && Path.GetFileName(file) == Tokenizer.FileName
+                ? TokenizerConfigFile.Apply(pipeline, Path.GetDirectoryName(Path.GetFullPath(file))!)
+                : tokenizer;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -43,8 +43,6 @@ internal sealed class PatternProgram
 
     public bool LooksBehind => _steps.Exists(step => step.Op == PatternOp.Behind);
 
-    public bool LooksAhead => _steps.Exists(step => step.Op == PatternOp.Ahead);
-
     private void Write(PatternNode node)
     {
         switch (node)

@@ -15,29 +15,49 @@ internal abstract class Normalizer
     public virtual bool MayCutAfterLetters => false;
 }
 
-/// <summary>Takes away or exchanges single characters.</summary>
-/// <param name="removed">What vanishes.</param>
-/// <param name="map">What stands in place of a character; itself where it stays.</param>
-internal sealed class CharacterNormalizer(CodePointSet removed, Func<int, int> map) : Normalizer
+/// <summary>Takes away some characters, and puts a space in place of others.</summary>
+internal sealed class CharacterNormalizer(CodePointSet removed, CodePointSet spaces) : Normalizer
 {
+    private readonly CharacterClasses _classes = new([removed, spaces.Without(CodePointSet.Of(' '))], "a normalizer");
+
     /// <inheritdoc/>
     public override bool MayCutAfterLetters => true;
 
     /// <inheritdoc/>
+    public override bool Keeps(ReadOnlySpan<byte> text) => NextChange(text, 0, out _, out _) < 0;
+
+    /// <inheritdoc/>
     public override void Apply(ReadOnlySpan<byte> text, ByteBuffer output)
     {
-        for (int at = 0, length; at < text.Length; at += length)
+        int done = 0;
+        while (NextChange(text, done, out int length, out bool space) is var at and >= 0)
         {
-            int point = CodePoints.Read(text, at, out length);
-            if (point == CodePoints.Invalid)
+            output.Add(text[done..at]);
+            output.Add(space ? " "u8 : []);
+            done = at + length;
+        }
+
+        output.Add(text[done..]);
+    }
+
+    private int NextChange(ReadOnlySpan<byte> text, int from, out int length, out bool space)
+    {
+        int plain = _classes.Of('a');
+        ReadOnlySpan<byte> ascii = _classes.Ascii;
+        for (int at = from; at < text.Length; at += length)
+        {
+            int value = text[at];
+            length = 1;
+            value = value < 0x80 ? ascii[value] : _classes.Of(CodePoints.Read(text, at, out length));
+            if (value != plain)
             {
-                output.Add(text.Slice(at, length));
-            }
-            else if (!removed.Contains(point))
-            {
-                output.AddCodePoint(map(point));
+                space = !_classes.Holds(value, 0);
+                return at;
             }
         }
+
+        (length, space) = (0, false);
+        return -1;
     }
 }
 

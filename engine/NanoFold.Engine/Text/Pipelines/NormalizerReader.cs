@@ -34,9 +34,9 @@ internal sealed class NormalizerReader(JsonFields json)
             case "Strip":
                 return [new StripNormalizer(json.Flag(part, "strip_left", true), json.Flag(part, "strip_right", true))];
             case "StripAccents":
-                return [new CharacterNormalizer(UnicodeClasses.Accents, point => point)];
+                return [new CharacterNormalizer(UnicodeClasses.Accents, CodePointSet.None)];
             case "Nmt":
-                return [new CharacterNormalizer(s_nmtRemoved, point => s_nmtSpaces.Contains(point) ? ' ' : point)];
+                return [new CharacterNormalizer(s_nmtRemoved, s_nmtSpaces)];
             case "BertNormalizer":
                 return Bert(part);
             case "Prepend":
@@ -62,7 +62,7 @@ internal sealed class NormalizerReader(JsonFields json)
         bool lower = json.Flag(part, "lowercase", true);
         if (json.Flag(part, "clean_text", true))
         {
-            yield return new CharacterNormalizer(UnicodeClasses.BertControls, point => point != 0x85 && UnicodeClasses.Space.Contains(point) ? ' ' : point);
+            yield return new CharacterNormalizer(UnicodeClasses.BertControls, UnicodeClasses.Space.Without(CodePointSet.Of(0x85)));
         }
 
         if (json.Flag(part, "handle_chinese_chars", true))
@@ -73,7 +73,7 @@ internal sealed class NormalizerReader(JsonFields json)
         if (json.Flag(part, "strip_accents", lower))
         {
             yield return new UnicodeForm(compose: false, compatible: false);
-            yield return new CharacterNormalizer(UnicodeClasses.BertAccents, point => point);
+            yield return new CharacterNormalizer(UnicodeClasses.BertAccents, CodePointSet.None);
         }
 
         if (lower)

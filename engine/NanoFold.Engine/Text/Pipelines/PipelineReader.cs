@@ -64,7 +64,8 @@ internal sealed class PipelineReader(string path)
 
     private string?[] TokensOf(IReadOnlyDictionary<string, int> vocabulary, AddedToken[] added)
     {
-        IEnumerable<(string Token, int Id)> all = vocabulary.Select(token => (token.Key, token.Value)).Concat(added.Select(token => (token.Content, token.Id)));
+        IEnumerable<(string Token, int Id, bool Added)> all = vocabulary.Select(token => (token.Key, token.Value, false)).Concat(added.Select(token => (token.Content, token.Id, true)));
+        var addedIds = new HashSet<int>();
         int most = vocabulary.Values.Append(-1).Concat(added.Select(token => token.Id)).Max();
         if (most < 0)
         {
@@ -78,14 +79,16 @@ internal sealed class PipelineReader(string path)
 
         string?[] tokens = new string?[most + 1];
         var ids = new Dictionary<string, int>();
-        foreach ((string token, int id) in all)
+        foreach ((string token, int id, bool isAdded) in all)
         {
             if (!ids.TryAdd(token, id) && ids[token] != id)
             {
                 throw _json.Bad($"the token '{token}' has two ids");
             }
 
-            if (tokens[id] is { } other && other != token)
+            // An added token takes the place of one of the vocabulary.
+            bool takes = isAdded && addedIds.Add(id);
+            if (tokens[id] is { } other && other != token && !takes)
             {
                 throw _json.Bad($"the id {id} of '{token}' is used twice");
             }

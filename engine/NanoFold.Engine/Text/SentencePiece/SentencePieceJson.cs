@@ -137,6 +137,27 @@ internal static class SentencePieceJson
 
         json.WriteEndObject();
         IEnumerable<int> ordered = Enumerable.Range(0, texts.Length).Where(id => model.Method == PieceMethod.Bpe && model.Pieces[id].Kind == PieceKind.Normal).OrderByDescending(id => model.Pieces[id].Score);
-        OwnForm.WriteMerges(json, ordered.Select(id => texts[id]), normal.Contains);
+        WriteMerges(json, ordered.Select(id => texts[id]), normal.Contains);
+    }
+
+    // All ways to make each token of two, in the order of the tokens.
+    private static void WriteMerges(Utf8JsonWriter json, IEnumerable<string> tokens, Func<string, bool> known)
+    {
+        json.WriteStartArray("merges");
+        foreach (string token in tokens)
+        {
+            for (int at = 1; at < token.Length; at++)
+            {
+                if (!char.IsLowSurrogate(token[at]) && known(token[..at]) && known(token[at..]))
+                {
+                    json.WriteStartArray();
+                    json.WriteStringValue(token[..at]);
+                    json.WriteStringValue(token[at..]);
+                    json.WriteEndArray();
+                }
+            }
+        }
+
+        json.WriteEndArray();
     }
 }

@@ -25,6 +25,21 @@ public class CorrelationDimensionTests
         Assert.That(CorrelationDimension.Estimate(graph, spread, 1, 2).Dimension, Is.EqualTo(Math.Log(2) / Math.Log(4.75 / 3.25)).Within(1e-12));
     }
 
+    [Test]
+    public void ARadiusThatIsAPairsDistanceLeavesThisPairOut()
+    {
+        // Of an odd number of points the median is one of the distances.
+        const int N = 201, D = 7;
+        float[] points = Clouds.Gauss(N, D, 5);
+        double[] pairs = PairDistances.Of(points, N, D).Values.ToArray();
+        NeighborGraph graph = NearestNeighbors.Search(points, N, D, 20);
+        double Radius(int rank) => Enumerable.Range(0, N).Select(i => graph.Distances(i)[rank - 1]).Order().ElementAt(N / 2);
+        (double near, double far) = (Radius(10), Radius(20));
+        Assert.That(pairs, Does.Contain(near).And.Contain(far));
+        double expected = Math.Log((double)pairs.Count(pair => pair < far) / pairs.Count(pair => pair < near)) / Math.Log(far / near);
+        Assert.That(CorrelationDimension.Estimate(graph, points, D).Dimension, Is.EqualTo(expected).Within(1e-12));
+    }
+
     [TestCase("helix", 1, 3)]
     [TestCase("swiss roll", 2, 5)]
     [TestCase("sphere 5", 5, 5)]

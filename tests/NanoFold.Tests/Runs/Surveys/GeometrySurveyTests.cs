@@ -61,12 +61,15 @@ public class GeometrySurveyTests
     [Test]
     public void ControlsAreTheUntrainedModelShuffledTokensAndGaussians()
     {
-        Survey("controls", Options("norms,spectrum,updates,weight-norms") with { Checkpoints = "last", Controls = [SurveyControl.Untrained, SurveyControl.Shuffled, SurveyControl.Gaussian] });
+        var contexts = new ContextMeasure { Word = "b", First = _rig.Write("first.txt", "a b\nc b\n"), Second = _rig.Write("second.txt", "d b\ne b\n") };
+        SurveyOptions options = Options("norms,spectrum,updates,weight-norms");
+        Survey("controls", options with { Measures = [.. options.Measures, contexts], Checkpoints = "last", Controls = [SurveyControl.Untrained, SurveyControl.Shuffled, SurveyControl.Gaussian] });
         JsonElement[] lines = Lines("controls");
         string[] Of(string measure) => [.. lines.Where(l => Text(l, "measure") == measure).Select(l => Text(l, "control")).Distinct()];
         Assert.That(Of("norms"), Is.EqualTo(new[] { "none", "gaussian", "untrained", "shuffled" }));
         Assert.That(Of("updates"), Is.EqualTo(new[] { "none", "untrained", "shuffled" }));
         Assert.That(Of("weight-norms"), Is.EqualTo(new[] { "none", "untrained" }));
+        Assert.That(Of("contexts"), Is.EqualTo(new[] { "none", "untrained" }), "their text is their own");
         double Value(string figure, string control) => lines.Single(l => Text(l, "figure") == figure && Text(l, "point") == "blocks.1.hook_resid_post" && Text(l, "control") == control).GetProperty("value").GetDouble();
         // A Gaussian of 56 points has about the variance of the points; the untrained model is step 0.
         Assert.That(Value("totalVariance", "gaussian"), Is.EqualTo(Value("totalVariance", "none")).Within(40).Percent.And.Not.EqualTo(Value("totalVariance", "none")));

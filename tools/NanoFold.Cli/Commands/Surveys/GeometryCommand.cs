@@ -56,7 +56,7 @@ internal static class GeometryCommand
         using TrainedModel trained = TrainedModel.Load(path, backend);
         TapPoint[] points = [.. trained.Model.TapPoints];
         invocation.Output.Table(numbers: false, [["point", "shape"], .. points.Select(point => (string[])[point.Name, point.Shape])]);
-        invocation.Output.Line(string.Create(CultureInfo.InvariantCulture, $"B windows, T = {trained.Config.Model.Context} at most, C = {trained.Config.Model.Width}"));
+        invocation.Output.Line(string.Create(CultureInfo.InvariantCulture, $"B windows, T = {trained.Config.Model.Context} at most, C = {trained.Config.Model.Width}; the other letters: docs/taps.md"));
         invocation.Output.Result(new JsonObject
         {
             ["points"] = new JsonArray([.. points.Select(point => (JsonNode)new JsonObject { ["name"] = point.Name, ["shape"] = point.Shape })]),

@@ -29,7 +29,7 @@ internal static class SurveyTable
         output.Line($"most time: {string.Join(", ", result.Costs.Take(5).Select(cost => $"{cost.Measure} {Display.Number(cost.Seconds, "0.0")} s"))}");
         foreach (IGrouping<string, (string Measure, string Subject)> without in result.Without.GroupBy(one => one.Subject))
         {
-            output.Line($"the model has no {without.Key}: nothing of {string.Join(", ", without.Select(one => one.Measure))}");
+            output.Line($"nothing of {string.Join(", ", without.Select(one => one.Measure))}: no {without.Key}");
         }
 
         output.Line($"{Display.Count(result.Lines, "figure")} in {Path.Combine(result.Folder, "geometry.jsonl")}, arrays in geometry.npz");
@@ -79,7 +79,8 @@ internal static class SurveyTable
         var rows = new List<string[]> { (string[])["mean", .. controls.Select(control => control == SurveyControl.None ? "model" : control.ToString().ToLowerInvariant())] };
         foreach (IGrouping<Measure, (Measured Measured, SurveyControl Control)> group in result.Latest.GroupBy(pair => pair.Measured.Measure))
         {
-            foreach (FigureColumn column in group.Key.Columns)
+            string[] names = [.. group.SelectMany(pair => pair.Measured.Figures).Select(figure => figure.Name).Distinct()];
+            foreach (FigureColumn column in group.Key.Columns.SelectMany(column => column.Of(names)))
             {
                 double?[] means = [.. controls.Select(control => Mean(group.Where(pair => pair.Control == control), column.Figure))];
                 if (means.Count(mean => mean is not null) > 1)

@@ -14,7 +14,10 @@ public sealed record DecimationMeasure : PointMeasure
     public int LeastPoints { get; init; } = 64;
 
     /// <inheritdoc/>
-    public override string Legend => "dimension.N = TwoNN on subsets of N points, mean";
+    public override string Legend => "TwoNN N = TwoNN on subsets of N points, mean";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<FigureColumn> Columns => [new("dimension.*", "TwoNN *", "0.0")];
 
     /// <inheritdoc/>
     public override double Work(in ProbeShape shape, int width) => 2.0 * shape.Neighbors * shape.Neighbors * width;

@@ -63,8 +63,8 @@ public sealed record TwoNNMeasure : PointMeasure
 /// <summary>What all measures of the intrinsic dimension write.</summary>
 internal static class DimensionFigures
 {
-    /// <summary>The search for neighbors, and of a new calibration several more.</summary>
-    public static double Work(in ProbeShape shape, int width) => 4.0 * shape.Neighbors * shape.Neighbors * (width + 20);
+    /// <summary>The search for neighbors and, by the engine's products, those of a new calibration.</summary>
+    public static double Work(in ProbeShape shape, int width) => (double)shape.Neighbors * shape.Neighbors * (width + 20);
 
     /// <summary>The dimension and the Gaussian's.</summary>
     /// <param name="figures">Where they go.</param>

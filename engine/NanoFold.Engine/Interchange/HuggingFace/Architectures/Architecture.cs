@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Kernels.Null;
@@ -21,13 +22,20 @@ public abstract record Architecture
         new Qwen2(),
         new Qwen3(),
         new Qwen3Moe(),
+        new Phi3(),
+        new SmolLm3(),
+        new Olmo2(),
+        new Olmo3(),
+        new Gemma(),
+        new Gemma2(),
+        new Gemma3Text(),
         new Gpt2(),
         new GptNeoX(),
-        new Phi3(),
+        new Phi(),
+        new StableLm(),
+        new Cohere(),
         new Mamba(),
         new Mamba2(),
-        new SmolLm3(),
-        new StableLm(),
     ];
 
     /// <summary>Its <c>model_type</c>.</summary>
@@ -140,8 +148,11 @@ public abstract record Architecture
         Initialization = null,
         Adapters = [],
         Parametrization = new StandardConfig(),
+        // Which then says nothing more, where layers have no other matrices.
+        Bias = model.Bias && !model.LayerConfigs().All(layer => layer.Mixer is AttentionConfig or SlidingWindowConfig),
         QkvBias = model.QkvBias ?? model.Bias,
         OutputBias = model.OutputBias ?? model.Bias,
+        FeedForwardBias = model.FeedForwardBias ?? model.Bias,
         QkNormOver = model.QkNorm ? model.QkNormOver : default,
         QkNormKind = model.QkNorm ? model.QkNormKind : default,
         QkNormBias = model.QkNormBias || !model.QkNorm || model.QkNormKind == NormKind.Rms,

@@ -8,8 +8,8 @@ namespace NanoFold.Engine.Interchange.HuggingFace.Architectures;
 /// <summary>Keys that most decoders of transformers have, read and written.</summary>
 internal static class DecoderKeys
 {
-    // Tables and caches are as long as the context; a longer one is a setting.
-    private const int LongestContext = 1 << 17;
+    // Caches and rows of evaluations are as long as the context; a longer one is to be asked for.
+    private const int LongestContext = 1 << 13;
 
     private const string FullAttention = "full_attention", SlidingAttention = "sliding_attention";
 
@@ -30,7 +30,7 @@ internal static class DecoderKeys
             Heads = heads,
             KvHeads = keys.Integer("num_key_value_heads", heads),
             HeadDim = keys.Integer("head_dim", width / heads),
-            Context = ContextOf(keys.Integer("max_position_embeddings", context)),
+            Context = ContextOf(keys, keys.Integer("max_position_embeddings", context)),
             Vocab = keys.Integer("vocab_size"),
             Hidden = keys.Integer("intermediate_size"),
             NormEpsilon = keys.Number(epsilonKey, epsilon),
@@ -38,8 +38,8 @@ internal static class DecoderKeys
         }, keys.Integer("max_position_embeddings", context), theta);
     }
 
-    /// <summary>The context of a model that says it reads so many tokens.</summary>
-    public static int ContextOf(double tokens) => (int)Math.Min(tokens, LongestContext);
+    /// <summary>The context of a model that says it reads so many tokens: that many, but no more than what is usual, or as many as were asked for.</summary>
+    public static int ContextOf(ForeignConfig keys, double tokens) => keys.Context ?? (int)Math.Min(tokens, LongestContext);
 
     /// <summary>Biases by the names of Llama: on all four matrices of attention, on all of the feed-forward.</summary>
     public static ModelConfig Biases(ForeignConfig keys, ModelConfig model)
@@ -55,7 +55,7 @@ internal static class DecoderKeys
     public static void WriteBiases(ModelConfig model, JsonObject keys)
     {
         keys["attention_bias"] = model.QkvBias ?? model.Bias;
-        keys["mlp_bias"] = model.Bias;
+        keys["mlp_bias"] = model.FeedForwardBias ?? model.Bias;
     }
 
     /// <summary>The elements of a head that positions turn, from their share; 0 for all.</summary>
@@ -120,6 +120,9 @@ internal static class DecoderKeys
         _ => kind.Kind,
     };
 
+    /// <summary>The name of an activation, the tanh form of GELU by the name that GPT-2 gave it.</summary>
+    public static string PlainActivation(FeedForwardConfig kind) => Activation(kind) is var name && name == "gelu_pytorch_tanh" ? "gelu_new" : name;
+
     /// <summary>Attention in every layer, of the last <c>sliding_window</c> keys where that is said.</summary>
     public static ModelConfig WithWindow(ForeignConfig keys, ModelConfig model, int? otherwise = null) =>
         model with { Mixer = Windowed(model, keys.Has("sliding_window") ? keys.Integer("sliding_window") : otherwise ?? 0) };
@@ -150,8 +153,10 @@ internal static class DecoderKeys
     }
 
     /// <summary>The key <c>layer_types</c> of a model of ours.</summary>
-    public static JsonArray LayerTypes(ModelConfig model) =>
-        new([.. model.LayerConfigs().Select(layer => (JsonNode)(layer.Mixer is SlidingWindowConfig ? SlidingAttention : FullAttention))]);
+    public static JsonArray LayerTypes(ModelConfig model) => LayerTypes(model.LayerConfigs().Select(layer => layer.Mixer is SlidingWindowConfig));
+
+    /// <summary>The same of layers that slide or not.</summary>
+    public static JsonArray LayerTypes(IEnumerable<bool> slides) => new([.. slides.Select(slide => (JsonNode)(slide ? SlidingAttention : FullAttention))]);
 
     /// <summary>The window of those layers of a model that have one, or null.</summary>
     public static int? WindowOf(ModelConfig model) => model.LayerConfigs().Select(layer => layer.Mixer).OfType<SlidingWindowConfig>().FirstOrDefault()?.Window;

@@ -21,7 +21,7 @@ internal static class RopeKeys
         RopeScalingConfig read = scaling is null ? new NoRopeScalingConfig() : Scaling(keys, scaling, context);
         model = model with { RopeBase = parameters?.Number("rope_theta", own) ?? own, RopeScaling = read };
         // What is stretched is there for texts of that length.
-        return read is StretchedRopeConfig stretched ? model with { Context = Math.Max(model.Context, DecoderKeys.ContextOf(stretched.Original * stretched.Factor)) } : model;
+        return read is StretchedRopeConfig stretched ? model with { Context = Math.Max(model.Context, DecoderKeys.ContextOf(keys, stretched.Original * stretched.Factor)) } : model;
     }
 
     /// <summary>The keys of a model of ours.</summary>

@@ -40,7 +40,7 @@ public abstract record StateSpace : Architecture
         {
             Layers = keys.Count("num_hidden_layers", 4096),
             Width = keys.Count("hidden_size", 1 << 16),
-            Context = DecoderKeys.ContextOf(keys.Integer("max_position_embeddings", 2048)),
+            Context = DecoderKeys.ContextOf(keys, keys.Integer("max_position_embeddings", 2048)),
             Vocab = keys.Integer("vocab_size"),
             NormEpsilon = keys.Number("layer_norm_epsilon", 1e-5),
             Tied = keys.Flag("tie_word_embeddings", TiedByDefault),

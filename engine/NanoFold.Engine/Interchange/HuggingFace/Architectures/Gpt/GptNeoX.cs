@@ -30,16 +30,6 @@ public sealed record GptNeoX : Architecture
     /// <inheritdoc/>
     public override ModelConfig Read(ForeignConfig keys)
     {
-        if (keys.Flag("use_parallel_residual", true))
-        {
-            throw keys.Fault("use_parallel_residual", "attention and feed-forward beside each other are not supported");
-        }
-
-        if (!keys.Flag("attention_bias", true))
-        {
-            throw keys.Fault("attention_bias", "attention without biases beside a feed-forward with them is not supported");
-        }
-
         keys.Leave("num_key_value_heads", "head_dim", "partial_rotary_factor", "rope_theta");
         ModelConfig model = DecoderKeys.Read(keys, epsilon: 1e-5, epsilonKey: "layer_norm_eps");
         int width = model.Width / model.Heads;
@@ -49,7 +39,10 @@ public sealed record GptNeoX : Architecture
             HeadDim = width,
             FeedForward = DecoderKeys.Plain(keys, "hidden_act", "gelu"),
             Norm = NormKind.Layer,
+            Parallel = keys.Flag("use_parallel_residual", true) ? ParallelKind.TwoNorms : ParallelKind.None,
             Bias = true,
+            QkvBias = keys.Flag("attention_bias", true) ? null : false,
+            OutputBias = keys.Flag("attention_bias", true) ? null : false,
             RopeBase = keys.Number("rotary_emb_base", model.RopeBase),
             Mixer = new AttentionConfig { RopeDim = DecoderKeys.RopeDim(keys, keys.Has("rotary_pct") ? "rotary_pct" : "partial_rotary_factor", width, 0.25) },
         };
@@ -83,9 +76,9 @@ public sealed record GptNeoX : Architecture
         keys.Remove("head_dim");
         keys["rotary_emb_base"] = model.RopeBase;
         keys["rotary_pct"] = DecoderKeys.RopeShare(model);
-        keys["hidden_act"] = DecoderKeys.Activation(model.FeedForward) is "gelu_pytorch_tanh" ? "gelu_new" : DecoderKeys.Activation(model.FeedForward);
-        keys["attention_bias"] = model.Bias;
-        keys["use_parallel_residual"] = false;
+        keys["hidden_act"] = DecoderKeys.PlainActivation(model.FeedForward);
+        keys["attention_bias"] = model.QkvBias ?? model.Bias;
+        keys["use_parallel_residual"] = model.Parallel != ParallelKind.None;
         return keys;
     }
 }

@@ -17,16 +17,12 @@ public sealed record StableLm : Architecture
     /// <inheritdoc/>
     public override ModelConfig Read(ForeignConfig keys)
     {
-        if (keys.Flag("use_parallel_residual", false))
-        {
-            throw keys.Fault("use_parallel_residual", "attention and feed-forward beside each other are not supported");
-        }
-
         ModelConfig model = DecoderKeys.Read(keys, context: 4096, epsilon: 1e-5, epsilonKey: "layer_norm_eps");
         return model with
         {
             FeedForward = DecoderKeys.Gated(keys),
             Norm = NormKind.Layer,
+            Parallel = keys.Flag("use_parallel_residual", false) ? ParallelKind.OneNorm : ParallelKind.None,
             QkvBias = keys.Flag("use_qkv_bias", false) ? true : null,
             QkNorm = keys.Flag("qk_layernorm", false),
             QkNormKind = keys.Flag("qk_layernorm", false) ? NormKind.Layer : NormKind.Rms,
@@ -40,7 +36,7 @@ public sealed record StableLm : Architecture
     protected override TensorRule RuleOf(WeightInfo ours, ModelConfig model)
     {
         int at = new[] { ".q_norm.", ".k_norm." }.Select(name => ours.Name.IndexOf(name, StringComparison.Ordinal)).Max();
-        return at < 0 ? TensorRule.Same(ours, ours.Name) : TensorRule.Stack(ours, head => $"{ours.Name[..(at + 2)]}_layernorm.norms.{head}.weight");
+        return at < 0 ? TensorRule.Same(ours, ours.Name) : TensorRule.Joined(ours, ours.Shape[0] / model.HeadDim, head => $"{ours.Name[..(at + 2)]}_layernorm.norms.{head}.weight");
     }
 
     /// <inheritdoc/>
@@ -51,7 +47,7 @@ public sealed record StableLm : Architecture
         keys["hidden_act"] = DecoderKeys.Activation(model.FeedForward);
         keys["use_qkv_bias"] = model.QkvBias ?? model.Bias;
         keys["qk_layernorm"] = model.QkNorm;
-        keys["use_parallel_residual"] = false;
+        keys["use_parallel_residual"] = model.Parallel != ParallelKind.None;
         keys["partial_rotary_factor"] = DecoderKeys.RopeShare(model);
         return keys;
     }

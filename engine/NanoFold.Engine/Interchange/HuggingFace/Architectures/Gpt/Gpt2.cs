@@ -34,13 +34,18 @@ public sealed record Gpt2 : Architecture
         }
 
         keys.Leave("reorder_and_upcast_attn", "n_ctx", "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj", "task_specific_params");
-        int width = keys.Integer("n_embd", 768), heads = keys.Count("n_head", 4096, 12);
+        int width = keys.Integer("n_embd", 768), heads = keys.Count("n_head", 4096, 12), context = keys.Integer("n_positions", 1024);
+        if (keys.Context is { } asked && asked != context)
+        {
+            throw keys.Fault("n_positions", $"is how many positions were learned; --context {asked} does not fit");
+        }
+
         return new ModelConfig
         {
             Layers = keys.Count("n_layer", 4096, 12),
             Width = width,
             Heads = heads,
-            Context = keys.Integer("n_positions", 1024),
+            Context = context,
             Vocab = keys.Integer("vocab_size", 50257),
             Hidden = keys.Integer("n_inner", 4 * width),
             FeedForward = DecoderKeys.Plain(keys, "activation_function", "gelu_new"),
@@ -81,7 +86,7 @@ public sealed record Gpt2 : Architecture
         ["n_ctx"] = model.Context,
         ["vocab_size"] = model.Vocab,
         ["n_inner"] = model.FeedForward.HiddenFor(model),
-        ["activation_function"] = DecoderKeys.Activation(model.FeedForward) is "gelu_pytorch_tanh" ? "gelu_new" : DecoderKeys.Activation(model.FeedForward),
+        ["activation_function"] = DecoderKeys.PlainActivation(model.FeedForward),
         ["layer_norm_epsilon"] = model.NormEpsilon,
         ["tie_word_embeddings"] = model.Tied,
     };
