@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using NanoFold.Engine.Corpora.Formats;
 
 namespace NanoFold.Engine.Corpora;
 
@@ -27,9 +28,11 @@ public sealed class Corpus : IDisposable
     /// <param name="reader">How files become documents, with a version: part of <see cref="StatKey"/>.</param>
     /// <param name="found">What it is read from; no files for text in memory.</param>
     /// <param name="read">Gives the documents.</param>
-    internal Corpus(string name, string reader, FoundFiles found, Func<CancellationToken, CorpusText> read)
+    /// <param name="tokens">Where its files hold tokens in place of text: what they are.</param>
+    internal Corpus(string name, string reader, FoundFiles found, Func<CancellationToken, CorpusText> read, IReadOnlyList<TokenFile>? tokens = null)
     {
         Name = name;
+        Tokens = tokens;
         Files = found.Files;
         _unread = found.Unread;
         _reader = reader;
@@ -47,7 +50,16 @@ public sealed class Corpus : IDisposable
     public int FilesRead => Files.Count - _text.Value.FilesUnread;
 
     /// <summary>The documents, in order; never none, and none of them empty.</summary>
-    public IReadOnlyList<Document> Documents => _text.Value.Documents;
+    /// <exception cref="UserException">It holds tokens of another program in place of text.</exception>
+    public IReadOnlyList<Document> Documents => Tokens is [{ } first, ..]
+        ? throw new UserException($"{Name}: holds tokens of {first.Program}, not text")
+        : Contents;
+
+    /// <summary>What its files hold, text or not.</summary>
+    internal IReadOnlyList<Document> Contents => _text.Value.Documents;
+
+    /// <summary>The files of tokens that it is; null where it is text.</summary>
+    internal IReadOnlyList<TokenFile>? Tokens { get; }
 
     /// <summary>True once the documents have been asked for.</summary>
     public bool IsRead => _text.IsValueCreated;
@@ -62,7 +74,7 @@ public sealed class Corpus : IDisposable
     public bool IsStream => Files is [{ IsStream: true }];
 
     /// <summary>The length of all documents together.</summary>
-    public long Bytes => Documents.Sum(document => document.Bytes);
+    public long Bytes => Contents.Sum(document => document.Bytes);
 
     /// <summary>The hash of the documents' content and where each ends (SHA-256, hexadecimal); names do not count.</summary>
     public string Hash => _hash.Value;
@@ -136,6 +148,11 @@ public sealed class Corpus : IDisposable
             throw new UserException($"{path}: is empty: name a file with text");
         }
 
+        if (TokenFile.Of(found) is { } tokens)
+        {
+            return new Corpus(path, "tokens 1", found, _ => new CorpusText([.. tokens.Select(file => new Document(file.File.Path, new FileText(file.File), 0, file.File.Bytes))], []), tokens);
+        }
+
         return new Corpus(path, string.Join('\0', "text 2", options.Separator, options.Field, options.Strict), found, cancel => CorpusReader.Read(path, found, options, cancel));
     }
 
@@ -204,7 +221,7 @@ public sealed class Corpus : IDisposable
         Stream? stream = null;
         try
         {
-            foreach (Document document in Documents)
+            foreach (Document document in Contents)
             {
                 hash.AppendData(BitConverter.GetBytes(document.Bytes));
                 if (document.Text != text)

@@ -10,6 +10,12 @@ internal sealed class DatasetBuilder(Corpus corpus, TokenizerSpec spec, DataConf
     /// <summary>Writes the tokenizer and both shards into an existing, empty folder.</summary>
     public void Build(string folder)
     {
+        if (corpus.Tokens is not null || validation?.Tokens is not null)
+        {
+            new TokenFileSet(corpus, spec, config, validation, cancel).Build(folder);
+            return;
+        }
+
         bool marked = IsMarked();
         bool bytes = spec.Tokenizer is ByteTokenizer || (spec.Tokenizer is null && spec.BpeVocab == 0);
         Split split = validation is not null

@@ -114,7 +114,7 @@ public sealed class TokenCache
         string entry, Corpus corpus, Corpus? validation, string hash, Action<string>? note, Action<string> build)
     {
         note?.Invoke(FormattableString.Invariant(
-            $"{corpus.Name}: tokenizing {corpus.Bytes / 1e6:0.0} MB in {corpus.Documents.Count:N0} document{(corpus.Documents.Count == 1 ? "" : "s")}"));
+            $"{corpus.Name}: {(corpus.Tokens is null ? "tokenizing" : "reading tokens of")} {corpus.Bytes / 1e6:0.0} MB in {corpus.Contents.Count:N0} {(corpus.Tokens is null ? "document" : "file")}{(corpus.Contents.Count == 1 ? "" : "s")}"));
         CacheSweep.Run(Path.GetDirectoryName(entry)!, entry);
         string beside = CacheSweep.Beside(entry);
         Directory.CreateDirectory(beside);

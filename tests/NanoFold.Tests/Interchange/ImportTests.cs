@@ -1,5 +1,8 @@
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Interchange;
+using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Runs;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Tests.Cli;
@@ -70,6 +73,39 @@ public class ImportTests
             Assert.That((int)CommandLine.Json("import", source, "--context", $"{context}", "--out", _folder[name])["context"]!, Is.EqualTo(context));
             Assert.That((string?)JsonNode.Parse(File.ReadAllText(_folder[$"{name}/config.json"]))!["model"]!["mixer"]!["kind"], Is.EqualTo(mixer));
         }
+    }
+
+    [Test]
+    public void FilesOfLlamaCppTakeAnotherContext()
+    {
+        string source = SharedData.Path("peers/gguf/gemma2.gguf");
+        using ForeignModel model = ForeignModel.TryOpen(source)!;
+        int window = model.Config.LayerConfigs().Select(layer => layer.Mixer).OfType<SlidingWindowConfig>().First().Window;
+        Assert.That(model.ConfigFor(window).LayerConfigs().Select(layer => layer.Mixer), Is.All.InstanceOf<AttentionConfig>());
+        Assert.That(model.ConfigFor(2 * window).LayerConfigs().Select(layer => layer.Mixer), Has.Some.EqualTo(new SlidingWindowConfig { Window = window, Sinks = 0 }));
+    }
+
+    /// <summary>Where a weight lies as it is, its bytes are its values; GPT-2's matrices are turned and lie nowhere as they are.</summary>
+    [TestCase("llama", 21)]
+    [TestCase("gpt2", 24)]
+    public void PlacesOfWeightsAreWhereTheirBytesLie(string name, int placed)
+    {
+        JsonObject keys = name == "llama" ? ForeignFolders.Llama : new JsonObject { ["model_type"] = "gpt2", ["n_embd"] = 8, ["n_layer"] = 2, ["n_head"] = 2, ["n_positions"] = 4, ["vocab_size"] = 11 };
+        using ForeignModel model = ForeignModel.TryOpen(ForeignFolders.Write(_folder[name], keys))!;
+        byte[] file = File.ReadAllBytes(Path.Combine(_folder[name], "model.safetensors"));
+        int found = 0;
+        foreach (WeightInfo weight in model.Weights.All)
+        {
+            if (model.Weights.PlaceOf(weight.Name) is { } place)
+            {
+                var values = new float[weight.Count];
+                model.Weights.Read(weight.Name, values);
+                Assert.That(MemoryMarshal.AsBytes<float>(values).ToArray(), Is.EqualTo(file[(int)place.Offset..(int)(place.Offset + (4 * weight.Count))]), weight.Name);
+                found++;
+            }
+        }
+
+        Assert.That(found, Is.EqualTo(placed));
     }
 
     [Test]

@@ -77,7 +77,10 @@ internal static class ModelVariants
             OutputBias = true,
             RopeScaling = new Llama3RopeConfig { Factor = 8, Original = 8 },
         }),
-        ("norms after mixers and feed-forwards", Base with { NormPlace = NormPlaceKind.Post, QkNorm = true, QkNormOver = QkNormSpan.Width }),
+        ("mixer and feed-forward beside each other, norms after them, values of all depths", Base with
+        {
+            NormPlace = NormPlaceKind.Post, Parallel = ParallelKind.TwoNorms, Residual = AttentionResidualsConfig.Tiny, QkNorm = true, QkNormOver = QkNormSpan.Width,
+        }),
         (Sandwich, Base with
         {
             NormPlace = NormPlaceKind.Sandwich,

@@ -1,6 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Checkpoints;
-using NanoFold.Engine.FeedForward;
+using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
@@ -11,21 +11,16 @@ using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Taps;
 
-/// <summary>Points, ablations, patches and gradients as TransformerLens has them, of three architectures.</summary>
+/// <summary>Points, ablations, patches and gradients as TransformerLens has them, of every architecture that it was asked about.</summary>
 public class PublishedTapTests : EngineTests
 {
-    private const int Time = 9, Width = 32, Heads = 4;
+    private const string Folder = "peers/taps";
 
-    private static readonly Dictionary<string, ModelConfig> s_models = new()
-    {
-        ["llama"] = Common with { KvHeads = 2, Hidden = 40, NormEpsilon = 1e-6 },
-        ["qwen3"] = Common with { KvHeads = 2, HeadDim = 12, QkNorm = true, Hidden = 40, NormEpsilon = 1e-6 },
-        ["gpt2"] = Common with { Norm = NormKind.Layer, NormEpsilon = 1e-5, Bias = true, Tied = true, Position = PositionKind.Learned, FeedForward = new GeluTanhConfig(), Hidden = 128 },
-    };
+    private const int Time = 9, Heads = 4;
 
-    private static ModelConfig Common => new() { Layers = 2, Width = Width, Heads = Heads, Vocab = 61, Context = 32 };
-
-    private static IEnumerable<string> Names => s_models.Keys;
+    private static IEnumerable<string> Names => SharedData.Find(Folder) is { } folder
+        ? Directory.GetDirectories(folder).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)
+        : ["none"];
 
     [TestCaseSource(nameof(Names))]
     public void ValuesAreThoseOfTransformerLens(string name)
@@ -36,21 +31,21 @@ public class PublishedTapTests : EngineTests
         var reader = new Collector("*");
         Numbers.AssertClose(model.Logits(tokens, [reader]), SharedData.Reals(expected, "logits"), 1e-5, "logits");
         int compared = 0;
-        foreach (string[] hook in File.ReadLines(Path.Combine(model.Folder, "hooks.tsv")).Skip(1).Select(line => line.Split('\t')).Where(hook => hook[3] == "default"))
+        foreach (string[] hook in File.ReadLines(Path.Combine(model.Path, "hooks.tsv")).Skip(1).Select(line => line.Split('\t')).Where(hook => hook[3] == "default"))
         {
             (double[] values, string point) = (SharedData.Reals(expected, hook[0]), hook[0]);
-            if (point is "hook_embed" && name == "gpt2")
+            if (point is "hook_embed" && model.Config.Position == PositionKind.Learned)
             {
                 // Here the sum of the two.
                 values = [.. values.Zip(SharedData.Reals(expected, "hook_pos_embed"), (a, b) => a + b)];
             }
-            else if (point.EndsWith("hook_normalized", StringComparison.Ordinal) && name != "gpt2")
+            else if (point.EndsWith("hook_normalized", StringComparison.Ordinal) && model.Config.Norm == NormKind.Rms)
             {
                 // RMSNorm's is before its gain there, after it here.
                 double[] gain = model.GainOf(point);
                 values = [.. values.Select((v, i) => v * gain[i % gain.Length])];
             }
-            else if (name == "qwen3" && (point.EndsWith("attn.hook_q", StringComparison.Ordinal) || point.EndsWith("attn.hook_k", StringComparison.Ordinal)))
+            else if (model.Config.QkNorm && (point.EndsWith("attn.hook_q", StringComparison.Ordinal) || point.EndsWith("attn.hook_k", StringComparison.Ordinal)))
             {
                 // Before the norms of heads there, after them here: compared as q_norm and k_norm.
                 continue;
@@ -130,22 +125,26 @@ public class PublishedTapTests : EngineTests
 
         public Peer(string name, Backend backend)
         {
-            Folder = SharedData.Path($"peers/taps/{name}");
-            _model = new Transformer(s_models[name], backend, source: null, trains: null);
+            Path = System.IO.Path.Combine(SharedData.Path(Folder), name);
+            using ForeignModel foreign = ForeignModel.TryOpen(Path)!;
+            _model = new Transformer(foreign.Config, backend, source: null, trains: null);
             Tables = new TableStore(backend, DType.Float32);
             _owned.AddRange([_model, Tables]);
-            using SafeTensorsFile file = Open("model.safetensors");
             foreach (Parameter parameter in _model.Store.Parameters)
             {
-                Host.Write(_model.Store, parameter, name == "gpt2" ? OfGpt2(file, parameter.Name) : SharedData.Reals(file, parameter.Name));
+                var values = new float[parameter.Layout.Count];
+                foreign.Weights.Read(parameter.Name, values);
+                Host.Write(_model.Store, parameter, Array.ConvertAll(values, v => (double)v));
             }
         }
 
-        public string Folder { get; }
+        public string Path { get; }
+
+        public ModelConfig Config => _model.Config;
 
         public TableStore Tables { get; }
 
-        public SafeTensorsFile Open(string file) => SafeTensorsFile.Open(Path.Combine(Folder, file));
+        public SafeTensorsFile Open(string file) => SafeTensorsFile.Open(System.IO.Path.Combine(Path, file));
 
         public View Of(double[] values, string point) => Host.New(_model.Backend, DType.Float32,
             point.EndsWith("hook_z", StringComparison.Ordinal) ? [1, Time, Heads, values.Length / Time / Heads] : [1, Time, values.Length / Time], values, _owned);
@@ -195,21 +194,6 @@ public class PublishedTapTests : EngineTests
             plan.Bind(arena);
             plan.Run();
             return plan;
-        }
-
-        // Matrices are transposed there, and those of q, k and v are one.
-        private static double[] OfGpt2(SafeTensorsFile file, string name)
-        {
-            string own = name.Replace("model.layers.", "transformer.h.").Replace("input_layernorm", "ln_1").Replace("post_attention_layernorm", "ln_2")
-                .Replace("model.norm", "transformer.ln_f").Replace("model.embed_tokens", "transformer.wte").Replace("model.embed_positions", "transformer.wpe")
-                .Replace("mlp.up_proj", "mlp.c_fc").Replace("mlp.down_proj", "mlp.c_proj").Replace("self_attn.o_proj", "attn.c_proj");
-            int part = Array.FindIndex(["q_proj", "k_proj", "v_proj"], name.Contains);
-            own = part < 0 ? own : own.Replace($"self_attn.{"qkv"[part]}_proj", "attn.c_attn");
-            double[] values = SharedData.Reals(file, own);
-            bool isMatrix = own.Contains(".c_") && own.EndsWith("weight", StringComparison.Ordinal);
-            int[] shape = [.. file[own].Shape.Select(n => (int)n)];
-            double[] matrix = isMatrix ? [.. Enumerable.Range(0, values.Length).Select(i => values[(i % shape[0] * shape[1]) + (i / shape[0])])] : values;
-            return part < 0 ? matrix : [.. matrix.Skip(part * matrix.Length / 3).Take(matrix.Length / 3)];
         }
     }
 }

@@ -92,7 +92,7 @@ public class TapSuite : EngineTests
                 continue;
             }
 
-            double[] pattern = collector[prefix + "hook_pattern"], normed = collector[block + (config.NormPlace == NormPlaceKind.Post ? "hook_resid_pre" : "ln1.hook_normalized")];
+            double[] pattern = collector[prefix + "hook_pattern"], normed = collector[block + (config.NormPlace == NormPlaceKind.Post ? "attn_residual.hook_read" : "ln1.hook_normalized")];
             double[][][] rows = [.. normed.Chunk(config.Width).Chunk(model.Time)];
             double[] expected = [.. rows.SelectMany((x, row) => naive[row].Pattern(layer, x))];
             Numbers.AssertClose(pattern, expected, 1e-5, $"{mixer.Kind}: pattern");

@@ -1,8 +1,36 @@
+using NanoFold.Engine;
+
 namespace NanoFold.Tests.Text;
 
 /// <summary>Damages files as disks, editors and attackers do.</summary>
 internal static class Mutation
 {
+    /// <summary>Writes damaged files one after the other and opens each: a fault of the file in one line, or nothing. Gives how many could be opened.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="make">The bytes of one.</param>
+    /// <param name="open">Opens it.</param>
+    public static int Try(string path, int count, Func<int, Random, byte[]> make, Action open)
+    {
+        var random = new Random(15);
+        int read = 0;
+        for (int i = 0; i < count; i++)
+        {
+            File.WriteAllBytes(path, make(i, random));
+            try
+            {
+                open();
+                read++;
+            }
+            catch (UserException e)
+            {
+                Assert.That(e.Message, Does.Not.Contain('\n').And.Length.LessThan(1000));
+            }
+        }
+
+        return read;
+    }
+
     public static byte[] Of(byte[] original, Random random)
     {
         List<byte> bytes = [.. original];

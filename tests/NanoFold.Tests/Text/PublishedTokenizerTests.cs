@@ -43,6 +43,27 @@ public class PublishedTokenizerTests
         }
     }
 
+    [TestCase("bytelevel-gpt2", true)]
+    [TestCase("bytelevel-gpt2-prefixspace", true)]
+    [TestCase("split-cl100k", true)]
+    [TestCase("split-o200k", true)]
+    [TestCase("split-qwen2-nfc", true)]
+    [TestCase("split-deepseek-v3", true)]
+    [TestCase("smollm-digits", true)]
+    [TestCase("falcon-punctuation", true)]
+    [TestCase("tiktoken-llama3", true)]
+    [TestCase("spbpe-llama2-legacy", false)]
+    [TestCase("split-removed-inverted", false)]
+    [TestCase("sp-unigram", false)]
+    public void LongTextsAreReadInPartsWhereThatChangesNothing(string name, bool parts)
+    {
+        Tokenizer tokenizer = Tokenizer.Load(SharedData.Path($"{Folder}/{name}"));
+        byte[] text = System.Text.Encoding.UTF8.GetBytes(Samples.English + Samples.Mixed);
+        int cut = tokenizer.CutBefore(text);
+        Assert.That(cut > 0, Is.EqualTo(parts));
+        Assert.That((int[])[.. tokenizer.Encode(text.AsSpan(0, cut)), .. tokenizer.Encode(text.AsSpan(cut))], Is.EqualTo(tokenizer.Encode(text.AsSpan())));
+    }
+
     [Test]
     public void PiecesAreThePublishedOnes()
     {

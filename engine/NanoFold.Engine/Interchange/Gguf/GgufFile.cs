@@ -6,7 +6,7 @@ using NanoFold.Engine.Interchange.Gguf.Blocks;
 namespace NanoFold.Engine.Interchange.Gguf;
 
 /// <summary>
-/// An open GGUF file, version 3 (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md): metadata, then records of tensors, then their data, all little-endian. The head is
+/// An open GGUF file, version 2 or 3 (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md): metadata, then records of tensors, then their data, all little-endian. The head is
 /// checked whole against the file's length when it is opened; tensors are read on demand, and dequantized. Reads may come from several threads at once.
 /// </summary>
 internal sealed class GgufFile : ITensorFiles
@@ -14,7 +14,8 @@ internal sealed class GgufFile : ITensorFiles
     /// <summary>The first four bytes.</summary>
     public static ReadOnlySpan<byte> Magic => "GGUF"u8;
 
-    private const uint Version = 3;
+    // The one before differs in nothing that is read here.
+    private const uint Version = 3, OlderVersion = 2;
     private const string AlignmentKey = "general.alignment";
     private const int UsualAlignment = 32, MostAlignment = 1 << 20, MostDimensions = 4, MostNameBytes = 64;
 
@@ -59,7 +60,7 @@ internal sealed class GgufFile : ITensorFiles
     public IReadOnlyCollection<TensorEntry> Tensors => [.. _byName.Values.Select(tensor => tensor.Entry)];
 
     /// <summary>Opens a file and checks its head.</summary>
-    /// <exception cref="UserException">The file cannot be read, or is not a sound GGUF file of version 3.</exception>
+    /// <exception cref="UserException">The file cannot be read, or is not a sound GGUF file of these versions.</exception>
     public static GgufFile Open(string path)
     {
         SafeFileHandle? handle = null;
@@ -119,11 +120,11 @@ internal sealed class GgufFile : ITensorFiles
         }
 
         uint version = reader.UInt32("its version");
-        if (version != Version)
+        if (version is not (Version or OlderVersion))
         {
             throw new FormatException(version << 8 == 0 && version != 0
                 ? "its numbers are in big-endian order, which is not supported"
-                : $"it is of version {version}; only version {Version} is supported, which newer tools write");
+                : $"it is of version {version}; versions {OlderVersion} and {Version} are supported, which newer tools write");
         }
     }
 

@@ -1,3 +1,5 @@
+using NanoFold.Kernels.Memory;
+
 namespace NanoFold.Engine.Interchange.Gguf;
 
 /// <summary>A file of llama.cpp: GGUF, told by its first bytes.</summary>
@@ -6,7 +8,7 @@ internal sealed class GgufFormat : ForeignFormat
     /// <inheritdoc/>
     public override bool Matches(string path)
     {
-        if (!File.Exists(path))
+        if (!File.Exists(path) || FileKind.IsSpecial(path))
         {
             return false;
         }

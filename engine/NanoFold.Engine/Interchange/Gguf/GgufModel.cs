@@ -5,51 +5,20 @@ using NanoFold.Engine.Interchange.Gguf.Blocks;
 using NanoFold.Engine.Interchange.HuggingFace;
 using NanoFold.Engine.Interchange.HuggingFace.Architectures;
 using NanoFold.Engine.Model;
-using NanoFold.Engine.Text;
 
 namespace NanoFold.Engine.Interchange.Gguf;
 
 /// <summary>
-/// A GGUF file, open. Its metadata are said in the keys of transformers, whose architectures make a model of them; their rules, with the names and layouts of llama.cpp,
+/// Opens GGUF files. Their metadata are said in the keys of transformers, whose architectures make a model of them; the rules of those, with the names and layouts of llama.cpp,
 /// make our parameters.
 /// </summary>
-internal sealed class GgufModel : ForeignModel
+internal static class GgufModel
 {
     private const string Embedding = "token_embd.weight";
 
-    private readonly ITensorFiles _files;
-    private readonly Lazy<Tokenizer?> _tokenizer;
-
-    private GgufModel(GgufFile file, string format, ModelConfig config, ITensorFiles files, RuledWeights weights, IReadOnlyList<string> ignored)
-    {
-        (Path, Format, Config, Weights, Ignored, _files) = (file.Path, format, config, weights, ignored, files);
-        _tokenizer = new(() => GgufTokenizer.Read(file.Metadata));
-    }
-
-    /// <inheritdoc/>
-    public override string Path { get; }
-
-    /// <inheritdoc/>
-    public override string Format { get; }
-
-    /// <inheritdoc/>
-    public override ModelConfig Config { get; }
-
-    /// <inheritdoc/>
-    public override Tokenizer? Tokenizer => _tokenizer.Value;
-
-    /// <inheritdoc/>
-    public override IReadOnlyList<string> Ignored { get; }
-
-    /// <inheritdoc/>
-    public override IWeights Weights { get; }
-
-    /// <inheritdoc/>
-    public override IReadOnlyList<string> Files => _files.Paths;
-
     /// <summary>Opens a file: metadata, records, names and shapes are checked; no value is read.</summary>
     /// <exception cref="UserException">Something in it is damaged or not supported.</exception>
-    public static GgufModel Open(string path)
+    public static ForeignModel Open(string path)
     {
         GgufFile file = GgufFile.Open(path);
         try
@@ -59,15 +28,17 @@ internal sealed class GgufModel : ForeignModel
             CheckSizes(file);
             JsonObject keys = architecture.Keys(file, vocab);
             GgufTokenizer.Check(file.Metadata, vocab);
-            var foreign = new ForeignConfig(path, keys);
-            Architecture published = Architecture.Of(foreign);
-            ModelConfig config = Checked(published.Read(foreign), path);
+            var published = new PublishedKeys(path, keys);
+            (Architecture theirs, ModelConfig config, ForeignConfig foreign) = published.Read();
             foreign.LeftOver();
             IReadOnlyList<string> ignored = file.Metadata.LeftOver();
             ITensorFiles files = architecture.Files(file);
-            IEnumerable<TensorRule> rules = published.Tensors(config).Select(rule => architecture.Rule(rule, file, config));
+            IEnumerable<TensorRule> rules = theirs.Tensors(config).Select(rule => architecture.Rule(rule, file, config));
             var weights = new RuledWeights(files, rules, new NameGlobs(architecture.Name, [.. architecture.LeftOut, .. config.Tied ? ["output.weight"] : Array.Empty<string>()]));
-            return new GgufModel(file, $"GGUF {architecture.Name}", config, files, weights, [.. ignored, .. weights.LeftOut]);
+            return new ForeignModel(files, published, () => GgufTokenizer.Read(file.Metadata))
+            {
+                Path = path, Format = $"GGUF {architecture.Name}", Config = config, Ignored = [.. ignored, .. weights.LeftOut], Weights = weights,
+            };
         }
         catch
         {
@@ -75,9 +46,6 @@ internal sealed class GgufModel : ForeignModel
             throw;
         }
     }
-
-    /// <inheritdoc/>
-    public override void Dispose() => _files.Dispose();
 
     private static int Vocab(GgufFile file)
     {

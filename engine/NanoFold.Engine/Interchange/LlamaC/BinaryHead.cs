@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using NanoFold.Kernels.Memory;
 
 namespace NanoFold.Engine.Interchange.LlamaC;
 
@@ -52,7 +53,7 @@ internal readonly record struct BinaryHead(int[] Numbers, long Length)
     /// <summary>What a file looks like, or null where it is none or cannot be read.</summary>
     public static BinaryHead? Peek(string path)
     {
-        if (!File.Exists(path))
+        if (!File.Exists(path) || FileKind.IsSpecial(path))
         {
             return null;
         }

@@ -97,7 +97,7 @@ public static class ModelImport
     private static UserException NotForeign(string path) => new(
         !Path.Exists(path) ? $"{path}: there is no such file or folder"
         : File.Exists(Path.Combine(path, RunConfig.FileName)) ? $"{path}: is a model of this program already; name it with --model"
-        : $"{path}: is no model that is known; import takes a folder of transformers (config.json and model.safetensors)");
+        : $"{path}: is no model that is known; import takes a folder of transformers (config.json and model.safetensors), or a file of llama.cpp (GGUF), llama2.c or llm.c");
 }
 
 /// <summary>What an imported model is to have other than it says itself.</summary>

@@ -10,9 +10,11 @@ namespace NanoFold.Engine.Runs.Scoring;
 /// </summary>
 /// <param name="tokenizer">Of the model.</param>
 /// <param name="context">Places of a row at most.</param>
-/// <param name="begins">Whether every text begins with the token that begins a document.</param>
+/// <param name="begins">Whether every context begins with the token that begins a document; otherwise with what the tokenizer itself puts there, as some do.</param>
 internal sealed class PromptEncoder(Tokenizer tokenizer, int context, bool begins)
 {
+    private readonly IReadOnlyList<int> _start = begins ? [tokenizer.Bos!.Value] : Added(tokenizer);
+
     /// <summary>The token before a text that has nothing before it; null where the tokenizer has none.</summary>
     public int? Prefix { get; } = tokenizer.Bos ?? tokenizer.Eos;
 
@@ -26,7 +28,7 @@ internal sealed class PromptEncoder(Tokenizer tokenizer, int context, bool begin
     {
         int spaces = TextSpaces.AtEnd(before);
         (before, continuation) = (before[..^spaces], before[^spaces..] + continuation);
-        List<int> all = begins && before.Length > 0 ? [tokenizer.Bos!.Value] : [];
+        List<int> all = before.Length > 0 ? [.. _start] : [];
         int known = all.Count + tokenizer.Encode(before).Length;
         if (known == 0)
         {
@@ -57,6 +59,10 @@ internal sealed class PromptEncoder(Tokenizer tokenizer, int context, bool begin
         Encode(text, all);
         return [.. all];
     }
+
+    // What stands before a prompt is not all put there by the tokenizer's own file.
+    private static IReadOnlyList<int> Added(Tokenizer tokenizer) =>
+        tokenizer.EncodeComplete("", around: true).AsSpan().StartsWith(tokenizer.PromptStart.ToArray()) ? tokenizer.PromptStart : [];
 
     private void Encode(string text, List<int> ids) => tokenizer.Encode(Encoding.UTF8.GetBytes(text), ids);
 }

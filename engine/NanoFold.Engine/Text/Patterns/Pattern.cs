@@ -84,7 +84,8 @@ internal sealed class Pattern
                             return false;
                         }
 
-                        always &= (atSpace & 1) == 1 && next != Dead;
+                        // An attempt that gives up leaves the letter to those after it, at last to one that begins with it.
+                        always &= (atSpace & 1) == 1 || !_starts.Contains(state);
                     }
 
                     if (seen.Add(next))

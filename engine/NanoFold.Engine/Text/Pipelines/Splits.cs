@@ -56,7 +56,7 @@ internal sealed class PatternStage(Pattern pattern, SplitBehavior behavior, bool
     {
         bool may = pattern.MayCutAfterLetters(out always);
         always &= _plain;
-        return may && Behavior is SplitBehavior.Isolated or SplitBehavior.Removed;
+        return may && Behavior is SplitBehavior.Isolated or SplitBehavior.Removed or SplitBehavior.Contiguous;
     }
 
     /// <inheritdoc/>

@@ -69,6 +69,16 @@ public class GgufFileTests : EngineTests
     }
 
     [Test]
+    public void TheVersionBeforeIsReadAlike()
+    {
+        byte[] bytes = GgufBuilder.Llama().ToBytes();
+        bytes[4] = 2;
+        File.WriteAllBytes(_folder["model.gguf"], bytes);
+        using ForeignModel model = ForeignModel.TryOpen(_folder["model.gguf"])!;
+        Assert.That(model.Config.Vocab, Is.EqualTo(258));
+    }
+
+    [Test]
     public void UnknownKeysThatCannotChangeTheNumbersAreListed()
     {
         string path = GgufBuilder.Llama().Number("llama.tomorrow", 3u).Number("llama.expert_count", 0u).Number("llama.rope.scaling.attn_factor", 1f).Save(_folder["model.gguf"]);

@@ -33,18 +33,19 @@ public class Llama2CTests : EngineTests
             "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, red ball. She wanted to play with it, but it was too high."));
     }
 
-    [Test]
-    public void ItsLogitsAndGreedyTokensAreThoseOfTransformers()
+    [TestCase(1)]
+    [TestCase(4, Category = "Long")]
+    public void ItsLogitsAndGreedyTokensAreThoseOfTransformers(int prompts)
     {
         using ForeignModel model = ForeignModel.TryOpen(SharedData.Path(Stories))!;
         using var read = new ForeignNumbers(model, Backend(threads: 2));
         using SafeTensorsFile expected = SafeTensorsFile.Open(SharedData.Path("peers/gguf/stories260K.expected.safetensors"));
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < prompts; i++)
         {
             Assert.That(read.LogitsOff(ForeignNumbers.Integers(expected, $"p{i}.tokens"), SharedData.Reals(expected, $"p{i}.logits.f32")), Is.LessThan(2e-4), $"prompt {i}");
         }
 
-        foreach (JsonObject line in File.ReadLines(SharedData.Path("peers/gguf/stories260K.greedy.jsonl")).Select(line => JsonNode.Parse(line)!.AsObject()).Where(line => (string)line["weights"]! == "f32"))
+        foreach (JsonObject line in File.ReadLines(SharedData.Path("peers/gguf/stories260K.greedy.jsonl")).Select(line => JsonNode.Parse(line)!.AsObject()).Where(line => (string)line["weights"]! == "f32").Take(prompts))
         {
             int[] prompt = [.. line["prompt_tokens"]!.AsArray().Select(token => (int)token!)];
             Assert.That(model.Tokenizer!.EncodePrompt((string)line["prompt"]!, specials: false), Is.EqualTo(prompt));
@@ -101,7 +102,7 @@ public class Llama2CTests : EngineTests
     }
 
     [Test]
-    public void DamagedFilesAreClearFaults() => Damage(200);
+    public void DamagedFilesAreClearFaults() => Damage(100);
 
     [Test]
     [Category("Long")]
@@ -109,29 +110,22 @@ public class Llama2CTests : EngineTests
 
     private void Damage(int count)
     {
-        var random = new Random(15);
-        int read = 0;
-        for (int i = 0; i < count; i++)
+        int read = Mutation.Try(_folder["m.bin"], count, Make, () =>
+        {
+            using ForeignModel? model = ForeignModel.TryOpen(_folder["m.bin"]);
+            model?.Weights.Read("model.norm.weight", new float[model.Weights.Find("model.norm.weight")!.Count]);
+        });
+        Assert.That(read, Is.LessThan(count));
+
+        static byte[] Make(int i, Random random)
         {
             byte[] sound = Small(i % 2, tied: i % 3 != 0);
             int head = i % 2 == 0 ? 28 : 40;
-            File.WriteAllBytes(_folder["m.bin"], i % 5 == 0 ? Mutation.Of(sound, random) : [.. Mutation.Of(sound[..head], random), .. sound[head..]]);
-            try
-            {
-                using ForeignModel? model = ForeignModel.TryOpen(_folder["m.bin"]);
-                model?.Weights.Read("model.norm.weight", new float[model.Weights.Find("model.norm.weight")!.Count]);
-                read += model is null ? 0 : 1;
-            }
-            catch (UserException e)
-            {
-                Assert.That(e.Message, Does.Not.Contain('\n').And.Length.LessThan(1000));
-            }
+            return i % 5 == 0 ? Mutation.Of(sound, random) : [.. Mutation.Of(sound[..head], random), .. sound[head..]];
         }
-
-        Assert.That(read, Is.LessThan(count / 2));
     }
 
-    private static byte[] Small(int version, bool tied)
+    internal static byte[] Small(int version, bool tied)
     {
         int[] sizes = [Width, Hidden, Layers, Heads, KvHeads, version == 0 && !tied ? -Vocab : Vocab, Context];
         List<byte> file = version == 0 ? [.. MemoryMarshal.AsBytes(sizes.AsSpan())] : [.. "24ka"u8, 1, 0, 0, 0, .. MemoryMarshal.AsBytes(sizes.AsSpan()), (byte)(tied ? 1 : 0)];

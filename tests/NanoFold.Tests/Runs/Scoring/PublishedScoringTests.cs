@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Runs.Scoring;
 using NanoFold.Engine.Tasks;
+using NanoFold.Engine.Text;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Runs.Scoring;
@@ -87,6 +88,19 @@ public sealed class PublishedScoringTests : EngineTests
         Assert.That(found.Bins.Select(bin => bin.Count), Is.EqualTo(bins.Select(bin => bin["count"]!.GetValue<long>())));
         Assert.That(found.Bins.Select(bin => bin.Accuracy), Is.EqualTo(bins.Select(bin => bin["accuracy"]!.GetValue<double>())).Within(1e-12));
         Assert.That(found.Bins.Select(bin => bin.Confidence), Is.EqualTo(bins.Select(bin => bin["mean_confidence"]!.GetValue<double>())).Within(1e-4));
+    }
+
+    /// <summary>As the harness has it, a context begins with what the tokenizer's file puts before a text, and with nothing where it puts nothing there.</summary>
+    [TestCase("peers/tokenizers/post-bos-eos", true)]
+    [TestCase("peers/tokenizers/spbpe-converted-llama", false)]
+    [TestCase("peers/scoring/model", false)]
+    public void AContextBeginsWithWhatItsTokenizerAdds(string tokenizer, bool adds)
+    {
+        Tokenizer read = Tokenizer.Load(SharedData.Path(tokenizer));
+        int[] tokens = new PromptEncoder(read, context: 64, begins: false).Row(0, "The cat", " sat", "here").Tokens;
+        Assert.That(tokens[0] == read.Bos, Is.EqualTo(adds));
+        Assert.That(new PromptEncoder(read, context: 64, begins: true).Row(0, "The cat", " sat", "here").Tokens, Is.EqualTo(adds ? tokens : [read.Bos!.Value, .. tokens]));
+        Assert.That(new PromptEncoder(read, context: 64, begins: false).Row(0, "", " sat", "here").Tokens[0], Is.EqualTo(read.Bos));
     }
 
     private static JsonObject Expected(string name) => JsonNode.Parse(File.ReadAllText(Path.Combine(SharedData.Path(Folder), "expected.json")))![name]!.AsObject();

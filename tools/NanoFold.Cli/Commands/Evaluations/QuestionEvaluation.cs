@@ -94,7 +94,8 @@ internal static class QuestionEvaluation
         [
             $"{Path.GetFileName(result.File.Path)}{(Path.GetFileNameWithoutExtension(result.File.Path) == result.File.Format ? "" : $" ({result.File.Format})")}",
             Display.Count(result.Items.Count),
-            .. wanted.Select(name => name == "tokens" ? Display.Count((long)figures[name]) : Display.Figure(figures[name])),
+            // One question alone has no standard error.
+            .. wanted.Select(name => name == "tokens" ? Display.Count((long)figures[name]) : double.IsNaN(figures[name]) ? "" : Display.Figure(figures[name])),
             .. result.Calibration is { } calibration ? [Display.Figure(calibration.Error)] : Array.Empty<string>(),
         ];
     }

@@ -28,7 +28,7 @@ internal sealed class ScoringOptions
         _perItem = command.Text("--per-item", "FILE", "With --items, also write a line of JSON for each question: what stands before, choices, log-likelihoods, probabilities, answers");
         _limit = command.Integer("--limit", "With --items, only the first questions of each file, so many", 1, int.MaxValue);
         _detokenize = command.Flag("--detokenize", "With --items, join what WikiText set apart in documents before they are scored");
-        _begins = command.Flag("--bos", "With --items, begin every context with the token that begins a document");
+        _begins = command.Flag("--bos", "With --items, begin every context with the token that begins a document, also where the tokenizer does not add it by itself");
     }
 
     /// <summary>The files of questions.</summary>

@@ -14,7 +14,7 @@ internal static class ImportCommand
     {
         var paths = new Argument<string[]>("PATH")
         {
-            Description = "A folder of transformers (config.json, safetensors, tokenizer.json); several, or a folder of them, for the states of one model in training",
+            Description = "A folder of transformers (config.json, safetensors, tokenizer.json), or a file: GGUF, llama2.c, llm.c; several, or a folder of such folders, for the states of one model in training",
             Arity = ArgumentArity.OneOrMore,
         };
         command.Add(paths);

@@ -9,6 +9,7 @@ namespace NanoFold.Engine.Interchange.Gguf.Architectures;
 /// </summary>
 internal abstract record GgufArchitecture
 {
+    private const string Parts = "split.count";
     private const int MostLayers = 4096, MostHeads = 4096, MostWidth = 1 << 24;
 
     /// <summary>All that are supported.</summary>
@@ -56,6 +57,11 @@ internal abstract record GgufArchitecture
     /// <exception cref="UserException">It names none, or one that is not supported.</exception>
     public static GgufArchitecture Of(GgufMetadata metadata)
     {
+        if (metadata.Find(Parts) is { Integer: > 1 })
+        {
+            throw metadata.Fault(Parts, "a model in several files is not supported; join them first: llama-gguf-split --merge FIRST-FILE OUT.gguf");
+        }
+
         string name = metadata.Architecture;
         return All.FirstOrDefault(architecture => architecture.Name == name)
             ?? throw metadata.Fault("general.architecture", $"is not supported; those that are: {string.Join(", ", All.Select(architecture => architecture.Name))}");

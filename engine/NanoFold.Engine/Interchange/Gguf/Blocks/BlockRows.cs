@@ -7,7 +7,7 @@ namespace NanoFold.Engine.Interchange.Gguf.Blocks;
 /// <summary>Reads elements out of rows of blocks.</summary>
 internal static class BlockRows
 {
-    private const int PieceBytes = 1 << 16, MostValues = 256;
+    private const int PieceBytes = 1 << 16, StackBytes = 1 << 10, MostValues = 256;
 
     /// <summary>Reads the elements from <paramref name="start"/> on, which may lie within blocks.</summary>
     /// <param name="handle">Of the file.</param>
@@ -25,12 +25,13 @@ internal static class BlockRows
 
         long first = start / type.Values, last = (start + destination.Length - 1) / type.Values;
         int skip = (int)(start - (first * type.Values)), perPiece = Math.Max(1, PieceBytes / type.Bytes);
-        byte[] bytes = new byte[(int)Math.Min(perPiece, last - first + 1) * type.Bytes];
+        int room = (int)Math.Min(perPiece, last - first + 1) * type.Bytes;
+        Span<byte> bytes = room <= StackBytes ? stackalloc byte[StackBytes] : new byte[room];
         Span<float> values = stackalloc float[MostValues];
         values = values[..type.Values];
         for (long block = first; block <= last; block += perPiece)
         {
-            Span<byte> piece = bytes.AsSpan(0, (int)Math.Min(perPiece, last - block + 1) * type.Bytes);
+            Span<byte> piece = bytes[..((int)Math.Min(perPiece, last - block + 1) * type.Bytes)];
             ReadFully(handle, offset + (block * type.Bytes), piece);
             if (type.Stored is { } stored)
             {

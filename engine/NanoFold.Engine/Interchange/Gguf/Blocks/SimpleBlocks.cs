@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.Intrinsics;
 
 namespace NanoFold.Engine.Interchange.Gguf.Blocks;
 
@@ -10,25 +11,17 @@ internal static class SimpleBlocks
     public static void Q4_0(ReadOnlySpan<byte> block, Span<float> values)
     {
         float d = BlockType.Half(block);
-        ReadOnlySpan<byte> codes = block.Slice(2, Half);
-        Span<float> low = values[..Half], high = values.Slice(Half, Half);
-        for (int i = 0; i < codes.Length; i++)
-        {
-            low[i] = ((codes[i] & 15) - 8) * d;
-            high[i] = ((codes[i] >> 4) - 8) * d;
-        }
+        Vector128<byte> codes = Vector128.Create(block.Slice(2, Half));
+        NibbleLanes.Scale(codes & Vector128.Create((byte)15), 8, d, values[..Half]);
+        NibbleLanes.Scale(codes >>> 4, 8, d, values.Slice(Half, Half));
     }
 
     public static void Q4_1(ReadOnlySpan<byte> block, Span<float> values)
     {
         float d = BlockType.Half(block), m = BlockType.Half(block[2..]);
-        ReadOnlySpan<byte> codes = block.Slice(4, Half);
-        Span<float> low = values[..Half], high = values.Slice(Half, Half);
-        for (int i = 0; i < codes.Length; i++)
-        {
-            low[i] = ((codes[i] & 15) * d) + m;
-            high[i] = ((codes[i] >> 4) * d) + m;
-        }
+        Vector128<byte> codes = Vector128.Create(block.Slice(4, Half));
+        NibbleLanes.ScaleFrom(codes & Vector128.Create((byte)15), d, m, values[..Half]);
+        NibbleLanes.ScaleFrom(codes >>> 4, d, m, values.Slice(Half, Half));
     }
 
     public static void Q5_0(ReadOnlySpan<byte> block, Span<float> values)
@@ -58,12 +51,8 @@ internal static class SimpleBlocks
     public static void Q8_0(ReadOnlySpan<byte> block, Span<float> values)
     {
         float d = BlockType.Half(block);
-        ReadOnlySpan<byte> codes = block.Slice(2, 2 * Half);
-        values = values[..codes.Length];
-        for (int i = 0; i < codes.Length; i++)
-        {
-            values[i] = (sbyte)codes[i] * d;
-        }
+        NibbleLanes.ScaleSigned(Vector128.Create(block.Slice(2, Half)).AsSByte(), d, values[..Half]);
+        NibbleLanes.ScaleSigned(Vector128.Create(block.Slice(2 + Half, Half)).AsSByte(), d, values.Slice(Half, Half));
     }
 
     private static int Fifth(uint bits, int index) => (int)((bits >> index) & 1) << 4;
