@@ -108,7 +108,7 @@ internal static class GainFromOne
         return made;
     }
 
-    private readonly struct PlusOne : IUnaryOp
+    internal readonly struct PlusOne : IUnaryOp
     {
         public V Invoke<V>(V x)
             where V : struct, ILane<V>

@@ -16,13 +16,16 @@ internal sealed class PublishedModel : IDisposable
     private readonly ForeignModel _foreign;
     private readonly List<IDisposable> _owned = [];
 
-    public PublishedModel(string folder, Backend backend)
+    /// <param name="folder">Of the case.</param>
+    /// <param name="backend">Where it runs.</param>
+    /// <param name="change">Makes the model another one of the same parameters; null for what it is.</param>
+    public PublishedModel(string folder, Backend backend, Func<ModelConfig, ModelConfig>? change = null)
     {
         Expected = SafeTensorsFile.Open(Path.Combine(folder, "expected.safetensors"));
         _owned.Add(Expected);
         _foreign = ForeignModel.TryOpen(folder)!;
         _owned.Add(_foreign);
-        Model = new Transformer(_foreign.Config, backend, new WeightSource(_foreign.Weights, folder), trains: null);
+        Model = new Transformer(change?.Invoke(_foreign.Config) ?? _foreign.Config, backend, new WeightSource(_foreign.Weights, folder), trains: null);
         _owned.Add(Model);
         Shape = [.. Expected["tokens"].Shape.Select(extent => (int)extent)];
         Tokens = [.. SharedData.Reals(Expected, "tokens").Select(token => (int)token)];
@@ -78,6 +81,7 @@ internal sealed class PublishedModel : IDisposable
         _owned.Add(state);
         state.Set(StepSlot.TargetCount, (long)targets.Count(target => target >= 0));
         state.Set(StepSlot.LossScale, 1.0);
+        state.Set(StepSlot.MicroBatchCount, 1L);
         var tape = new Tape(Model.Backend, training: true) { State = state };
         Tensor loss = Model.RecordLoss(tape, Integers(tape, "tokens", Tokens), Integers(tape, "targets", targets)).Loss;
         Model.Store.ClearGradients();

@@ -1,17 +1,19 @@
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.FeedForward;
+using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Interchange.HuggingFace;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
+using NanoFold.Tests.Interchange.Gguf;
 using NanoFold.Tests.Suites;
 using PublishedArchitecture = NanoFold.Engine.Interchange.HuggingFace.Architectures.Architecture;
 
 namespace NanoFold.Tests.Interchange;
 
 /// <summary>Configurations of Mamba and Mamba-2 as transformers writes them.</summary>
-public class StateSpaceFolderTests
+public class StateSpaceFolderTests : EngineTests
 {
     private static IEnumerable<TestCaseData> Wrong =>
     [
@@ -28,6 +30,23 @@ public class StateSpaceFolderTests
     [TestCaseSource(nameof(Wrong))]
     public void AKeyThatIsWrongIsNamed(string type, string key, string value, string expected) =>
         Assert.That(() => Read(type, (key, value)), Throws.InstanceOf<UserException>().With.Message.Contains(expected));
+
+    [TestCase("mamba", """ "use_bias": true, "use_conv_bias": false, "time_step_rank": 2, "tie_word_embeddings": false """)]
+    [TestCase("mamba", """ "time_step_rank": 3, "conv_kernel": 2 """)]
+    [TestCase("mamba2", """ "num_heads": 6, "head_dim": 8, "n_groups": 3, "time_step_limit": [0.55, 0.8], "use_bias": true """)]
+    [TestCase("mamba2", """ "num_heads": 4, "head_dim": 12, "n_groups": 1, "use_conv_bias": false """)]
+    public void LogitsAreThoseOfThePublishedFormulas(string type, string more)
+    {
+        JsonObject keys = JsonNode.Parse($$"""
+            {"model_type": "{{type}}", "hidden_size": 24, "num_hidden_layers": 2, "vocab_size": 40, "state_size": 5, "layer_norm_epsilon": 1e-4, {{more}} }
+            """)!.AsObject();
+        using var folder = new TemporaryFolder();
+        Dictionary<string, (long[] Shape, float[] Values)> stored = [];
+        using ForeignModel model = ForeignModel.TryOpen(ForeignFolders.Write(folder["model"], keys, tensors: tensors => stored = tensors))!;
+        using var read = new ForeignNumbers(model, Backend());
+        int[] tokens = Numbers.Integers(type, 13, 0, 40);
+        Assert.That(read.LogitsOff(tokens, new StateSpaceFormulas(keys, stored).Logits(tokens)), Is.LessThan(2e-5));
+    }
 
     [Test]
     public void WhatIsLeftOutIsAsInTheLibrary()

@@ -16,7 +16,7 @@ internal static class GenerateCommand
 {
     public static void Build(VerbCommand command)
     {
-        Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint) or a checkpoint");
+        Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint), a checkpoint, or a model of another program");
         var prompts = new Prompts(command);
         var sampling = new SamplingOptions(command, prompts);
         var edits = new EditOptions(command);

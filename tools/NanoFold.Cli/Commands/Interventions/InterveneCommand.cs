@@ -18,7 +18,7 @@ internal static class InterveneCommand
 
     public static void Build(VerbCommand command)
     {
-        Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint) or a checkpoint");
+        Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint), a checkpoint, or a model of another program");
         var edits = new EditOptions(command);
         Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text; what the run held back if nothing is given");
         var reading = new TextOptions(command);

@@ -9,7 +9,7 @@ namespace NanoFold.Cli.Commands.Words;
 /// <summary>The options that say which model is looked at, on what text or task.</summary>
 internal sealed class TextChoices(VerbCommand command, int tokens)
 {
-    public const string ModelHelp = "A run folder (its best checkpoint) or a checkpoint";
+    public const string ModelHelp = "A run folder (its best checkpoint), a checkpoint, or a model of another program";
     public const string NoModel = "--model is needed: a run folder of train, or a checkpoint";
 
     private readonly Option<string?> _model = command.Text("--model", "RUN", ModelHelp);
