@@ -148,6 +148,28 @@ public class ExportTests
         }
     }
 
+    /// <summary>What the graph computes is a matter for ONNX Runtime, in tests/NanoFold.Judges.</summary>
+    [Test]
+    public void OnnxHoldsTheWeightsOfDenseModelsAndRefusesOthers()
+    {
+        string source = ForeignFolders.WithTokenizer(ForeignFolders.Write(_folder["llama"], ForeignFolders.Llama));
+        CommandLine run = CommandLine.Run("export", "--model", source, "--format", "onnx", "--out", _folder["m.onnx"]);
+        Assert.That((run.Code, run.Error), Is.EqualTo((0, "nanofold: the tokenizer has no place in ONNX\n")));
+        byte[] file = File.ReadAllBytes(_folder["m.onnx"]);
+        Assert.That(file[..12], Is.EqualTo(new byte[] { 0x08, 8, 0x12, 8, (byte)'n', (byte)'a', (byte)'n', (byte)'o', (byte)'f', (byte)'o', (byte)'l', (byte)'d' }), "version 8 of the format, and who wrote it");
+        using (ForeignModel model = ForeignModel.TryOpen(source)!)
+        {
+            float[] embedding = Values(model, "model.embed_tokens.weight");
+            Assert.That(file.AsSpan().IndexOf(System.Runtime.InteropServices.MemoryMarshal.AsBytes(embedding.AsSpan())), Is.Positive);
+        }
+
+        JsonObject keys = ForeignFolders.Llama;
+        (keys["model_type"], keys["num_local_experts"], keys["num_experts_per_tok"]) = ("mixtral", 4, 2);
+        CommandLine refused = CommandLine.Run("export", "--model", ForeignFolders.Write(_folder["mixtral"], keys), "--format", "onnx", "--out", _folder["n.onnx"]);
+        Assert.That((refused.Code, refused.Error), Is.EqualTo((1, "nanofold: onnx cannot express a model of the architecture mixtral; those that it can: llama, mistral, qwen2, qwen3, smollm3, phi3, gpt2\n")));
+        Assert.That(File.Exists(_folder["n.onnx"]), Is.False);
+    }
+
     // The same settings, as far as they have an effect, and the same bits.
     private static void AssertSameModel(string path, string expected)
     {
