@@ -20,7 +20,7 @@ internal sealed class TokenFileSet(Corpus corpus, TokenizerSpec spec, DataConfig
         }
 
         Tokenizer tokenizer = spec.Tokenizer ?? throw new UserException(
-            $"{corpus.Name}: holds tokens of {first.Program}, which only their own tokenizer makes text of: name it with --set tokenizer=file --set tokenizer.path=FILE, or begin with a model that has it (--init)");
+            $"{corpus.Name}: is no text; as tokens of {first.Program} it needs their own tokenizer: name it with --set tokenizer=file --set tokenizer.path=FILE, or begin with a model that has it (--init)");
         if (config.Documents == DocumentMode.Mark && tokenizer.Bos is null)
         {
             throw new UserException($"{corpus.Name}: documents cannot be marked: the given tokenizer has no token that begins one");

@@ -64,7 +64,7 @@ public sealed class TokenFileTests
         string path = Write("a.bin", "llm.c 16", [1, 2, 300]), text = _folder["a.txt"];
         File.WriteAllText(text, "text");
         AssertFault(path, TokenizerSpec.Given(s_tokenizer), null, $"{path}: token 300 at place 2 is none of the 258 of the tokenizer");
-        AssertFault(path, TokenizerSpec.Byte, null, "holds tokens of llm.c, which only their own tokenizer makes text of: name it with --set tokenizer=file");
+        AssertFault(path, TokenizerSpec.Byte, null, "is no text; as tokens of llm.c it needs their own tokenizer: name it with --set tokenizer=file");
         AssertFault(path, TokenizerSpec.Given(s_tokenizer), text, "text to train on and text to validate on must both be text, or both be tokens");
         AssertFault(text, TokenizerSpec.Given(s_tokenizer), path, "must both be text, or both be tokens");
         Assert.That(() => Corpus.Open(path).Documents, Throws.InstanceOf<UserException>().With.Message.EndsWith("holds tokens of llm.c, not text"));

@@ -140,7 +140,7 @@ internal static class QuestionEvaluation
         {
             for (int i = 0; i < file.Items.Count; i++)
             {
-                writer.Write($"{ItemToJson(file, i).ToJsonString(options)}\n");
+                writer.Write($"{FiniteJson.Clean(ItemToJson(file, i))!.ToJsonString(options)}\n");
             }
         }
     }
