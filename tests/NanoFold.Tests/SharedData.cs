@@ -32,6 +32,11 @@ public static class SharedData
         return null;
     }
 
+    /// <summary>The names of a folder's folders in a fixed order: cases of a test, one named "none" where the folder is absent, so that it skips with a reason.</summary>
+    public static IEnumerable<string> Cases(string name) => Find(name) is { } folder
+        ? Directory.GetDirectories(folder).Select(path => System.IO.Path.GetFileName(path)).Order(StringComparer.Ordinal)
+        : ["none"];
+
     /// <summary>A tensor of reals or of 64-bit integers, as reals.</summary>
     public static double[] Reals(SafeTensorsFile file, string name)
     {

@@ -20,9 +20,7 @@ public class ExportTests
 
     private TemporaryFolder _folder = null!;
 
-    private static IEnumerable<string> Published => SharedData.Find(Models) is { } folder
-        ? Directory.GetDirectories(folder).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)
-        : ["none"];
+    private static IEnumerable<string> Published => SharedData.Cases(Models);
 
     [SetUp]
     public void SetUp() => _folder = new TemporaryFolder();

@@ -28,9 +28,7 @@ public class PublishedMixerModelTests : EngineTests
         ["xlstm"] = "xlstm",
     };
 
-    private static IEnumerable<string> Cases => SharedData.Find(Folder) is { } folder
-        ? Directory.GetDirectories(folder).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)
-        : ["none"];
+    private static IEnumerable<string> Cases => SharedData.Cases(Folder);
 
     [TestCaseSource(nameof(Cases))]
     public void NumbersAreThoseOfTransformers(string name)

@@ -15,9 +15,7 @@ public class PublishedModelTests : EngineTests
     /// <summary>What is refused, and the words that say why. A case that is in neither place fails.</summary>
     private static readonly Dictionary<string, string> s_refused = [];
 
-    private static IEnumerable<string> Cases => SharedData.Find(Folder) is { } folder
-        ? Directory.GetDirectories(folder).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)
-        : ["none"];
+    private static IEnumerable<string> Cases => SharedData.Cases(Folder);
 
     /// <summary>What is read of a folder gives, written again, the same tensors under the same names, and a configuration that means the same model.</summary>
     [TestCaseSource(nameof(Cases))]

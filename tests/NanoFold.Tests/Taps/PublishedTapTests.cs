@@ -18,9 +18,7 @@ public class PublishedTapTests : EngineTests
 
     private const int Time = 9, Heads = 4;
 
-    private static IEnumerable<string> Names => SharedData.Find(Folder) is { } folder
-        ? Directory.GetDirectories(folder).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)
-        : ["none"];
+    private static IEnumerable<string> Names => SharedData.Cases(Folder);
 
     [TestCaseSource(nameof(Names))]
     public void ValuesAreThoseOfTransformerLens(string name)

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Interchange.Gguf;
 using NanoFold.Engine.Interchange.Gguf.Architectures;
 using NanoFold.Engine.Interchange.Gguf.Blocks;
@@ -37,6 +38,11 @@ internal sealed class GgufExport : ExportFormat
         if (here is GgufPhi3 && model.Config.LayerConfigs().Any(layer => layer.Mixer is SlidingWindowConfig))
         {
             throw new UserException("gguf cannot express the windows of phi3, which llama.cpp leaves out");
+        }
+
+        if (model.Config.LayerConfigs().Select(layer => layer.FeedForward is MoeConfig).Distinct().Count() > 1)
+        {
+            throw new UserException($"gguf cannot express dense feed-forwards beside experts (model.pattern): {here.Name} has experts in every layer");
         }
 
         List<string> notes = [];
