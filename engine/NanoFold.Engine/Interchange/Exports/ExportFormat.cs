@@ -1,4 +1,6 @@
 using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Text;
 
 namespace NanoFold.Engine.Interchange.Exports;
 
@@ -37,3 +39,10 @@ public abstract class ExportFormat
 /// <param name="Files">Of a folder all; otherwise first the file that was named, whatever its name here, then those beside it.</param>
 /// <param name="Notes">What is not written, and why.</param>
 public sealed record ExportedFiles(string Format, IReadOnlyList<CheckpointFile> Files, IReadOnlyList<string> Notes);
+
+/// <summary>A model of ours that is written in the files of another program.</summary>
+/// <param name="Config">Resolved, the vocabulary known.</param>
+/// <param name="Tokenizer">Its tokenizer, or null.</param>
+/// <param name="Weights">Its parameters and its state, in our order.</param>
+/// <param name="Read">All elements of one of them, by its name; what is given is not changed.</param>
+public sealed record OwnModel(ModelConfig Config, Tokenizer? Tokenizer, IReadOnlyList<WeightInfo> Weights, Func<string, float[]> Read);

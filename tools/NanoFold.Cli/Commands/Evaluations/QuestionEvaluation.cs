@@ -61,7 +61,7 @@ internal static class QuestionEvaluation
         if (all.Count > 0)
         {
             output.Line();
-            output.Line(FormattableString.Invariant($"calibration error {Display.Figure(all.Error)} (largest of a bin {Display.Figure(all.LargestError)}), Brier score {Display.Figure(all.Brier)}, of {Display.Count(all.Count, "answer")}"));
+            output.Line(FormattableString.Invariant($"calibration error {Display.Figure(all.Error)} (largest of a bin {Display.Figure(all.LargestError)}), Brier {Display.Figure(all.Brier)}, {Display.Count(all.Count, "answer")}"));
         }
 
         Write(options.PerItem(invocation), writer => WriteItems(writer, results), output);
