@@ -197,11 +197,13 @@ public sealed class BatchDecoder : IDisposable
 
     private void Run((int First, int Rows, int Size) key)
     {
-        Plan plan = _plans.Get(key, _record);
         Backend backend = _model.Backend;
+        // Before the plan is bound to its memory: what it makes ready there is for so many rows.
         backend.Sequences = key.Rows;
+        Plan plan;
         try
         {
+            plan = _plans.Get(key, _record);
             plan.Run();
         }
         finally
