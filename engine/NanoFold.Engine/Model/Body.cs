@@ -36,6 +36,7 @@ public sealed class Body
         else
         {
             Embedding = builder.Add("embed_tokens.weight", Layout.Of(config.Vocab, width), ParameterRole.Embedding, Initialization.Embedding(config));
+            Embedding.AllowsStoredTypes = true;
         }
 
         _positions = config.Position == PositionKind.Learned

@@ -19,6 +19,9 @@ public abstract class Linear
     /// <summary>W [out, in] as it acts, for what reads the matrix itself; a gradient flows to whatever it is made of.</summary>
     public abstract Tensor Weight(Tape tape);
 
+    /// <summary>The same for products and look-ups of rows, which read it in whatever type it is stored.</summary>
+    public virtual Tensor Stored(Tape tape) => Weight(tape);
+
     /// <summary>b [out], none where there is no bias.</summary>
     public abstract Tensor Bias(Tape tape);
 
@@ -48,7 +51,10 @@ internal sealed class PlainLinear(Parameter weight, Parameter? bias) : Linear
 
     public override bool IsMatrix => bias is null;
 
-    public override Tensor Weight(Tape tape) => tape.Use(weight);
+    // As activations are, for ops that read nothing else.
+    public override Tensor Weight(Tape tape) => Stored(tape) is var stored && stored.Type == tape.Type ? stored : BroadcastOp.Record(tape, stored, stored.Layout.ToShape());
+
+    public override Tensor Stored(Tape tape) => tape.Use(weight);
 
     public override Tensor Bias(Tape tape) => bias is null ? default : tape.Use(bias);
 

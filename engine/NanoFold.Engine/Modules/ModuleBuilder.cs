@@ -91,13 +91,17 @@ public sealed class ModuleBuilder
         GrowthKind ofBias = growth is GrowthKind.Output or GrowthKind.ScaledOutput ? GrowthKind.None : GrowthKind.Input;
         var linear = new PlainLinear(weight, bias ? Add($"{name}.bias", Layout.Of(outputs), ParameterRole.Vector, biasInitializer ?? Initializer.Zero, ofBias) : null);
         // What is declared beside the model's body is a head.
-        return AdapterOf(name, isHead: _prefix.Length == 0)?.Wrap(AdapterIn(name), linear) ?? linear;
+        Linear? adapted = AdapterOf(name, isHead: _prefix.Length == 0)?.Wrap(AdapterIn(name), linear);
+        weight.AllowsStoredTypes = adapted is null;
+        return adapted ?? linear;
     }
 
     /// <summary>Declares a matrix for each of some groups of rows, W [groups, outputs, inputs], with the parameter <c>NAME.weight</c>.</summary>
     public GroupedLinear GroupedLinear(string name, int groups, int inputs, int outputs, Initializer initializer)
     {
-        var linear = new PlainGroupedLinear(Add($"{name}.weight", Layout.Of(groups, outputs, inputs), ParameterRole.Matrix, initializer, GrowthKind.Hidden));
+        Parameter weight = Add($"{name}.weight", Layout.Of(groups, outputs, inputs), ParameterRole.Matrix, initializer, GrowthKind.Hidden);
+        weight.AllowsStoredTypes = true;
+        var linear = new PlainGroupedLinear(weight);
         return AdapterOf(name)?.Wrap(AdapterIn(name), linear) ?? linear;
     }
 

@@ -54,17 +54,21 @@ public sealed class TrainedModel : IDisposable
     private UserException WithoutText() => new($"{_path}: was trained on task {Config.Task.Kind}, which has no text: it neither reads nor writes any");
 
     /// <summary>Reads a run folder (its best checkpoint, or else its newest), a checkpoint folder, or a model of another program.</summary>
-    /// <exception cref="UserException">There is none, or one of its files is damaged.</exception>
-    public static TrainedModel Load(string path, Backend backend)
+    /// <param name="path">Where it is.</param>
+    /// <param name="backend">Where it is to be used.</param>
+    /// <param name="storage">What its weights are to be in memory; of anything but single precision they can only be used, not edited or trained.</param>
+    /// <exception cref="UserException">There is none, or one of its files is damaged, or the backend cannot use weights so.</exception>
+    public static TrainedModel Load(string path, Backend backend, WeightStorage storage = WeightStorage.Float32)
     {
+        storage.Require(backend);
         string folder = SavedRun.FindCheckpoint(path);
         try
         {
             SavedModel saved = SavedModel.Open(folder);
-            var model = new Transformer(saved.Config.Model, backend, source: null, trains: null);
+            using SourceInFiles values = saved.Values.Open(backend, storage);
+            var model = new Transformer(saved.Config.Model, backend, values, trains: null);
             try
             {
-                saved.Values.Fill(model.Store);
                 TrainState? state = File.Exists(Path.Combine(folder, TrainState.FileName)) ? TrainState.Load(folder) : null;
                 return new TrainedModel(path, saved.Config, model, saved.Tokenizer, state);
             }

@@ -1,5 +1,6 @@
 using System.Numerics;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
+using NanoFold.Kernels.Cpu.Stored;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
 
@@ -37,10 +38,12 @@ internal unsafe struct SkinnyPass<O, V, T>
 
     public readonly long Items => BlockPlan.Ceiling(_product.Columns, _chunk);
 
-    public readonly long ScratchBytes => Math.Max(MaxSumRows * SumColumns, FewRows<O, V, T>.ScratchElements) * sizeof(T);
+    public readonly long ScratchBytes => _product.IsStored
+        ? (long)DotColumns * _product.Depth * sizeof(float)
+        : Math.Max(MaxSumRows * SumColumns, FewRows<O, V, T>.ScratchElements) * sizeof(T);
 
     public static bool Fits(in Product product) =>
-        CanDot(product) || (product.Rows <= MaxSumRows && product.BColumn == sizeof(T)) || FewRows<O, V, T>.Fits(product);
+        CanDot(product) || (product.Rows <= MaxSumRows && product.BColumn == sizeof(T) && !product.IsStored) || FewRows<O, V, T>.Fits(product);
 
     public readonly void Multiply(long item, byte* scratch)
     {
@@ -48,7 +51,7 @@ internal unsafe struct SkinnyPass<O, V, T>
         int end = Math.Min(column + _chunk, _product.Columns);
         if (_dot)
         {
-            Dot(column, end);
+            Dot(column, end, scratch);
         }
         else if (_tiles)
         {
@@ -69,9 +72,10 @@ internal unsafe struct SkinnyPass<O, V, T>
         return (int)Math.Max(DotColumns, elements / product.Depth / DotColumns * DotColumns);
     }
 
-    private readonly void Dot(int column, int end)
+    private readonly void Dot(int column, int end, byte* scratch)
     {
         double* sums = stackalloc double[3 * DotColumns];
+        bool direct = _product.IsStored && StoredDots.Fits<V>(_product);
         // Columns far apart are four long streams, which the memory delivers faster than four short ones side by side.
         int apart = BlockPlan.Ceiling(end - column, DotColumns), last = end - 1 - column;
         for (int left = apart; left > 0; left--, column++, last--)
@@ -86,6 +90,18 @@ internal unsafe struct SkinnyPass<O, V, T>
                 B2 = b + Math.Min(2, columns - 1) * apart * _product.BColumn,
                 B3 = b + Math.Min(3, columns - 1) * apart * _product.BColumn,
             };
+            if (direct)
+            {
+                StoredDots.Run(_product, dots.B0, dots.B1, dots.B2, dots.B3, sums);
+                Put(0, _product.Rows, column, columns, apart, sums);
+                continue;
+            }
+
+            if (_product.IsStored)
+            {
+                Widen(ref dots, columns, (float*)scratch);
+            }
+
             for (int row = 0; row < _product.Rows;)
             {
                 byte* a = _product.A + row * _product.ARow;
@@ -106,16 +122,34 @@ internal unsafe struct SkinnyPass<O, V, T>
                         break;
                 }
 
-                for (int i = 0; i < rows; i++, row++)
-                {
-                    for (int j = 0; j < columns; j++)
-                    {
-                        int y = column + j * apart;
-                        Merging.Write(_product, Y(row, y), T.CreateTruncating(_product.Alpha * sums[i * DotColumns + j]), row, y);
-                    }
-                }
+                Put(row, rows, column, columns, apart, sums);
+                row += rows;
             }
         }
+    }
+
+    private readonly void Put(int row, int rows, int column, int columns, int apart, double* sums)
+    {
+        for (int i = 0; i < rows; i++)
+        {
+            for (int j = 0; j < columns; j++)
+            {
+                int y = column + j * apart;
+                Merging.Write(_product, Y(row + i, y), T.CreateTruncating(_product.Alpha * sums[i * DotColumns + j]), row + i, y);
+            }
+        }
+    }
+
+    // The columns in single precision, where they stay in a cache for all rows of a.
+    private readonly void Widen(ref DotProducts<O, V> dots, int columns, float* scratch)
+    {
+        int depth = _product.Depth;
+        float* b1 = scratch + Math.Min(1, columns - 1) * depth, b2 = scratch + Math.Min(2, columns - 1) * depth, b3 = scratch + Math.Min(3, columns - 1) * depth;
+        StoredRows.Widen(_product.Stored, dots.B0, 0, depth, scratch);
+        StoredRows.Widen(_product.Stored, dots.B1, 0, depth, b1);
+        StoredRows.Widen(_product.Stored, dots.B2, 0, depth, b2);
+        StoredRows.Widen(_product.Stored, dots.B3, 0, depth, b3);
+        dots = new DotProducts<O, V> { B0 = (byte*)scratch, B1 = (byte*)b1, B2 = (byte*)b2, B3 = (byte*)b3 };
     }
 
     /// <summary>sums[row] += a[row, k] · b[k], four k at a time, over one chunk of columns.</summary>

@@ -28,7 +28,7 @@ internal static unsafe class Gather
         context.Run(x.Type, items, ref work, x.Count >= Map.SmallElements);
     }
 
-    private static void CheckIds(string op, in View ids, int count)
+    internal static void CheckIds(string op, in View ids, int count)
     {
         int* id = ids.Ints;
         for (long i = 0; i < ids.Count; i++)
