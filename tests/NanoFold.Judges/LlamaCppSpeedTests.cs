@@ -112,7 +112,7 @@ public class LlamaCppSpeedTests
 
         public Own(string path)
         {
-            _model = TrainedModel.Load(path, _backend, WeightStorage.AsStored);
+            _model = TrainedModel.Load(path, _backend, storage: WeightStorage.AsStored);
             _decoder = new Decoder(_model.Model, 1);
             _logits = new float[_model.Config.Model.Vocab];
         }

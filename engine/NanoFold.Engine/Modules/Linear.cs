@@ -38,6 +38,9 @@ public abstract class Linear
     /// <param name="rows">How many there are.</param>
     public abstract Tensor Forward(Tape tape, Tensor x, int start, int rows);
 
+    /// <summary>Weights in the type of activations, where they are stored in another.</summary>
+    internal static Tensor Widened(Tape tape, Tensor stored) => stored.Type == tape.Type ? stored : BroadcastOp.Record(tape, stored, stored.Layout.ToShape());
+
     /// <summary>Some rows of a matrix, or some elements of a bias; itself where that is all of them.</summary>
     protected static Tensor Rows(Tensor of, int start, int rows) => of[0] == rows ? of : of.Slice(0, start, rows);
 }
@@ -52,7 +55,7 @@ internal sealed class PlainLinear(Parameter weight, Parameter? bias) : Linear
     public override bool IsMatrix => bias is null;
 
     // As activations are, for ops that read nothing else.
-    public override Tensor Weight(Tape tape) => Stored(tape) is var stored && stored.Type == tape.Type ? stored : BroadcastOp.Record(tape, stored, stored.Layout.ToShape());
+    public override Tensor Weight(Tape tape) => Widened(tape, Stored(tape));
 
     public override Tensor Stored(Tape tape) => tape.Use(weight);
 

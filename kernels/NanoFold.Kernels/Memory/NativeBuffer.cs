@@ -8,19 +8,23 @@ public sealed unsafe class NativeBuffer : DeviceBuffer
     public const int Alignment = 64;
 
     private readonly FileMapping? _mapping;
+    private readonly byte* _allocation;
     private byte* _pointer;
 
     public NativeBuffer(long bytes)
         : base(bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
-        bool large = HugePages.Pay(bytes);
-        _pointer = (byte*)NativeMemory.AlignedAlloc(checked((nuint)Math.Max(bytes, Alignment)), large ? (nuint)HugePages.Bytes : Alignment);
-        if (large)
+        if (HugePages.Pay(bytes))
         {
+            // The system hands out zeros when they are first touched: what is never used, such as the end of a long cache, takes neither time nor memory.
+            _allocation = (byte*)NativeMemory.AllocZeroed(checked((nuint)(bytes + HugePages.Bytes)));
+            _pointer = (byte*)(((nint)_allocation + (nint)HugePages.Bytes - 1) & -(nint)HugePages.Bytes);
             HugePages.Advise(_pointer, bytes);
+            return;
         }
 
+        _pointer = (byte*)NativeMemory.AlignedAlloc(checked((nuint)Math.Max(bytes, Alignment)), Alignment);
         NativeMemory.Clear(_pointer, (nuint)Math.Max(bytes, Alignment));
     }
 
@@ -83,6 +87,10 @@ public sealed unsafe class NativeBuffer : DeviceBuffer
         if (_mapping is not null)
         {
             _mapping.Release();
+        }
+        else if (_allocation is not null)
+        {
+            NativeMemory.Free(_allocation);
         }
         else
         {

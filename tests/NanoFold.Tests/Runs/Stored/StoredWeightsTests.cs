@@ -82,7 +82,7 @@ public class StoredWeightsTests : EngineTests
     [Test]
     public void SmallFilesAndWhatIsNotAMatrixAreCopied()
     {
-        using TrainedModel model = TrainedModel.Load(Exported("gguf", "q8_0"), Backend(), WeightStorage.AsStored);
+        using TrainedModel model = TrainedModel.Load(Exported("gguf", "q8_0"), Backend(), storage: WeightStorage.AsStored);
         Assert.That(model.Model.Store.Parameters.Select(p => p.Type), Is.All.EqualTo(DType.Float32));
         using Opened single = Open(Source, WeightStorage.AsStored);
         Assert.That((single.Model.Store[Down].Held, single.Model.Store[Norm].Held, single.Model.Store["model.layers.0.self_attn.k_proj.weight"].Held), Is.EqualTo(((HeldValues?)single.Model.Store[Down].Held, (HeldValues?)null, (HeldValues?)null)));

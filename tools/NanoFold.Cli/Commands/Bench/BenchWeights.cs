@@ -40,7 +40,7 @@ internal static class BenchWeights
         foreach (string name in weights)
         {
             long started = Stopwatch.GetTimestamp();
-            using TrainedModel trained = TrainedModel.Load(path, backend, WeightOptions.Of(name));
+            using TrainedModel trained = TrainedModel.Load(path, backend, storage: WeightOptions.Of(name));
             double load = Stopwatch.GetElapsedTime(started).TotalSeconds;
             ParameterStore store = trained.Model.Store;
             if (promptTokens + (long)tokens > trained.Config.Model.Context)
