@@ -3,6 +3,7 @@ using System.Text;
 using NanoFold.Cli.Commands;
 using NanoFold.Cli.Commands.Bench;
 using NanoFold.Cli.Commands.Compare;
+using NanoFold.Cli.Commands.Compression;
 using NanoFold.Cli.Commands.Interchange;
 using NanoFold.Cli.Commands.Live;
 using NanoFold.Cli.Commands.Interventions;
@@ -34,6 +35,8 @@ public static class Program
     [
         new("train", "Train a model; writes a run folder", TrainCommand.Build),
         new("generate", "Write text with a model", GenerateCommand.Build),
+        new("compress", "Compress a file by what a model predicts, or one that learns meanwhile", CompressCommand.Build),
+        new("decompress", "The file as it was, of what compress wrote", DecompressCommand.Build),
         new("eval", "The loss of a model on a text or what its task holds back; its answers to questions", EvalCommand.Build),
         new("geometry", "Measure the residual stream of a run after training, beside controls", GeometryCommand.Build),
         new("neighbors", "The tokens nearest to a word, analogies, and whether relations are directions", NeighborsCommand.Build),
