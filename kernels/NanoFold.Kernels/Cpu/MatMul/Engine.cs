@@ -15,6 +15,30 @@ internal abstract class Engine
 
     /// <summary>One product by one worker alone.</summary>
     public abstract void MultiplyAlone(CpuContext context, in Product product, int worker);
+
+    /// <summary>One product whose rows are so many parts of one size, each with the bits that it has as a product of its own.</summary>
+    public void MultiplyParts(CpuContext context, in Product product, int parts)
+    {
+        if (parts == 1 || product.IsSymmetric)
+        {
+            Multiply(context, product);
+            return;
+        }
+
+        int rows = product.Rows / parts;
+        if (TryMultiplyTogether(context, product, rows))
+        {
+            return;
+        }
+
+        for (int part = 0; part < parts; part++)
+        {
+            Multiply(context, product.Part(part * rows, rows));
+        }
+    }
+
+    /// <summary>The same in one pass over b; false where the order of sums would not be that of parts of so many rows.</summary>
+    protected abstract bool TryMultiplyTogether(CpuContext context, in Product product, int partRows);
 }
 
 /// <inheritdoc/>
@@ -91,6 +115,20 @@ internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
         {
             mirror.Fill(item);
         }
+    }
+
+    protected override bool TryMultiplyTogether(CpuContext context, in Product product, int partRows)
+    {
+        // Columns of y that are not adjacent, or a single one, may turn the product.
+        if (product.YColumn != sizeof(T) || product.Columns == 1 || !SkinnyPass<O, V, T>.CanDot(product.Part(0, partRows)))
+        {
+            return false;
+        }
+
+        var skinny = new SkinnyPass<O, V, T>(product, dots: true);
+        var work = new SkinnyWork { Context = context, Pass = &skinny };
+        context.Workers.Run(skinny.Items, ref work);
+        return true;
     }
 
     /// <summary>Turns the product so that the columns of y are adjacent where that can be had.</summary>

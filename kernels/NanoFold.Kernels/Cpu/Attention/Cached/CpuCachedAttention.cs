@@ -19,7 +19,7 @@ public sealed unsafe class CpuCachedAttention(CpuContext context) : IKernel<Cach
     public void Run(in CachedAttentionCall call)
     {
         var problem = new CachedProblem(call);
-        var plan = new CachedPlan(problem);
+        var plan = new CachedPlan(problem, context.Sequences);
         bool isListed = !call.Visible.Blocks.IsNone;
         if (plan.AppendsFirst || isListed)
         {
