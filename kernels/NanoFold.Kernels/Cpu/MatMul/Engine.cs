@@ -15,6 +15,9 @@ internal abstract class Engine
 
     /// <summary>One product by one worker alone.</summary>
     public abstract void MultiplyAlone(CpuContext context, in Product product, int worker);
+
+    /// <summary>One product of few rows, to be done over and over by all workers; null for others.</summary>
+    public abstract PreparedCall? Prepare(CpuContext context, in Product product);
 }
 
 /// <inheritdoc/>
@@ -93,6 +96,12 @@ internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
         }
     }
 
+    public override PreparedCall? Prepare(CpuContext context, in Product product)
+    {
+        Product seen = Oriented(product);
+        return SkinnyPass<O, V, T>.Fits(seen) ? new PreparedSkinny(context, new SkinnyPass<O, V, T>(seen)) : null;
+    }
+
     /// <summary>Turns the product so that the columns of y are adjacent where that can be had.</summary>
     private static Product Oriented(in Product product)
     {
@@ -108,6 +117,24 @@ internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
         }
 
         return seen.YColumn != sizeof(T) && seen.YRow == sizeof(T) ? seen.Transposed() : seen;
+    }
+
+    private sealed class PreparedSkinny(CpuContext context, SkinnyPass<O, V, T> pass) : PreparedCall
+    {
+        private readonly long _items = pass.Items;
+
+        public override void Run()
+        {
+            if (_items == 1)
+            {
+                pass.Multiply(0, (byte*)context.Scratch(0, pass.ScratchBytes));
+                return;
+            }
+
+            SkinnyPass<O, V, T> shared = pass;
+            var work = new SkinnyWork { Context = context, Pass = &shared };
+            context.Workers.Run(_items, ref work);
+        }
     }
 
     private struct SkinnyWork : IWork
