@@ -11,6 +11,8 @@ namespace NanoFold.Engine.Interchange;
 /// <param name="Tree">The keys.</param>
 internal sealed record PublishedKeys(string Path, JsonObject Tree)
 {
+    private const string LongestKey = "max_position_embeddings";
+
     /// <summary>The architecture that they name, the model of ours that they mean, resolved, and the keys with what was asked for.</summary>
     /// <param name="context">Tokens that a sequence is to have at most; null for what they say.</param>
     /// <exception cref="UserException">They name none that is supported, or make no model here; names every problem.</exception>
@@ -20,6 +22,13 @@ internal sealed record PublishedKeys(string Path, JsonObject Tree)
         Architecture architecture = Architecture.Of(keys);
         return (architecture, Checked(architecture.Read(keys)), keys);
     }
+
+    /// <summary>What is left out where the model reads more tokens than its context is here, with how to ask for them; empty where it does not.</summary>
+    /// <param name="keys">Those of <see cref="Read"/>.</param>
+    /// <param name="config">The model of <see cref="Read"/>.</param>
+    /// <param name="name">What the file calls the number of tokens.</param>
+    public static IEnumerable<string> LeftContext(ForeignConfig keys, ModelConfig config, string name = LongestKey) =>
+        keys.Integer(LongestKey, 0) is var longest && longest > config.Context ? [$"{name} = {longest} (model.context is {config.Context}; import --context sets it)"] : [];
 
     private ModelConfig Checked(ModelConfig config)
     {

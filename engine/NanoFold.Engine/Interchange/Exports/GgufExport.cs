@@ -35,9 +35,9 @@ internal sealed class GgufExport : ExportFormat
     {
         Architecture published = Architecture.All.FirstOrDefault(architecture => s_names.ContainsKey(architecture.Name) && architecture.Unsaid(model.Config).Count == 0) ?? throw NoPlace(model.Config);
         GgufArchitecture here = GgufArchitecture.All.Single(architecture => architecture.Name == s_names[published.Name]);
-        if (here is GgufPhi3 && model.Config.LayerConfigs().Any(layer => layer.Mixer is SlidingWindowConfig))
+        if (here is GgufPhi3 or GgufQwen && model.Config.LayerConfigs().Any(layer => layer.Mixer is SlidingWindowConfig))
         {
-            throw new UserException("gguf cannot express the windows of phi3, which llama.cpp leaves out");
+            throw new UserException($"gguf cannot express the windows of {here.Name}, which llama.cpp leaves out");
         }
 
         if (model.Config.LayerConfigs().Select(layer => layer.FeedForward is MoeConfig).Distinct().Count() > 1)

@@ -31,7 +31,7 @@ internal static class GgufModel
             var published = new PublishedKeys(path, keys);
             (Architecture theirs, ModelConfig config, ForeignConfig foreign) = published.Read();
             foreign.LeftOver();
-            IReadOnlyList<string> ignored = file.Metadata.LeftOver();
+            IEnumerable<string> ignored = [.. file.Metadata.LeftOver(), .. PublishedKeys.LeftContext(foreign, config, file.Metadata.Full("context_length"))];
             ITensorFiles files = architecture.Files(file);
             IEnumerable<TensorRule> rules = theirs.Tensors(config).Select(rule => architecture.Rule(rule, file, config));
             var weights = new RuledWeights(files, rules, new NameGlobs(architecture.Name, [.. architecture.LeftOut, .. config.Tied ? ["output.weight"] : Array.Empty<string>()]));

@@ -7,8 +7,6 @@ namespace NanoFold.Engine.Interchange.HuggingFace;
 /// <summary>Opens folders of transformers.</summary>
 internal static class HuggingFaceModel
 {
-    private const string LongestKey = "max_position_embeddings";
-
     /// <summary>Opens a folder: configuration, headers of the files, names and shapes are checked; no value is read.</summary>
     /// <exception cref="UserException">Something in it is damaged or not supported.</exception>
     public static ForeignModel Open(string path)
@@ -16,12 +14,7 @@ internal static class HuggingFaceModel
         string file = Path.Combine(path, HuggingFaceFormat.ConfigFile);
         var published = new PublishedKeys(file, LenientJson.Load(file));
         (Architecture architecture, ModelConfig config, ForeignConfig keys) = published.Read();
-        IEnumerable<string> ignored = keys.LeftOver();
-        if (keys.Integer(LongestKey, 0) is var longest && longest > config.Context)
-        {
-            ignored = ignored.Append($"{LongestKey} = {longest} (model.context is {config.Context}; import --context sets it)");
-        }
-
+        IEnumerable<string> ignored = [.. keys.LeftOver(), .. PublishedKeys.LeftContext(keys, config)];
         ITensorFiles files = SafeTensorFiles.Open(path);
         try
         {

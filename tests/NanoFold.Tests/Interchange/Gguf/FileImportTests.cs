@@ -37,6 +37,16 @@ public class FileImportTests
     }
 
     [Test]
+    public void ALongContextIsCutAndSaidSo()
+    {
+        string source = GgufBuilder.Llama().Without("llama.context_length").Number("llama.context_length", 40000u).Save(_folder["model.gguf"]);
+        JsonObject result = CommandLine.Json("import", source, "--out", _folder["ours"]);
+        Assert.That((int)result["context"]!, Is.EqualTo(8192));
+        Assert.That(result["ignored"]!.AsArray().Select(item => (string)item!), Has.Member("llama.context_length = 40000 (model.context is 8192; import --context sets it)"));
+        Assert.That((int)CommandLine.Json("import", source, "--context", "40000", "--out", _folder["whole"])["context"]!, Is.EqualTo(40000));
+    }
+
+    [Test]
     public void AFileOfLlama2CIsAModelAtOnceAndImported()
     {
         string source = _folder["m.bin"], ours = _folder["ours"];

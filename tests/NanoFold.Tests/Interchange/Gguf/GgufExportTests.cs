@@ -33,7 +33,7 @@ public class GgufExportTests
         ["phi-qk-layernorm"] = "of the architecture phi;",
         ["phi3"] = "the windows of phi3",
         ["phi3-longrope"] = "model.ropeScaling",
-        ["qwen2-sliding"] = "qwen2.attention.sliding_window = 6",
+        ["qwen2-sliding"] = "the windows of qwen2",
         ["qwen3-moe-mixed"] = "dense feed-forwards beside experts (model.pattern)",
         ["smollm3"] = "of the architecture smollm3;",
         ["stablelm"] = "of the architecture stablelm;",
