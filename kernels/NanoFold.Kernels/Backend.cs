@@ -30,6 +30,16 @@ public abstract class Backend : IDisposable
     /// <summary>Whether <see cref="MatMulArgs.AllowsTensorFloat32"/> makes a difference.</summary>
     public virtual bool HasTensorFloat32 => false;
 
+    /// <summary>
+    /// How many sequences lie one after the other in the rows of the calls that follow, each with as many of them. With more than one, the part of a result that
+    /// belongs to a sequence has the bits that it has where the sequence is computed alone, so that what stands beside it makes no difference, as long as
+    /// <see cref="KeepsSequencesApart"/>.
+    /// </summary>
+    public virtual int Sequences { get; set; } = 1;
+
+    /// <summary>Whether <see cref="Sequences"/> is heeded; elsewhere the last bits of a row may depend on how many there are.</summary>
+    public virtual bool KeepsSequencesApart => false;
+
     /// <summary>Bytes of memory that can still be allocated, or null where the device does not say.</summary>
     public virtual long? FreeBytes => null;
 

@@ -33,6 +33,9 @@ public readonly ref struct MatMulArgs
     /// <summary>Operands of Float32 may be rounded to tf32 (10 bits of mantissa) where the device has that.</summary>
     public bool AllowsTensorFloat32 { get; init; }
 
+    /// <summary>With leading dimensions: the sequences of <see cref="Backend.Sequences"/> lie in the rows, and not in the first of these.</summary>
+    public bool HasSequencesInRows { get; init; }
+
     /// <summary>[N], added to every row, or none.</summary>
     public View Bias { get; init; }
 

@@ -24,6 +24,27 @@ internal sealed class DecodeRow(int context, bool slidesOn)
     /// <summary>The next token is the row's first: what the model remembers is of another text.</summary>
     public bool IsAtBegin => _first + _read == 0;
 
+    /// <summary>
+    /// Index of the size of the row's next run, −1 where it has nothing to read: the largest of which its tokens fill at least half. A run never reaches beyond the
+    /// context, not even with the places that only pad it, unless the model slides on.
+    /// </summary>
+    /// <param name="sizes">Of runs, upwards from 1.</param>
+    public int ChooseSize(ReadOnlySpan<int> sizes)
+    {
+        if (Pending == 0)
+        {
+            return -1;
+        }
+
+        int size = sizes.Length - 1;
+        while (size > 0 && (2 * Pending < sizes[size] || !Fits(sizes[size])))
+        {
+            size--;
+        }
+
+        return size;
+    }
+
     public bool Fits(int chunk) => slidesOn || _read + chunk <= context;
 
     public int Begin(ReadOnlySpan<int> tokens, int keep)
@@ -71,6 +92,9 @@ internal sealed class DecodeRow(int context, bool slidesOn)
         _read += Count;
         return Count;
     }
+
+    /// <summary>Lays row <paramref name="row"/> of the inputs out as one that brings nothing to a run of others.</summary>
+    public static void Idle(int chunk, DecodeInputs inputs, int row) => inputs.Set(row, chunk, [], 0, 0);
 
     private void Drop(int count)
     {

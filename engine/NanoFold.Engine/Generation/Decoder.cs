@@ -40,7 +40,7 @@ public sealed class Decoder : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
         _model = model;
         ModelConfig config = model.Config;
-        _sizes = [.. s_chunkSizes.Select(size => Math.Min(size, config.Context)).Distinct()];
+        _sizes = SizesFor(config);
         _logits = new Tensor[_sizes.Length];
         _rows = [.. Enumerable.Range(0, batch).Select(_ => new DecodeRow(config.Context, model.SlidesOn))];
         _cache = model.NewCache(batch, _sizes[^1]);
@@ -51,6 +51,9 @@ public sealed class Decoder : IDisposable
         // In the end every row brings single tokens.
         Prepare();
     }
+
+    /// <summary>Tokens of a row that one run reads, from the smallest.</summary>
+    internal static int[] SizesFor(ModelConfig config) => [.. s_chunkSizes.Select(size => Math.Min(size, config.Context)).Distinct()];
 
     public int Batch => _rows.Length;
 
@@ -158,8 +161,7 @@ public sealed class Decoder : IDisposable
         _inputs.Dispose();
     }
 
-    // For the row with most to read: the largest size of which that fills at least half. A chunk never reaches beyond the context, not even
-    // with the places that only pad it, unless the model slides on; rows for which it would, wait.
+    // That of the row with most to read; rows that it would take beyond the context wait.
     private int ChooseSize()
     {
         DecodeRow longest = _rows[0];
@@ -168,18 +170,7 @@ public sealed class Decoder : IDisposable
             longest = row.Pending > longest.Pending ? row : longest;
         }
 
-        if (longest.Pending == 0)
-        {
-            return -1;
-        }
-
-        int size = _sizes.Length - 1;
-        while (size > 0 && (2 * longest.Pending < _sizes[size] || !longest.Fits(_sizes[size])))
-        {
-            size--;
-        }
-
-        return size;
+        return longest.ChooseSize(_sizes);
     }
 
     private Plan Record(int size)

@@ -31,15 +31,27 @@ public sealed class Generator : IDisposable
     /// <exception cref="UserException">The tokenizer has tokens that the model does not know.</exception>
     public Generator(Transformer model, Tokenizer tokenizer, SharedArena? arena = null)
     {
-        if (tokenizer.Vocab > model.Config.Vocab)
-        {
-            throw new UserException($"tokenizer: has {tokenizer.Vocab} tokens, but the model knows {model.Config.Vocab}; use the tokenizer that the model was trained with");
-        }
-
+        RequireFit(model, tokenizer);
         _model = model;
         _tokenizer = tokenizer;
         _arena = arena;
         _logits = new float[model.Config.Vocab];
+    }
+
+    /// <summary>What a prompt is for the model: with what stands before every prompt; a newline where that would be nothing at all.</summary>
+    /// <param name="tokenizer">The model's.</param>
+    /// <param name="prompt">May be empty.</param>
+    /// <param name="specials">Whether the name of a special token is that token, and not text.</param>
+    public static int[] PromptTokens(Tokenizer tokenizer, string prompt, bool specials) =>
+        tokenizer.EncodePrompt(prompt, specials) is { Length: > 0 } tokens ? tokens : tokenizer.Encode("\n");
+
+    /// <summary>Throws where a model cannot write with a tokenizer.</summary>
+    internal static void RequireFit(Transformer model, Tokenizer tokenizer)
+    {
+        if (tokenizer.Vocab > model.Config.Vocab)
+        {
+            throw new UserException($"tokenizer: has {tokenizer.Vocab} tokens, but the model knows {model.Config.Vocab}; use the tokenizer that the model was trained with");
+        }
     }
 
     /// <summary>Throws where <see cref="Generate"/> would, for these options.</summary>

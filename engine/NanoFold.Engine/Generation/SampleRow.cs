@@ -15,18 +15,19 @@ internal sealed class SampleRow
     private readonly StopText _text;
 
     public SampleRow(string prompt, int number, Tokenizer tokenizer, GenerationConfig options, bool specials)
+        : this(prompt, number, Generator.PromptTokens(tokenizer, prompt, specials), tokenizer, options)
+    {
+    }
+
+    /// <param name="tokens">Of the prompt.</param>
+    public SampleRow(string prompt, int number, IReadOnlyList<int> tokens, Tokenizer tokenizer, GenerationConfig options)
     {
         _prompt = prompt;
         Number = number;
         _tokenizer = tokenizer;
         _maxTokens = options.MaxTokens;
         _text = new StopText(options.Stop);
-        _tokens = [.. tokenizer.EncodePrompt(prompt, specials)];
-        if (_tokens.Count == 0)
-        {
-            _tokens.AddRange(tokenizer.Encode("\n"));
-        }
-
+        _tokens = [.. tokens];
         _promptTokens = _tokens.Count;
     }
 
@@ -35,6 +36,12 @@ internal sealed class SampleRow
 
     /// <summary>Tokens before the first sampled one.</summary>
     public int PromptTokens => _promptTokens;
+
+    /// <summary>Tokens besides the tokenizer's own mark that end the text.</summary>
+    public IReadOnlyList<int> EndTokens { get; init; } = [];
+
+    /// <summary>The output so far, without what may still become a stop string once it has ended.</summary>
+    public string Text => _text.ToString();
 
     /// <summary>Prompt and output.</summary>
     public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
@@ -48,7 +55,7 @@ internal sealed class SampleRow
     public string Add(int token)
     {
         _tokens.Add(token);
-        if (token == _tokenizer.Eos)
+        if (token == _tokenizer.Eos || EndTokens.Contains(token))
         {
             Finish = FinishReason.Eos;
             return _text.Append(_characters.Flush()) + _text.Finish();

@@ -43,6 +43,17 @@ public sealed class DecodeCache : IDisposable
         (Batch, Chunk) = (whole.Batch, whole.Chunk);
     }
 
+    // Some rows of another one, which owns the memory.
+    private DecodeCache(DecodeCache whole, int first, int count)
+    {
+        (_backend, _prefix, Batch, Chunk) = (whole._backend, whole._prefix, count, whole.Chunk);
+        _zeroAtBegin = whole._zeroAtBegin[first..(first + count)];
+        foreach (((int Layer, string Name) slot, View view) in whole._slots)
+        {
+            _slots.Add(slot, view.With(view.Layout.Slice(0, first, count, out long offset), offset));
+        }
+    }
+
     public int Batch { get; }
 
     /// <summary>Most new tokens a row may bring at a time.</summary>
@@ -63,6 +74,9 @@ public sealed class DecodeCache : IDisposable
 
     /// <summary>The slots whose names begin so, by the rest of their names; the memory stays this one's.</summary>
     internal DecodeCache In(string prefix) => new(this, prefix);
+
+    /// <summary>Some of the rows, as a cache that others can be recorded with; the memory stays this one's.</summary>
+    internal DecodeCache Rows(int first, int count) => new(this, first, count);
 
     public void Dispose()
     {

@@ -7,11 +7,13 @@ namespace NanoFold.Engine.Ops;
 /// <summary>
 /// y = a · b, or a · bᵀ, batched over equal leading dimensions. a [.., M, K], b [.., K, N] or [.., N, K], y [.., M, N].
 /// </summary>
-public sealed class MatMulOp(bool transposeB) : Op
+/// <param name="transposeB">b is [.., N, K].</param>
+/// <param name="sequencesInRows">While decoding the sequences lie in M, not in the leading dimensions.</param>
+public sealed class MatMulOp(bool transposeB, bool sequencesInRows = false) : Op
 {
     public override string Name => "matmul";
 
-    public static Tensor Record(Tape tape, Tensor a, Tensor b, bool transposeB = false)
+    public static Tensor Record(Tape tape, Tensor a, Tensor b, bool transposeB = false, bool sequencesInRows = false)
     {
         int[] shape = a.Layout.ToShape();
         bool fits = a.Layout.Rank == b.Layout.Rank && shape.Length >= 2 && a[-1] == b[transposeB ? -1 : -2];
@@ -26,13 +28,15 @@ public sealed class MatMulOp(bool transposeB) : Op
         }
 
         shape[^1] = b[transposeB ? -2 : -1];
-        return tape.Record(new MatMulOp(transposeB), [a, b], Layout.Of(shape));
+        return tape.Record(new MatMulOp(transposeB, sequencesInRows), [a, b], Layout.Of(shape));
     }
 
     public override bool BackwardReadsInput(int input, Func<int, bool> wants) => wants(1 - input);
 
-    public override void Forward(Backend backend, OpCall call) =>
-        backend.MatMul(new MatMulArgs { A = call.Input(0), B = call.Input(1), TransposeB = transposeB, Y = call.Output(0), AllowsTensorFloat32 = call.AllowsTensorFloat32 });
+    public override void Forward(Backend backend, OpCall call) => backend.MatMul(new MatMulArgs
+    {
+        A = call.Input(0), B = call.Input(1), TransposeB = transposeB, Y = call.Output(0), AllowsTensorFloat32 = call.AllowsTensorFloat32, HasSequencesInRows = sequencesInRows,
+    });
 
     public override void Backward(Backend backend, OpCall call)
     {

@@ -32,6 +32,14 @@ public sealed unsafe class CpuBackend : Backend
 
     public override StepState NewState() => new CpuStepState();
 
+    public override int Sequences
+    {
+        get => Context.Sequences;
+        set => Context.Sequences = value;
+    }
+
+    public override bool KeepsSequencesApart => true;
+
     public override bool Supports(DType type) => CpuContext.Supports(type);
 
     public override DeviceBuffer Allocate(long bytes) => new NativeBuffer(bytes);

@@ -24,6 +24,9 @@ public sealed class CpuContext : IDisposable
 
     public Isa Isa { get; }
 
+    /// <summary>See <see cref="Backend.Sequences"/>.</summary>
+    public int Sequences { get; set; } = 1;
+
     /// <summary>Scratch of one worker, at least <paramref name="bytes"/> long and aligned; contents are arbitrary and live until the next call for this worker.</summary>
     public unsafe void* Scratch(int worker, long bytes)
     {

@@ -29,6 +29,14 @@ public sealed class ProfiledBackend : Backend
 
     public override bool HasTensorFloat32 => _inner.HasTensorFloat32;
 
+    public override int Sequences
+    {
+        get => _inner.Sequences;
+        set => _inner.Sequences = value;
+    }
+
+    public override bool KeepsSequencesApart => _inner.KeepsSequencesApart;
+
     public override bool Supports(DType type) => _inner.Supports(type);
 
     public override long? FreeBytes => _inner.FreeBytes;

@@ -195,12 +195,12 @@ internal sealed class LatentAttention : Mixer
 
         int batch = q[0], time = q[1], heads = _shape.Heads, nope = _shape.NopeDim, latent = _shape.Latent;
         Tensor up = _up.Weight(tape).Reshape(heads, nope + _shape.ValueDim, latent), flat = q.Reshape(batch * time, heads, QueryDim);
-        Tensor query = MatMulOp.Record(tape, flat.Slice(2, 0, nope).Permute(1, 0, 2), up.Slice(1, 0, nope));
+        Tensor query = MatMulOp.Record(tape, flat.Slice(2, 0, nope).Permute(1, 0, 2), up.Slice(1, 0, nope), sequencesInRows: true);
         Tensor queries = JoinOp.Record(tape, query.Permute(1, 0, 2), flat.Slice(2, nope, _shape.RopeDim)).Reshape(batch, time, heads, latent + _shape.RopeDim);
         Tensor keys = JoinOp.Record(tape, c.SplitLast(1), ropeKey);
         Tensor z = CachedAttentionOp.RecordInKeys(
             tape, queries, keys, latent, context.Cache!.Use(tape, _builder.Layer, "latents"), context.Positions, context.Counts, Scale, context.Visible, Terms);
-        Tensor values = MatMulOp.Record(tape, z.Reshape(batch * time, heads, latent).Permute(1, 0, 2), up.Slice(1, nope, _shape.ValueDim), transposeB: true);
+        Tensor values = MatMulOp.Record(tape, z.Reshape(batch * time, heads, latent).Permute(1, 0, 2), up.Slice(1, nope, _shape.ValueDim), transposeB: true, sequencesInRows: true);
         Tensor made = BroadcastOp.Contiguous(tape, values.Permute(1, 0, 2)).Reshape(batch, time, heads, _shape.ValueDim), bias = _up.Bias(tape);
         if (bias.IsNone)
         {

@@ -32,7 +32,8 @@ public sealed unsafe class CpuMatMul
         Engine engine = args.Y.Type == DType.Float64 ? Engines.Double : _single;
         long count = batches.Count;
         Product first = batches[0];
-        if (count > 1 && first.Flops < AloneFlops)
+        int sequences = (count == 1 || args.HasSequencesInRows) && first.Rows % _context.Sequences == 0 ? _context.Sequences : 1;
+        if (count > 1 && sequences == 1 && first.Flops < AloneFlops)
         {
             var work = new BatchWork { Context = _context, Engine = engine, Batches = &batches };
             _context.Workers.Run(count, ref work);
@@ -41,7 +42,7 @@ public sealed unsafe class CpuMatMul
 
         for (long i = 0; i < count; i++)
         {
-            engine.Multiply(_context, batches[i]);
+            engine.MultiplyParts(_context, batches[i], sequences);
         }
     }
 
@@ -75,7 +76,8 @@ public sealed unsafe class CpuMatMul
                 continue;
             }
 
-            engine.Multiply(_context, product);
+            // A sequence brings a token, and a token no more than a row to each group.
+            engine.MultiplyParts(_context, product, _context.Sequences > 1 && !args.PerGroupOutput ? product.Rows : 1);
         }
     }
 

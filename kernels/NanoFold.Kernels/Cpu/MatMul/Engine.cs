@@ -18,6 +18,30 @@ internal abstract class Engine
 
     /// <summary>One product of few rows, to be done over and over by all workers; null for others.</summary>
     public abstract PreparedCall? Prepare(CpuContext context, in Product product);
+
+    /// <summary>One product whose rows are so many parts of one size, each with the bits that it has as a product of its own.</summary>
+    public void MultiplyParts(CpuContext context, in Product product, int parts)
+    {
+        if (parts == 1 || product.IsSymmetric)
+        {
+            Multiply(context, product);
+            return;
+        }
+
+        int rows = product.Rows / parts;
+        if (TryMultiplyTogether(context, product, rows))
+        {
+            return;
+        }
+
+        for (int part = 0; part < parts; part++)
+        {
+            Multiply(context, product.Part(part * rows, rows));
+        }
+    }
+
+    /// <summary>The same in one pass over b; false where the order of sums would not be that of parts of so many rows.</summary>
+    protected abstract bool TryMultiplyTogether(CpuContext context, in Product product, int partRows);
 }
 
 /// <inheritdoc/>
@@ -99,7 +123,21 @@ internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
     public override PreparedCall? Prepare(CpuContext context, in Product product)
     {
         Product seen = Oriented(product);
-        return SkinnyPass<O, V, T>.Fits(seen) ? new PreparedSkinny(context, new SkinnyPass<O, V, T>(seen)) : null;
+        return SkinnyPass<O, V, T>.Fits(seen) ? new PreparedSkinny(this, context, product, new SkinnyPass<O, V, T>(seen)) : null;
+    }
+
+    protected override bool TryMultiplyTogether(CpuContext context, in Product product, int partRows)
+    {
+        // Columns of y that are not adjacent, or a single one, may turn the product.
+        if (product.YColumn != sizeof(T) || product.Columns == 1 || !SkinnyPass<O, V, T>.CanDot(product.Part(0, partRows)))
+        {
+            return false;
+        }
+
+        var skinny = new SkinnyPass<O, V, T>(product, dots: true);
+        var work = new SkinnyWork { Context = context, Pass = &skinny };
+        context.Workers.Run(skinny.Items, ref work);
+        return true;
     }
 
     /// <summary>Turns the product so that the columns of y are adjacent where that can be had.</summary>
@@ -119,12 +157,18 @@ internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
         return seen.YColumn != sizeof(T) && seen.YRow == sizeof(T) ? seen.Transposed() : seen;
     }
 
-    private sealed class PreparedSkinny(CpuContext context, SkinnyPass<O, V, T> pass) : PreparedCall
+    private sealed class PreparedSkinny(Engine engine, CpuContext context, Product product, SkinnyPass<O, V, T> pass) : PreparedCall
     {
         private readonly long _items = pass.Items;
 
         public override void Run()
         {
+            if (context.Sequences > 1 && product.Rows % context.Sequences == 0)
+            {
+                engine.MultiplyParts(context, product, context.Sequences);
+                return;
+            }
+
             if (_items == 1)
             {
                 pass.Multiply(0, (byte*)context.Scratch(0, pass.ScratchBytes));

@@ -35,6 +35,18 @@ internal unsafe struct Product
 
     public readonly bool HasAddend => !Bias.IsNone || !Residual.IsNone;
 
+    /// <summary>Some of its rows.</summary>
+    public readonly Product Part(int first, int rows)
+    {
+        Product part = this;
+        part.A += first * ARow;
+        part.Y += first * YRow;
+        part.Rows = rows;
+        part.Bias.Pointer = Bias.IsNone ? null : Bias.At(first, 0);
+        part.Residual.Pointer = Residual.IsNone ? null : Residual.At(first, 0);
+        return part;
+    }
+
     /// <summary>The same product seen as yᵀ = bᵀ · aᵀ.</summary>
     public readonly Product Transposed()
     {

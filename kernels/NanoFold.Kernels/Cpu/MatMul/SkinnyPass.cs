@@ -28,10 +28,12 @@ internal unsafe struct SkinnyPass<O, V, T>
     private readonly bool _dot, _tiles, _near;
     private readonly int _chunk;
 
-    public SkinnyPass(in Product product)
+    /// <param name="product">The product.</param>
+    /// <param name="dots">Dot products whatever the number of rows: the order of their sums does not depend on it.</param>
+    public SkinnyPass(in Product product, bool dots = false)
     {
         _product = product;
-        _dot = CanDot(product);
+        _dot = dots || CanDot(product);
         _tiles = !_dot && product.Rows > MaxSumRows;
         _near = _dot && IsNear(product);
         // Dot products: long streams, but enough items to share. Sums: long runs of each row, but eight items.
@@ -65,7 +67,8 @@ internal unsafe struct SkinnyPass<O, V, T>
         }
     }
 
-    private static bool CanDot(in Product product) =>
+    /// <summary>Whether so few rows are dot products along adjacent k.</summary>
+    public static bool CanDot(in Product product) =>
         product.Rows <= (product.Depth >= LongDepth ? MaxDotRows : 4) && product.BStep == sizeof(T) && product.AStep == sizeof(T);
 
     /// <summary>One row of floats over a small b, with nothing between the sums and neighboring places of y but additions.</summary>

@@ -21,7 +21,9 @@ internal readonly struct CachedPlan
     /// <summary>Keys that are worth a part of their own.</summary>
     private const int MinPartKeys = 256;
 
-    public CachedPlan(in CachedProblem problem)
+    /// <param name="problem">What is cut.</param>
+    /// <param name="sequences">Parts of the batch that are cut as if each were there alone, see <see cref="Backend.Sequences"/>.</param>
+    public CachedPlan(in CachedProblem problem, int sequences = 1)
     {
         TokenBlock = Math.Max(1, MaxColumns / problem.Group);
         TokenBlocks = BlockSizes.Count(problem.Time, TokenBlock);
@@ -41,7 +43,7 @@ internal readonly struct CachedPlan
             BlockKeys = SharedBlockKeys;
         }
 
-        long items = (long)problem.Batch * (problem.KeyHeads / HeadBlock);
+        long items = (long)Math.Max(1, problem.Batch / sequences) * (problem.KeyHeads / HeadBlock);
         Parts = (int)Math.Min((WantedItems + items - 1) / items, BlockSizes.Count(problem.Capacity, MinPartKeys));
     }
 

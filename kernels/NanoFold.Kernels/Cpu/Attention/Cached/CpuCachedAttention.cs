@@ -24,7 +24,7 @@ public sealed unsafe class CpuCachedAttention(CpuContext context) : IKernel<Cach
         var problem = new CachedProblem(call);
         if (call.Visible.Blocks.IsNone)
         {
-            Dense(problem, new CachedPlan(problem));
+            Dense(problem);
             return;
         }
 
@@ -40,17 +40,16 @@ public sealed unsafe class CpuCachedAttention(CpuContext context) : IKernel<Cach
             return null;
         }
 
-        var problem = new CachedProblem(call);
-        return new Prepared(this, problem, new CachedPlan(problem));
+        return new Prepared(this, new CachedProblem(call));
     }
 
     public void Dispose() => _memory.Dispose();
 
     /// <summary>Over all that is visible.</summary>
-    private void Dense(in CachedProblem problem, CachedPlan plan)
+    private void Dense(in CachedProblem problem)
     {
         int keys = problem.CheckRows();
-        plan = plan.For(keys);
+        CachedPlan plan = new CachedPlan(problem, context.Sequences).For(keys);
         bool parallel = (long)keys * problem.Batch * problem.Time * problem.Heads * (problem.Depth + problem.ValueDepth) >= LeastElements;
         if (plan.AppendsFirst)
         {
@@ -87,9 +86,9 @@ public sealed unsafe class CpuCachedAttention(CpuContext context) : IKernel<Cach
         context.Run(problem.Type, tiles.Items, ref tiles);
     }
 
-    private sealed class Prepared(CpuCachedAttention kernel, CachedProblem problem, CachedPlan plan) : PreparedCall
+    private sealed class Prepared(CpuCachedAttention kernel, CachedProblem problem) : PreparedCall
     {
-        public override void Run() => kernel.Dense(problem, plan);
+        public override void Run() => kernel.Dense(problem);
     }
 }
 
