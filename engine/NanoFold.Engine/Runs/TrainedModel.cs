@@ -41,6 +41,9 @@ public sealed class TrainedModel : IDisposable
 
     public Transformer Model { get; }
 
+    /// <summary>The path of the model that it was trained on top of or that an adapter was put on; null where there is none.</summary>
+    public string? Base { get; private init; }
+
     /// <summary>Steps that it was trained for; 0 where that is not known.</summary>
     public long Step { get; }
 
@@ -54,19 +57,22 @@ public sealed class TrainedModel : IDisposable
     private UserException WithoutText() => new($"{_path}: was trained on task {Config.Task.Kind}, which has no text: it neither reads nor writes any");
 
     /// <summary>Reads a run folder (its best checkpoint, or else its newest), a checkpoint folder, or a model of another program.</summary>
+    /// <param name="path">Which.</param>
+    /// <param name="backend">Where its model is.</param>
+    /// <param name="adapter">The folder of an adapter of peft that is put on it; null for none. Such a folder may also be the path, where it names its base.</param>
     /// <exception cref="UserException">There is none, or one of its files is damaged.</exception>
-    public static TrainedModel Load(string path, Backend backend)
+    public static TrainedModel Load(string path, Backend backend, string? adapter = null)
     {
         string folder = SavedRun.FindCheckpoint(path);
         try
         {
-            SavedModel saved = SavedModel.Open(folder);
+            SavedModel saved = SavedModel.Open(folder, adapter: adapter);
             var model = new Transformer(saved.Config.Model, backend, source: null, trains: null);
             try
             {
                 saved.Values.Fill(model.Store);
                 TrainState? state = File.Exists(Path.Combine(folder, TrainState.FileName)) ? TrainState.Load(folder) : null;
-                return new TrainedModel(path, saved.Config, model, saved.Tokenizer, state);
+                return new TrainedModel(path, saved.Config, model, saved.Tokenizer, state) { Base = saved.Base };
             }
             catch
             {
