@@ -10,8 +10,12 @@ internal unsafe interface IStoredUnit
     /// <summary>Bytes of 32 weights.</summary>
     static abstract int Bytes { get; }
 
+    /// <summary>Numbers of half precision that they begin with.</summary>
+    static abstract int Scales { get; }
+
     /// <summary>What all of them share: their scale, or the values of their codes.</summary>
-    static abstract Vector512<float> Shared(byte* unit);
+    /// <param name="scales">Those they begin with, as floats.</param>
+    static abstract Vector512<float> Shared(float* scales);
 
     /// <summary>The first 16.</summary>
     static abstract Vector512<float> Low(byte* unit, Vector512<float> shared);
@@ -25,8 +29,10 @@ internal readonly unsafe struct BFloatUnit : IStoredUnit
 {
     public static int Bytes => 64;
 
+    public static int Scales => 0;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Shared(byte* unit) => default;
+    public static Vector512<float> Shared(float* scales) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Low(byte* unit, Vector512<float> shared) => Sixteen(unit);
@@ -43,18 +49,20 @@ internal readonly unsafe struct HalfUnit : IStoredUnit
 {
     public static int Bytes => 64;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Shared(byte* unit) => default;
+    public static int Scales => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Low(byte* unit, Vector512<float> shared) => Sixteen(unit);
+    public static Vector512<float> Shared(float* scales) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> High(byte* unit, Vector512<float> shared) => Sixteen(unit + 32);
+    public static Vector512<float> Low(byte* unit, Vector512<float> shared) => Sixteen((short*)unit);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Sixteen(byte* source) =>
-        ((Avx512F.ConvertToVector512Int32(Vector256.Load((short*)source)) << 13) & Vector512.Create(StoredRows.HalfBits)).AsSingle() * Vector512.Create(StoredRows.HalfScale);
+    public static Vector512<float> High(byte* unit, Vector512<float> shared) => Sixteen((short*)unit + 16);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Sixteen(short* source) =>
+        ((Avx512F.ConvertToVector512Int32(Vector256.Load(source)) << 13) & Vector512.Create(StoredRows.HalfBits)).AsSingle() * Vector512.Create(StoredRows.HalfScale);
 }
 
 /// <summary>q · d.</summary>
@@ -62,8 +70,10 @@ internal readonly unsafe struct Q8Unit : IStoredUnit
 {
     public static int Bytes => 34;
 
+    public static int Scales => 1;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Shared(byte* unit) => Vector512.Create(StoredRows.Half(unit));
+    public static Vector512<float> Shared(float* scales) => Vector512.Create(*scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Low(byte* unit, Vector512<float> shared) => Sixteen(unit + 2) * shared;
@@ -80,10 +90,10 @@ internal readonly unsafe struct Q4Unit : IStoredUnit
 {
     public static int Bytes => 18;
 
-    private static Vector512<float> Codes => Vector512.Create(-8f, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7);
+    public static int Scales => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Shared(byte* unit) => Codes * Vector512.Create(StoredRows.Half(unit));
+    public static Vector512<float> Shared(float* scales) => Vector512.Create(-8f, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7) * Vector512.Create(*scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Low(byte* unit, Vector512<float> shared) => Nibbles.Low(unit + 2, shared);
@@ -97,16 +107,12 @@ internal readonly unsafe struct Q4FromUnit : IStoredUnit
 {
     public static int Bytes => 20;
 
-    private static Vector512<float> Codes => Vector512.Create(0f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    public static int Scales => 2;
 
     // q · d is exact, so that it does not matter that nothing is rounded between product and sum.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Shared(byte* unit)
-    {
-        // d and m together; the codes beside them are widened for nothing.
-        Vector128<float> both = ((Sse41.ConvertToVector128Int32((short*)unit) << 13) & Vector128.Create(StoredRows.HalfBits)).AsSingle() * Vector128.Create(StoredRows.HalfScale);
-        return Avx512F.FusedMultiplyAdd(Codes, Avx512F.BroadcastScalarToVector512(both), Avx512F.PermuteVar16x32(both.ToVector256Unsafe().ToVector512Unsafe(), Vector512<int>.One));
-    }
+    public static Vector512<float> Shared(float* scales) =>
+        Avx512F.FusedMultiplyAdd(Vector512.Create(0f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), Vector512.Create(scales[0]), Vector512.Create(scales[1]));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Low(byte* unit, Vector512<float> shared) => Nibbles.Low(unit + 4, shared);
