@@ -45,4 +45,8 @@ public sealed record ExportedFiles(string Format, IReadOnlyList<CheckpointFile> 
 /// <param name="Tokenizer">Its tokenizer, or null.</param>
 /// <param name="Weights">Its parameters and its state, in our order.</param>
 /// <param name="Read">All elements of one of them, by its name; what is given is not changed.</param>
-public sealed record OwnModel(ModelConfig Config, Tokenizer? Tokenizer, IReadOnlyList<WeightInfo> Weights, Func<string, float[]> Read);
+public sealed record OwnModel(ModelConfig Config, Tokenizer? Tokenizer, IReadOnlyList<WeightInfo> Weights, Func<string, float[]> Read)
+{
+    /// <summary>The text of its chat template; null where it has none.</summary>
+    public string? ChatTemplate { get; init; }
+}

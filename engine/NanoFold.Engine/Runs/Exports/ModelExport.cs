@@ -83,7 +83,10 @@ public static class ModelExport
             }
 
             return last.Values;
-        });
+        })
+        {
+            ChatTemplate = trained.ChatSource,
+        };
     }
 }
 

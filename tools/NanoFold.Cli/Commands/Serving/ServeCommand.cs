@@ -58,7 +58,7 @@ internal static class ServeCommand
         CancellationToken stop = invocation.Interrupt.Token;
         using Backend backend = Devices.Open(invocation);
         using TrainedModel trained = TrainedModel.Load(path, backend);
-        ChatTemplate template = ChatOf(path, trained);
+        ChatTemplate template = trained.ChatTemplate();
         name ??= Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
         if (!backend.KeepsSequencesApart)
         {
@@ -74,7 +74,7 @@ internal static class ServeCommand
         ModelServer server = await ModelServer.Start(served, options).ConfigureAwait(false);
         await using (server.ConfigureAwait(false))
         {
-            string chat = served.Chat.IsPlain ? "it has no chat template, so that a plain one is taken" : $"chat template: {served.Chat.Name}";
+            string chat = served.Chat.IsPlain ? "it has no chat template, so that a plain one is taken" : "it has a chat template";
             output.Line($"{server.Address}/v1 serves {served.Name}, {Display.Count(options.Streams, "text")} at a time; Ctrl-C ends");
             output.Note(chat);
             await Task.Delay(System.Threading.Timeout.Infinite, stop).ContinueWith(_ => { }, TaskScheduler.Default).ConfigureAwait(false);
@@ -93,6 +93,4 @@ internal static class ServeCommand
         "*" => IPAddress.Any,
         _ => IPAddress.TryParse(host, out IPAddress? address) ? address : throw UserException.Usage($"--host {host}: is no address; expected one such as 127.0.0.1, 0.0.0.0 or ::1"),
     };
-
-    private static ChatTemplate ChatOf(string path, TrainedModel trained) => ChatTemplate.Plain(trained.Tokenizer);
 }
