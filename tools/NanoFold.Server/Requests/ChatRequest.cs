@@ -77,7 +77,11 @@ internal static class ChatRequest
             string role = message.TryGetProperty("role", out JsonElement given) && given.ValueKind == JsonValueKind.String && given.GetString() is { Length: > 0 } name
                 ? name
                 : throw ApiException.Field($"{at}.role", "is missing; expected system, user or assistant");
-            read.Add(new ChatMessage(role, Content(message, $"{at}.content")));
+            // A template may know more of a message than its text.
+            read.Add(new ChatMessage(role, Content(message, $"{at}.content"))
+            {
+                Json = message.GetProperty("content").ValueKind == JsonValueKind.String && message.EnumerateObject().Count() > 2 ? message.Clone() : null,
+            });
         }
 
         return read;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net;
 using System.Text.Json.Nodes;
+using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Text.Chat;
@@ -21,6 +22,7 @@ internal static class ServeCommand
     {
         Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint), a checkpoint, or a model of another program");
         Option<string?> name = command.Text("--name", "NAME", "What clients call the model; the last part of --model if not given");
+        Option<string?> template = command.Text("--template", "FILE", "A chat template (Jinja) in place of the model's own; plain for lines that begin with User: and Assistant:");
         Option<string?> host = command.Text("--host", "ADDRESS", "The address to listen on; 127.0.0.1 if not given, for this machine alone. Any other one needs a key");
         Option<long?> port = command.Integer("--port", $"The port; {DefaultPort} if not given, 0 for one that is free", 0, 65535);
         Option<string?> key = command.Text("--api-key", "KEY", $"What clients must send as 'Authorization: Bearer KEY'; {KeyVariable} if not given");
@@ -34,6 +36,7 @@ internal static class ServeCommand
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
             invocation.Get(name),
+            invocation.Get(template),
             new ServerOptions
             {
                 Address = AddressOf(invocation.Get(host)),
@@ -47,7 +50,7 @@ internal static class ServeCommand
             }));
     }
 
-    private static int Run(Invocation invocation, string path, string? name, ServerOptions options)
+    private static int Run(Invocation invocation, string path, string? name, string? template, ServerOptions options)
     {
         if (options.Key is null && !IPAddress.IsLoopback(options.Address))
         {
@@ -58,14 +61,19 @@ internal static class ServeCommand
         CancellationToken stop = invocation.Interrupt.Token;
         using Backend backend = Devices.Open(invocation);
         using TrainedModel trained = TrainedModel.Load(path, backend);
-        ChatTemplate template = trained.ChatTemplate();
+        ChatTemplate chat = template switch
+        {
+            null => trained.ChatTemplate(),
+            ChatTemplate.PlainName => ChatTemplate.Plain(trained.Tokenizer),
+            _ => ChatTemplate.Parse(Prompts.ReadFile(template, "--template"), trained.Tokenizer, template),
+        };
         name ??= Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
         if (!backend.KeepsSequencesApart)
         {
             invocation.Output.Note("this device does not keep texts apart to the last bit: a text may differ from the one that generate writes alone");
         }
 
-        return Serve(invocation, new ServedModel(name, trained.Model, trained.Tokenizer, trained.Config.Generation, template), options, stop).GetAwaiter().GetResult();
+        return Serve(invocation, new ServedModel(name, trained.Model, trained.Tokenizer, trained.Config.Generation, chat), options, stop).GetAwaiter().GetResult();
     }
 
     private static async Task<int> Serve(Invocation invocation, ServedModel served, ServerOptions options, CancellationToken stop)
@@ -74,9 +82,8 @@ internal static class ServeCommand
         ModelServer server = await ModelServer.Start(served, options).ConfigureAwait(false);
         await using (server.ConfigureAwait(false))
         {
-            string chat = served.Chat.IsPlain ? "it has no chat template, so that a plain one is taken" : "it has a chat template";
             output.Line($"{server.Address}/v1 serves {served.Name}, {Display.Count(options.Streams, "text")} at a time; Ctrl-C ends");
-            output.Note(chat);
+            output.Note(served.Chat.IsPlain ? "conversations are lines that begin with User: and Assistant:, for there is no chat template" : $"chat template: {served.Chat.Name}");
             await Task.Delay(System.Threading.Timeout.Infinite, stop).ContinueWith(_ => { }, TaskScheduler.Default).ConfigureAwait(false);
             output.Result(new JsonObject
             {
