@@ -101,7 +101,7 @@ public class ServerAnswerTests
         // Parts of text are one text.
         JsonArray parts = [Message("system", "Be brief."), new JsonObject { ["role"] = "user", ["content"] = new JsonArray(new JsonObject { ["type"] = "text", ["text"] = "Hi" }) }];
         answer = await _rig.Post("/v1/chat/completions", new JsonObject { ["messages"] = parts, ["seed"] = 4, ["max_tokens"] = 5 });
-        Assert.That(alone.Text, Does.StartWith((string?)answer["choices"]![0]!["message"]!["content"]));
+        Assert.That(alone.Text, Does.StartWith((string)answer["choices"]![0]!["message"]!["content"]!));
     }
 
     [Test]
