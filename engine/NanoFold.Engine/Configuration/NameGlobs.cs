@@ -16,8 +16,13 @@ public sealed class NameGlobs(string setting, IReadOnlyList<string> globs)
 
     public IReadOnlyList<string> Globs => globs;
 
+    /// <summary>Names that are not meant though a pattern matches them; null for none.</summary>
+    public NameGlobs? Except { get; init; }
+
     /// <summary>Whether one of the patterns matches.</summary>
-    public bool Matches(string name)
+    public bool Matches(string name) => Except?.Matches(name) != true && IsMatched(name);
+
+    private bool IsMatched(string name)
     {
         if (_names.Contains(name))
         {
@@ -47,6 +52,11 @@ public sealed class NameGlobs(string setting, IReadOnlyList<string> globs)
                 : names.Count == 0 ? $": there is no {what}"
                 : $"; there are {string.Join(", ", names.Take(3))}{(names.Count > 3 ? " and others" : "")}";
             yield return new ConfigProblem(setting, $"'{glob}' matches no {what}{near}");
+        }
+
+        foreach (ConfigProblem problem in Except?.Problems(names, what) ?? [])
+        {
+            yield return problem;
         }
     }
 

@@ -238,8 +238,15 @@ public sealed class Sampler
     // The fewest of the likeliest whose weights reach the share.
     private (int Count, double Total) KeepNucleus(ReadOnlySpan<float> logits, int count, double total, ref bool keepsAll)
     {
-        // Those below this weight do not make up 1 − p together, so they are not needed and not sorted.
-        (int candidates, _) = KeepAbove((1 - _options.TopP) * total / count, logits, count, ref keepsAll);
+        // Those below this weight do not make up together what is too much, so they are not needed and not sorted; of fewer, more are below.
+        int candidates = count, before;
+        double left = total;
+        do
+        {
+            before = candidates;
+            (candidates, left) = KeepAbove((left - (_options.TopP * total)) / candidates, logits, candidates, ref keepsAll);
+        }
+        while (candidates < before - (before / 4));
         _keys.AsSpan(0, candidates).Sort(_weights.AsSpan(0, candidates));
         double kept = 0;
         int first = candidates;

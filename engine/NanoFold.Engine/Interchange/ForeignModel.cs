@@ -43,6 +43,9 @@ public sealed class ForeignModel : IDisposable
     /// <summary>The files of its weights.</summary>
     public IReadOnlyList<string> Files => _files.Paths;
 
+    /// <summary>The kind of model that it is by the name of transformers, its <c>model_type</c>.</summary>
+    public string Architecture => _keys.Read().Architecture.Name;
+
     /// <summary>What it is as a model of ours for sequences of another length: a window that is longer is none, for example.</summary>
     /// <param name="context">Tokens that a sequence has at most.</param>
     /// <exception cref="UserException">It cannot be.</exception>

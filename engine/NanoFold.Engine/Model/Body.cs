@@ -35,7 +35,7 @@ public sealed class Body
         }
         else
         {
-            Embedding = builder.Add("embed_tokens.weight", Layout.Of(config.Vocab, width), ParameterRole.Embedding, Initialization.Embedding(config));
+            Embedding = builder.Embedding("embed_tokens", config.Vocab, width, Initialization.Embedding(config));
         }
 
         _positions = config.Position == PositionKind.Learned
@@ -57,7 +57,7 @@ public sealed class Body
     ];
 
     /// <summary>The vectors of tokens [V, C], null where features are read in.</summary>
-    internal Parameter? Embedding { get; }
+    internal Embedding? Embedding { get; }
 
     /// <summary>What decoding keeps, for each layer.</summary>
     internal IEnumerable<StateSlot>[] State(int batch, int chunk) => [.. _blocks.Select(block => block.State(batch, chunk))];
@@ -107,7 +107,7 @@ public sealed class Body
             Batch = context.Batch, Time = context.Time, Tokens = _readIn is null ? input : default, Documents = context.Documents, Positions = context.Positions,
         };
         Tensor x = _readIn is null
-            ? Scaled(tape, EmbeddingOp.Record(tape, tape.Use(Embedding!), input))
+            ? Scaled(tape, Embedding!.Forward(tape, input))
             // Features may have another precision than activations have.
             : _readIn.Forward(tape, input.Type == tape.Type ? input : BroadcastOp.Record(tape, input, input.Layout.ToShape()));
         if (_positions is not null)

@@ -29,7 +29,7 @@ public sealed class LanguageHead
         (_edits, _scale, _cap) = (edits, config.LogitScale / config.Parametrization.Ratio(config.Width), config.LogitCap);
         if (config.Tied)
         {
-            _embedding = body.Embedding ?? throw new ArgumentException("model.tied: features are read in, so that there is no embedding to be the head");
+            _embedding = body.Embedding?.Own ?? throw new ArgumentException("model.tied: features are read in, so that there is no embedding to be the head");
             _bias = config.HeadBias ? builder.Add("lm_head.bias", Layout.Of(config.Vocab), ParameterRole.Vector, Initializer.Zero, GrowthKind.None) : null;
         }
         else

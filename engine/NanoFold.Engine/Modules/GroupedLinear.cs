@@ -19,6 +19,9 @@ public abstract class GroupedLinear
     /// <summary>Rows of each W.</summary>
     public abstract int Outputs { get; }
 
+    /// <summary>W [E, out, in] as it acts, for what reads the matrices themselves.</summary>
+    public abstract Tensor Weight(Tape tape);
+
     /// <summary>x [R, in] to y [R, out].</summary>
     /// <param name="tape">Where it is recorded.</param>
     /// <param name="x">Rows, those of one group together.</param>
@@ -34,6 +37,8 @@ internal sealed class PlainGroupedLinear(Parameter weight) : GroupedLinear
     public override int Inputs => weight.Layout[2];
 
     public override int Outputs => weight.Layout[1];
+
+    public override Tensor Weight(Tape tape) => tape.Use(weight);
 
     public override Tensor Forward(Tape tape, Tensor x, Tensor offsets) => GroupedLinearOp.Record(tape, x, tape.Use(weight), offsets);
 }

@@ -68,6 +68,28 @@ public sealed class ModuleBuilder
     public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer, GrowthKind growth = GrowthKind.Input) =>
         Declared(_store.Add(Full(name), layout, role, initializer, new Growth(growth, WidthRatio)));
 
+    /// <summary>
+    /// Declares a parameter of an adapter that the layers beside each other in one part of the model share: under the name of that part, once, by the first of them.
+    /// </summary>
+    /// <param name="name">Its name from the part on.</param>
+    /// <param name="layout">Its shape.</param>
+    /// <param name="owner">What shares it: another owner has none of that name there.</param>
+    /// <param name="initializer">How it starts.</param>
+    /// <exception cref="UserException">The layers are of other widths, or another adapter has one there.</exception>
+    internal Parameter AddShared(string name, Layout layout, object owner, Initializer initializer)
+    {
+        string part = _prefix[..Math.Max(0, _prefix.LastIndexOf('.'))], full = part.Length == 0 ? name : $"{part}.{name}";
+        if (_store.Find(full) is not Parameter found)
+        {
+            _counts[(full, owner)] = 1;
+            return Declared(_store.Add(full, layout, ParameterRole.Head, initializer, new Growth(GrowthKind.Output, WidthRatio)));
+        }
+
+        return found.Layout.SameShape(layout) && _counts.ContainsKey((full, owner))
+            ? found
+            : throw UserException.Usage($"model.adapters: {_prefix} cannot share '{full}', which is of layers of another width or of another adapter; set sharesA=false, or name other targets");
+    }
+
     /// <summary>Declares y = x Wᵀ (+ b), with the parameters <c>NAME.weight</c> and <c>NAME.bias</c>.</summary>
     /// <param name="name">As in <c>q_proj</c>.</param>
     /// <param name="inputs">Columns of W.</param>
@@ -91,14 +113,42 @@ public sealed class ModuleBuilder
         GrowthKind ofBias = growth is GrowthKind.Output or GrowthKind.ScaledOutput ? GrowthKind.None : GrowthKind.Input;
         var linear = new PlainLinear(weight, bias ? Add($"{name}.bias", Layout.Of(outputs), ParameterRole.Vector, biasInitializer ?? Initializer.Zero, ofBias) : null);
         // What is declared beside the model's body is a head.
-        return AdapterOf(name, isHead: _prefix.Length == 0)?.Wrap(AdapterIn(name), linear) ?? linear;
+        if (AdapterOf(name, isHead: _prefix.Length == 0) is not { } adapter)
+        {
+            return linear;
+        }
+
+        Linear adapted = adapter.Wrap(AdapterIn(name), linear);
+        _adapters!.Add(new AdaptedLinear(Full(name), adapter, adapted));
+        return adapted;
+    }
+
+    /// <summary>Declares the vectors of tokens, with the parameter <c>NAME.weight</c> [tokens, width].</summary>
+    public Embedding Embedding(string name, int tokens, int width, Initializer initializer)
+    {
+        var table = new PlainEmbedding(Add($"{name}.weight", Layout.Of(tokens, width), ParameterRole.Embedding, initializer));
+        if (_isAdapter || _adapters?.For(Full(name), isLinear: false, isListed: false) is not { } adapter)
+        {
+            return table;
+        }
+
+        Embedding adapted = adapter.Wrap(AdapterIn(name), table);
+        _adapters.Add(new AdaptedEmbedding(Full(name), adapter, adapted));
+        return adapted;
     }
 
     /// <summary>Declares a matrix for each of some groups of rows, W [groups, outputs, inputs], with the parameter <c>NAME.weight</c>.</summary>
     public GroupedLinear GroupedLinear(string name, int groups, int inputs, int outputs, Initializer initializer)
     {
         var linear = new PlainGroupedLinear(Add($"{name}.weight", Layout.Of(groups, outputs, inputs), ParameterRole.Matrix, initializer, GrowthKind.Hidden));
-        return AdapterOf(name)?.Wrap(AdapterIn(name), linear) ?? linear;
+        if (AdapterOf(name) is not { } adapter)
+        {
+            return linear;
+        }
+
+        GroupedLinear adapted = adapter.Wrap(AdapterIn(name), linear);
+        _adapters!.Add(new AdaptedGroups(Full(name), adapter, adapted));
+        return adapted;
     }
 
     /// <summary>Declares a norm over <paramref name="width"/> elements, with the parameters <c>NAME.weight</c> and, of a layer norm, <c>NAME.bias</c>.</summary>
@@ -138,7 +188,7 @@ public sealed class ModuleBuilder
     public Table Table(string name, in Layout layout, Func<double[]> values) => _tables.Get(name, layout, values);
 
     // What an adapter declares is not adapted in turn.
-    private AdapterConfig? AdapterOf(string name, bool isHead = false) => _isAdapter ? null : _adapters?.For(Full(name), isHead);
+    private AdapterConfig? AdapterOf(string name, bool isHead = false) => _isAdapter ? null : _adapters?.For(Full(name), !isHead);
 
     private ModuleBuilder AdapterIn(string layer) => new(this, Model, Full(layer), Layer, ("", ""), isAdapter: true);
 

@@ -72,7 +72,19 @@ public sealed record RunConfig : IValidated
             .. Generation.Validate("generation", Model.Context),
         ];
         // The names of parameters follow from a sound model only.
-        return problems.Length > 0 || Train.Trains is not { } trains ? problems : [.. trains.Problems(MemoryCheck.Counted("model.layers × model.width × model.hidden", "a smaller model", () => CostModel.ParameterNames(Task.Fit(Model))), "parameter")];
+        return problems.Length > 0 || Train.Trains is not { } trains ? problems : TrainedProblems(trains);
+    }
+
+    private ConfigProblem[] TrainedProblems(NameGlobs trains)
+    {
+        if (Train is { Frozen: not null, Trainable: null } && Model.Adapters.Count > 0)
+        {
+            return [new ConfigProblem("train.frozen", "beside adapters all else is frozen already; leave it out, or say with train.trainable what is trained besides")];
+        }
+
+        IReadOnlyList<string> names = MemoryCheck.Counted("model.layers × model.width × model.hidden", "a smaller model", () => CostModel.ParameterNames(Task.Fit(Model)));
+        ConfigProblem[] problems = [.. trains.Problems(names, "parameter")];
+        return problems.Length > 0 || names.Any(trains.Matches) ? problems : [new ConfigProblem("train.frozen", "leaves nothing to be trained")];
     }
 
     /// <summary>Fills in everything that follows from the rest; does nothing to what is resolved already.</summary>

@@ -21,8 +21,9 @@ public sealed class TrainedModel : IDisposable
 
     private readonly Tokenizer? _tokenizer;
     private readonly bool _ownsModel = true;
+    private readonly Lazy<string?> _chatSource;
 
-    private TrainedModel(string path, RunConfig config, Transformer model, Tokenizer? tokenizer, TrainState? state, string? chatSource)
+    private TrainedModel(string path, RunConfig config, Transformer model, Tokenizer? tokenizer, TrainState? state, Lazy<string?> chatSource)
     {
         _path = path;
         _contentHash = state?.ContentHash;
@@ -30,19 +31,22 @@ public sealed class TrainedModel : IDisposable
         Config = config;
         Model = model;
         _tokenizer = tokenizer;
-        ChatSource = chatSource;
+        _chatSource = chatSource;
     }
 
     private TrainedModel(TrainedModel other, RunConfig config, Transformer model)
     {
         (_path, _contentHash, Step, _tokenizer) = (other._path, other._contentHash, other.Step, other._tokenizer);
-        ChatSource = other.ChatSource;
+        _chatSource = other._chatSource;
         (Config, Model, _ownsModel) = (config, model, !ReferenceEquals(model, other.Model));
     }
 
     public RunConfig Config { get; }
 
     public Transformer Model { get; }
+
+    /// <summary>The path of the model that it was trained on top of or that an adapter was put on; null where there is none.</summary>
+    public string? Base { get; private init; }
 
     /// <summary>Steps that it was trained for; 0 where that is not known.</summary>
     public long Step { get; }
@@ -55,7 +59,8 @@ public sealed class TrainedModel : IDisposable
     public Tokenizer Tokenizer => _tokenizer ?? throw (Config.Task.IsText ? SavedModel.NoTokenizer(_path) : WithoutText());
 
     /// <summary>The text of its chat template; null where it has none.</summary>
-    public string? ChatSource { get; }
+    /// <exception cref="UserException">Its file is damaged.</exception>
+    public string? ChatSource => _chatSource.Value;
 
     /// <summary>Its chat template; where it has none, the plain one, which says so by its name.</summary>
     /// <exception cref="UserException">Its template cannot be read, or it has no tokenizer.</exception>
@@ -64,19 +69,22 @@ public sealed class TrainedModel : IDisposable
     private UserException WithoutText() => new($"{_path}: was trained on task {Config.Task.Kind}, which has no text: it neither reads nor writes any");
 
     /// <summary>Reads a run folder (its best checkpoint, or else its newest), a checkpoint folder, or a model of another program.</summary>
+    /// <param name="path">Which.</param>
+    /// <param name="backend">Where its model is.</param>
+    /// <param name="adapter">The folder of an adapter of peft that is put on it; null for none. Such a folder may also be the path, where it names its base.</param>
     /// <exception cref="UserException">There is none, or one of its files is damaged.</exception>
-    public static TrainedModel Load(string path, Backend backend)
+    public static TrainedModel Load(string path, Backend backend, string? adapter = null)
     {
         string folder = SavedRun.FindCheckpoint(path);
         try
         {
-            SavedModel saved = SavedModel.Open(folder);
+            SavedModel saved = SavedModel.Open(folder, adapter: adapter);
             var model = new Transformer(saved.Config.Model, backend, source: null, trains: null);
             try
             {
                 saved.Values.Fill(model.Store);
                 TrainState? state = File.Exists(Path.Combine(folder, TrainState.FileName)) ? TrainState.Load(folder) : null;
-                return new TrainedModel(path, saved.Config, model, saved.Tokenizer, state, saved.ChatTemplate);
+                return new TrainedModel(path, saved.Config, model, saved.Tokenizer, state, new Lazy<string?>(() => saved.ChatTemplate)) { Base = saved.Base };
             }
             catch
             {

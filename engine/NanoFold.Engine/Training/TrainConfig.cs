@@ -36,8 +36,14 @@ public sealed record TrainConfig
     /// </summary>
     public IReadOnlyList<string>? Trainable { get; init; }
 
-    /// <summary><see cref="Trainable"/> for <see cref="Tensors.ParameterStore.Allocate(Tensors.IParameterSource?, NameGlobs?)"/>.</summary>
-    public NameGlobs? Trains => Trainable is null ? null : new NameGlobs("train.trainable", Trainable);
+    /// <summary>
+    /// Parameters that are not trained, named in the same way: of all, or of those of <c>train.trainable</c>. Null for none.
+    /// </summary>
+    public IReadOnlyList<string>? Frozen { get; init; }
+
+    /// <summary><see cref="Trainable"/> without <see cref="Frozen"/>, for <see cref="Tensors.ParameterStore.Allocate(Tensors.IParameterSource?, NameGlobs?)"/>.</summary>
+    public NameGlobs? Trains => Trainable is null && Frozen is null ? null
+        : new NameGlobs("train.trainable", Trainable ?? ["*"]) { Except = Frozen is null ? null : new NameGlobs("train.frozen", Frozen) };
 
     /// <summary><see cref="Until"/> as it was read; null where there is none.</summary>
     public ScoreGoal? Goal => Until is null ? null : ScoreGoal.Parse(Until);
@@ -183,6 +189,11 @@ public sealed record TrainConfig
         if (Trainable is { Count: 0 })
         {
             yield return new ConfigProblem($"{path}.trainable", "is empty, so that nothing would be trained; use null to train all");
+        }
+
+        if (Frozen is { Count: 0 })
+        {
+            yield return new ConfigProblem($"{path}.frozen", "is empty; use null to freeze nothing");
         }
 
         if (Warmup > Steps)

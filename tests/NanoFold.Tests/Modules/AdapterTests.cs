@@ -6,6 +6,7 @@ using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Modules.Adapters;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Runs.Exports;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Tests.Suites;
@@ -32,7 +33,40 @@ public class AdapterTests : EngineTests
         Case("head", ModelVariants.Base with { Adapters = [LoraConfig.Tiny with { Targets = ["lm_head", "o_proj", "mlp.*"] }] }),
         Case("head with a bias", ModelVariants.Base with { Adapters = [LoraConfig.Tiny with { Targets = ["all-linear", "lm_head"], Bias = true, Dropout = 0.25 }] }),
         Case("moe", ModelVariants.Base with { FeedForward = MoeConfig.Tiny, Hidden = 0, Adapters = [LoraConfig.Tiny with { RankStabilized = true }] }),
+        Case("shared", ModelVariants.Base with { Adapters = [LoraConfig.Tiny with { SharesA = true, Targets = ["q_proj", "k_proj", "v_proj"] }] }),
+        Case("embedding", ModelVariants.Base with { Tied = true, Adapters = [LoraConfig.Tiny with { Targets = ["embed_tokens", "o_proj"] }] }),
     ];
+
+    // What is there besides, of which the norm of rows is a constant of the gradient: finite differences say another.
+    private static IEnumerable<TestCaseData> Mergeable =>
+    [
+        .. OwnWays.Where(way => way.Arguments[0] is ModelConfig { Bias: true } or ModelConfig { Adapters: [LoraConfig { Bias: false }] }),
+        Case("dora", ModelVariants.Base with { Bias = true, Adapters = [LoraConfig.Tiny with { Dora = true, Dropout = 0.25 }] }),
+    ];
+
+    [TestCaseSource(nameof(Mergeable))]
+    public void AMergedModelComputesTheSameWithoutAdapters(ModelConfig config)
+    {
+        using var adapted = new TinyModel(config, Backend(), DType.Float64);
+        using Transformer merged = MergedModel.Of(adapted.Model);
+        Assert.That(merged.Store.Parameters.Select(p => p.Name), Has.None.Contains("lora_"));
+        using var plain = new TinyModel(merged.Config, Backend(), DType.Float64);
+        plain.Store.Fill(new StoreSource(merged.Store));
+        Numbers.AssertClose(plain.Logits(adapted.Tokens), adapted.Logits(adapted.Tokens), 1e-11, "the logits");
+    }
+
+    [Test]
+    public void DoraTrainsSizesAndDirectionsApart()
+    {
+        ModelConfig config = ModelVariants.Base with { Adapters = [LoraConfig.Tiny with { Dora = true, Dropout = 0.25, Targets = ["o_proj"] }] };
+        using var model = new TinyModel(config, Backend());
+        string[] trained = [.. model.Store.Parameters.Where(p => !p.Frozen).Select(p => p.Name[(p.Name.IndexOf("o_proj", StringComparison.Ordinal) + 7)..]).Distinct()];
+        Assert.That(trained, Is.EquivalentTo(new[] { "lora_A.weight", "lora_B.weight", "lora_magnitude_vector" }));
+        Assert.That(model.Train().Gradients, Is.All.Not.NaN.And.Some.Not.Zero);
+        using var shares = new TinyModel(ModelVariants.Base with { Adapters = [LoraConfig.Tiny with { SharesA = true, Targets = ["q_proj", "v_proj"] }] }, Backend());
+        Assert.That(shares.Store.Parameters.Where(p => !p.Frozen).Select(p => p.Name), Is.EquivalentTo(from layer in new[] { 0, 1 }
+            from name in new[] { "lora_A.weight", "q_proj.lora_B.weight", "v_proj.lora_B.weight" } select $"model.layers.{layer}.self_attn.{name}"));
+    }
 
     [TestCaseSource(nameof(Models))]
     public void AModelWithAdaptersIsTheOneOfTheMergedMatrices(ModelConfig config)
@@ -167,7 +201,7 @@ public class AdapterTests : EngineTests
     }
 
     [TestCase("""{"kind":"lora","targets":["q_porj"]}""", "model.adapters.0.targets.0: \"q_porj\" is no linear layer of the model; did you mean q_proj?")]
-    [TestCase("""{"kind":"lora","targets":["embed_tokens"]}""", "model.adapters.0.targets.0: \"embed_tokens\" is no linear layer of the model; there are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, lm_head")]
+    [TestCase("""{"kind":"lora","targets":["norm"]}""", "model.adapters.0.targets.0: \"norm\" is no linear layer of the model; there are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, lm_head")]
     [TestCase("""{"kind":"lora","exclude":["layers.7.*"]}""", "model.adapters.0.exclude.0: \"layers.7.*\" is no linear layer of the model; there are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, lm_head")]
     [TestCase("""{"kind":"lora"},"lora" """, "model.adapters.1: is put around no layer: what it names is excluded or has an adapter that stands before it")]
     public void WhatMeetsNoLayerIsAProblem(string adapters, string problem)
@@ -178,6 +212,7 @@ public class AdapterTests : EngineTests
 
     [TestCase("""[{"kind":"lora","targets":[]}]""", "model.adapters.0.targets: is empty; name linear layers, such as q_proj, or use \"all-linear\"")]
     [TestCase("""[{"kind":"lora","rank":0}]""", "model.adapters.0.rank: expected an integer of at least 1 and at most 65536, got 0")]
+    [TestCase("""[{"kind":"lora","dora":true,"bias":true}]""", "model.adapters.0.bias: has no place beside dora, which scales rows; leave one of them out")]
     [TestCase("""["lroa"]""", "model.adapters.0: unknown kind \"lroa\", did you mean \"lora\"?; known: lora")]
     public void WrongSettingsAreNamed(string adapters, string problem)
         => Assert.That(Assert.Throws<ConfigException>(() => new ConfigTree<RunConfig>().Set($"model.adapters={adapters}").Build())!.Message, Is.EqualTo(problem));

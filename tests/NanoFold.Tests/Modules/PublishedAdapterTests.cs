@@ -1,170 +1,172 @@
+using System.Text.Json.Nodes;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Interchange;
+using NanoFold.Engine.Interchange.Exports;
+using NanoFold.Engine.Interchange.Peft;
 using NanoFold.Engine.Model;
-using NanoFold.Engine.Modules.Adapters;
+using NanoFold.Engine.Runs;
+using NanoFold.Engine.Runs.Exports;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Tests.Suites;
+using PublishedArchitecture = NanoFold.Engine.Interchange.HuggingFace.Architectures.Architecture;
 
 namespace NanoFold.Tests.Modules;
 
-/// <summary>Adapters as peft saves them: logits, merged matrices, loss and gradients.</summary>
+/// <summary>Every adapter that peft saved: read, computed, trained, merged and written again.</summary>
 public class PublishedAdapterTests : EngineTests
 {
-    private const string Prefix = "base_model.model.";
+    private const string Folder = "peers/adapters";
+    private const int B = 3, T = 14;
 
-    // Kinds and settings that the engine does not have.
-    private static readonly string[] s_others = ["dora", "embedding", "gpt2_conv1d"];
-
-    private static readonly Dictionary<string, LoraConfig[]> s_cases = new()
-    {
-        ["qv_r4"] = [new() { Rank = 4 }],
-        ["all_linear_rslora"] = [new() { Rank = 6, Alpha = 9, RankStabilized = true, Targets = [AdapterConfig.AllLinear] }],
-        ["modules_to_save"] = [new() { Rank = 4 }],
-        ["patterns"] =
-        [
-            new() { Rank = 2, Alpha = 5, Targets = ["layers.1.self_attn.q_proj"] },
-            new() { Rank = 7, Alpha = 5, Targets = ["q_proj"] },
-            new() { Rank = 3, Alpha = 12, Targets = ["layers.0.mlp.down_proj"] },
-            new() { Rank = 3, Targets = ["down_proj"] },
-            new() { Rank = 4 },
-        ],
-        ["bias_lora_only"] = [new() { Rank = 4 }],
-        ["bias_all"] = [new() { Rank = 4 }],
-        ["layers_to_transform"] = [new() { Rank = 4, Targets = ["layers.1.self_attn.q_proj", "layers.1.self_attn.v_proj"] }],
-        ["exclude_regex"] = [new() { Rank = 3, Alpha = 6, Targets = ["self_attn.q_proj", "mlp.gate_proj"], Exclude = ["layers.0.mlp.gate_proj"] }],
-        ["lora_bias"] = [new() { Rank = 4, Bias = true }],
-    };
-
-    [Test]
-    public void EveryCaseIsKnown() => Assert.That(
-        Directory.GetDirectories(SharedData.Path("peers/adapters")).Select(Path.GetFileName).Where(name => !name!.StartsWith("base", StringComparison.Ordinal)),
-        Is.EquivalentTo(s_cases.Keys.Concat(s_others)));
+    private static IEnumerable<string> Names => SharedData.Cases(Folder).Where(name => !name.StartsWith("base", StringComparison.Ordinal));
 
     [TestCaseSource(nameof(Names))]
     public void LogitsMatricesLossAndGradientsAreThoseOfPeft(string name)
     {
-        string folder = SharedData.Path($"peers/adapters/{name}");
-        using SafeTensorsFile expected = SafeTensorsFile.Open(Path.Combine(folder, "expected.safetensors"));
-        using SafeTensorsFile adapter = SafeTensorsFile.Open(Path.Combine(folder, "adapter_model.safetensors"));
-        Backend backend = Backend();
-        using Transformer model = Load(name, folder, adapter);
-        int[] tokens = [.. SharedData.Reals(expected, "tokens").Select(t => (int)t)];
-        const int B = 3, T = 14;
-        var owned = new List<IDisposable>();
-        var pass = new Tape(backend);
-        Tensor logits = model.RecordLogits(pass, pass.External("tokens", Host.New(backend, [B, T], tokens, owned)));
-        pass.Keep(logits);
-        Numbers.AssertClose(Run(backend, pass, logits, owned), SharedData.Reals(expected, "logits_adapter"), 2e-5, "logits");
+        using SafeTensorsFile expected = Expected(name);
+        SavedModel saved = SavedModel.Open(SharedData.Path($"{Folder}/{name}"));
+        using Transformer model = Load(saved), merged = MergedModel.Of(model);
+        int[] tokens = Tokens(expected);
+        Numbers.AssertClose(Logits(model, tokens), SharedData.Reals(expected, "logits_adapter"), 2e-5, "logits");
+        Assert.That(merged.Adapters, Is.Null);
+        Numbers.AssertClose(Logits(merged, tokens), SharedData.Reals(expected, "logits_merged"), 2e-5, "logits of the merged model");
+        AssertMatrices(merged, expected, saved);
 
         // The last token of a sequence has no target.
         int[] targets = [.. tokens.Select((_, i) => i % T == T - 1 ? -1 : tokens[i + 1])];
-        var training = new Tape(backend, training: true);
+        var owned = new List<IDisposable>();
+        var training = new Tape(Backend(), training: true);
         training.State.Set(StepSlot.TargetCount, (long)(B * (T - 1)));
         Tensor loss = model.RecordLoss(
-            training, training.External("tokens", Host.New(backend, [B, T], tokens, owned)), training.External("targets", Host.New(backend, [B, T], targets, owned))).Loss;
+            training, training.External("tokens", Host.New(Backend(), [B, T], tokens, owned)), training.External("targets", Host.New(Backend(), [B, T], targets, owned))).Loss;
         training.Keep(loss);
-        backend.Fill(model.Store.AllGradients, 0);
-        Assert.That(Run(backend, training, loss, owned)[0], Is.EqualTo(SharedData.Reals(expected, "loss")[0]).Within(1e-5));
-        int compared = 0;
-        foreach (Parameter parameter in model.Store.Parameters.Where(p => !p.Frozen))
+        Backend().Fill(model.Store.AllGradients, 0);
+        Assert.That(Run(training, loss, owned)[0], Is.EqualTo(SharedData.Reals(expected, "loss")[0]).Within(1e-5));
+
+        // Of each tensor as it is written: what is joined there is joined of ours. A and B of a pair have the gradients of their own, which a scale of the other's does not change.
+        var written = new PeftWriter(Own(saved, model, parameter => Host.Gradient(model.Store, parameter)));
+        string[] trained = [.. expected.Tensors.Select(tensor => tensor.Name).Where(tensor => tensor.StartsWith("grad.", StringComparison.Ordinal))];
+        Assert.That(written.Tensors.Select(tensor => $"grad.{PeftFolder.Prefix}{tensor.Name}"), Is.EquivalentTo(trained));
+        foreach ((string tensor, _, Func<float[]> values) in written.Tensors)
         {
-            Numbers.AssertClose(Host.Gradient(model.Store, parameter), SharedData.Reals(expected, "grad." + Key(adapter, parameter.Name)!), 1e-4, parameter.Name);
-            compared++;
+            Numbers.AssertClose(Array.ConvertAll(values(), v => (double)v), SharedData.Reals(expected, $"grad.{PeftFolder.Prefix}{tensor}"), 1e-4, tensor);
         }
 
-        Assert.That(compared, Is.EqualTo(adapter.Tensors.Count));
-        Merged(model, expected, backend, owned);
         owned.ForEach(o => o.Dispose());
     }
 
     [TestCaseSource(nameof(Names))]
     public void TenStepsOfTrainingHaveTheLossesOfPeft(string name)
     {
-        string folder = SharedData.Path($"peers/adapters/{name}");
-        using SafeTensorsFile expected = SafeTensorsFile.Open(Path.Combine(folder, "expected.safetensors"));
-        using SafeTensorsFile adapter = SafeTensorsFile.Open(Path.Combine(folder, "adapter_model.safetensors"));
-        using Transformer model = Load(name, folder, adapter);
+        using SafeTensorsFile expected = Expected(name);
+        using Transformer model = Load(SavedModel.Open(SharedData.Path($"{Folder}/{name}")));
         var losses = new double[11];
         expected.Read("adamw_losses", losses.AsSpan());
         var config = new TrainConfig
         {
-            Batch = 3, Steps = 11, Warmup = 0, Schedule = ScheduleKind.Constant, LearningRate = 1e-3, WeightDecay = 0, Clip = 0,
+            Batch = B, Steps = 11, Warmup = 0, Schedule = ScheduleKind.Constant, LearningRate = 1e-3, WeightDecay = 0, Clip = 0,
             Optimizer = new AdamWConfig { Beta1 = 0.9, Beta2 = 0.95, Epsilon = 1e-8 },
         };
-        using var trainer = new Trainer(model, config, new OneBatch([.. SharedData.Reals(expected, "tokens").Select(t => (int)t)]));
+        using var trainer = new Trainer(model, config, new OneBatch(Tokens(expected)));
         for (int step = 0; step < losses.Length; step++)
         {
             Assert.That(trainer.Step(step).Loss, Is.EqualTo(losses[step]).Within(step == 0 ? 1e-5 : 1e-4), $"step {step}");
         }
     }
 
-    // The matrices as they act.
-    private static void Merged(Transformer model, SafeTensorsFile expected, Backend backend, List<IDisposable> owned)
+    [TestCaseSource(nameof(Names))]
+    public void WhatIsWrittenAgainIsTheSame(string name)
     {
-        foreach (string weight in expected.Tensors.Select(t => t.Name).Where(name => name.StartsWith("merged.", StringComparison.Ordinal) && name.EndsWith(".weight", StringComparison.Ordinal)))
-        {
-            string layer = weight["merged.".Length..^".weight".Length];
-            if (!model.Store.Contains($"{layer}.lora_A.weight"))
-            {
-                Assert.That(Host.Read(model.Store, model.Store[$"{layer}.weight"]), Is.EqualTo(SharedData.Reals(expected, weight)), layer);
-                continue;
-            }
+        using var folder = new TemporaryFolder();
+        string source = SharedData.Path($"{Folder}/{name}");
+        SavedModel saved = SavedModel.Open(source);
+        using TrainedModel trained = TrainedModel.Load(source, Backend());
+        ModelExport.Run(trained, ExportFormat.All.Single(format => format.Name == "peft"), null, folder["out"]);
+        using SafeTensorsFile before = SafeTensorsFile.Open(Path.Combine(source, PeftFolder.WeightsFile)), after = SafeTensorsFile.Open(folder[$"out/{PeftFolder.WeightsFile}"]);
 
-            Parameter down = model.Store[$"{layer}.lora_A.weight"], up = model.Store[$"{layer}.lora_B.weight"];
-            LoraConfig config = model.Config.Adapters.OfType<LoraConfig>().First(lora =>
-                lora.Rank == down.Layout[0] && lora.Targets.Any(target => target == AdapterConfig.AllLinear || layer.EndsWith(target, StringComparison.Ordinal)));
-            var linear = new LoraLinear(new Plain(model.Store[$"{layer}.weight"]), down, up, null, config);
-            var tape = new Tape(backend);
-            Tensor merged = linear.Weight(tape);
-            tape.Keep(merged);
-            double[] values = Run(backend, tape, merged, owned), published = SharedData.Reals(expected, weight);
-            Assert.That(values.Zip(published, (a, b) => Math.Abs(a - b)).Max(), Is.LessThan(4e-7), layer);
+        // The table that peft adds beside an adapter of the embedding is the base's own.
+        Assert.That(after.Tensors.Select(t => t.ToString()), Is.EquivalentTo(before.Tensors.Where(t => !t.Name.EndsWith("base_layer.weight", StringComparison.Ordinal)).Select(t => t.ToString())));
+        foreach (SafeTensorInfo tensor in after.Tensors)
+        {
+            Assert.That(SharedData.Reals(after, tensor.Name), Is.EqualTo(SharedData.Reals(before, tensor.Name)), tensor.Name);
         }
+
+        JsonObject theirs = Settings(source), ours = Settings(folder["out"]);
+        foreach (string key in new[] { "r", "lora_alpha", "use_rslora", "use_dora", "lora_bias", "bias", "modules_to_save", "fan_in_fan_out", "peft_type", "task_type" }.Where(_ => name != "patterns"))
+        {
+            Assert.That(JsonNode.DeepEquals(ours[key], theirs[key]), Is.True, $"{key}: {ours[key]}, {theirs[key]}");
+        }
+
+        // Read again it means the same adapters around the same layers.
+        SavedModel again = SavedModel.Open(saved.Base!, adapter: folder["out"]);
+        Assert.That(Text(again), Is.EqualTo(Text(saved)));
+
+        static string Text(SavedModel model) => new RunConfig { Model = model.Config.Model }.ToJson();
+        static JsonObject Settings(string folder) => JsonNode.Parse(File.ReadAllText(Path.Combine(folder, PeftFolder.ConfigFile)))!.AsObject();
     }
 
-    // What is in the adapter's file is trained.
-    private Transformer Load(string name, string folder, SafeTensorsFile adapter)
-    {
-        using SafeTensorsFile start = SafeTensorsFile.Open(Path.Combine(folder, "..", name.Contains("bias", StringComparison.Ordinal) ? "base_bias" : "base", ModelFile.Name));
-        string[] trained = [.. adapter.Tensors.Select(t => t.Name[Prefix.Length..].Replace(".base_layer", "", StringComparison.Ordinal))];
-        var model = new Transformer(Config(start, s_cases[name]), Backend(), source: null, new NameGlobs("trained", trained));
-        foreach (Parameter parameter in model.Store.Parameters)
-        {
-            string own = Key(adapter, parameter.Name) ?? parameter.Name;
-            Host.Write(model.Store, parameter, SharedData.Reals(own == parameter.Name ? start : adapter, own));
-        }
+    private static SafeTensorsFile Expected(string name) => SafeTensorsFile.Open(SharedData.Path($"{Folder}/{name}/expected.safetensors"));
 
+    private static int[] Tokens(SafeTensorsFile expected) => [.. SharedData.Reals(expected, "tokens").Select(t => (int)t)];
+
+    private Transformer Load(SavedModel saved)
+    {
+        var model = new Transformer(saved.Config.Model, Backend(), source: null, saved.Config.Train.Trains);
+        saved.Values.Fill(model.Store);
         return model;
     }
 
-    private static ModelConfig Config(SafeTensorsFile start, IReadOnlyList<AdapterConfig> adapters) => new()
+    private static OwnModel Own(SavedModel saved, Transformer model, Func<Parameter, double[]> read) => new(
+        model.Config, null, [.. model.Store.Tensors.Select(tensor => new WeightInfo(tensor.Name, tensor.Layout.ToShape(), "F32"))],
+        name => Array.ConvertAll(read(model.Store[name]), v => (float)v))
     {
-        Layers = 2, Width = 48, Heads = 4, KvHeads = 2, Context = 14, Vocab = 113, Hidden = 96, NormEpsilon = 1e-6,
-        Bias = start.Find("model.layers.0.self_attn.q_proj.bias") is not null, Adapters = adapters,
+        BaseArchitecture = Architecture(saved), Trained = model.Store.Parameters.Where(p => !p.Frozen).Select(p => p.Name).ToHashSet(),
     };
 
-    // The name that a file of peft's has for a parameter, or null; biases of adapted layers are those of the layer within.
-    private static string? Key(SafeTensorsFile adapter, string parameter)
+    private static string Architecture(SavedModel saved)
     {
-        string[] names = [Prefix + parameter, Prefix + parameter.Replace(".bias", ".base_layer.bias", StringComparison.Ordinal)];
-        return names.FirstOrDefault(name => adapter.Find(name) is not null);
+        using ForeignModel foreign = ForeignModel.TryOpen(saved.Base!)!;
+        return foreign.Architecture;
     }
 
-    private static double[] Run(Backend backend, Tape tape, Tensor result, List<IDisposable> owned)
+    private static void AssertMatrices(Transformer merged, SafeTensorsFile expected, SavedModel saved)
+    {
+        PublishedArchitecture architecture = PublishedArchitecture.All.Single(one => one.Name == Architecture(saved));
+        var theirs = new RuledTensors(architecture.Tensors(merged.Config), name => Array.ConvertAll(Host.Read(merged.Store, merged.Store[name]), v => (float)v));
+        string[] published = [.. expected.Tensors.Select(t => t.Name).Where(name => name.StartsWith("merged.", StringComparison.Ordinal))];
+        Assert.That(published, Is.Not.Empty);
+        foreach (string tensor in published)
+        {
+            double[] values = SharedData.Reals(expected, tensor);
+            Assert.That(theirs.Read(tensor["merged.".Length..]).Zip(values, (a, b) => Math.Abs(a - b)).Max(), Is.LessThan(4e-7), tensor);
+        }
+    }
+
+    private double[] Logits(Transformer model, int[] tokens)
+    {
+        var owned = new List<IDisposable>();
+        var pass = new Tape(Backend());
+        Tensor logits = model.RecordLogits(pass, pass.External("tokens", Host.New(Backend(), [B, T], tokens, owned)));
+        pass.Keep(logits);
+        double[] values = Run(pass, logits, owned);
+        owned.ForEach(o => o.Dispose());
+        return values;
+    }
+
+    private double[] Run(Tape tape, Tensor result, List<IDisposable> owned)
     {
         var plan = new Plan(tape);
-        DeviceBuffer arena = backend.Allocate(plan.ArenaBytes);
+        DeviceBuffer arena = Backend().Allocate(plan.ArenaBytes);
         owned.Add(arena);
         plan.Bind(arena);
         plan.Run();
-        return Host.Read(backend, plan[result]);
+        return Host.Read(Backend(), plan[result]);
     }
-
-    private static IEnumerable<string> Names() => s_cases.Keys;
 
     /// <summary>The same three rows at every step, each place's target the next token.</summary>
     private sealed class OneBatch(int[] tokens) : LearningTask
@@ -178,23 +180,9 @@ public class PublishedAdapterTests : EngineTests
         public override int Fill(in RowKey key, in BatchRow row)
         {
             Span<int> own = row.Integers(BatchField.Tokens);
-            tokens.AsSpan((int)(key.Row % 3) * own.Length, own.Length).CopyTo(own);
-            own[1..].CopyTo(row.Integers(BatchField.Targets));
-            return own.Length - 1;
+            tokens.AsSpan((int)(key.Row % B) * T, T).CopyTo(own);
+            own[1..T].CopyTo(row.Integers(BatchField.Targets));
+            return T - 1;
         }
-    }
-
-    /// <summary>A matrix that an adapter is put around.</summary>
-    private sealed class Plain(Parameter weight) : Engine.Modules.Linear
-    {
-        public override int Inputs => weight.Layout[1];
-
-        public override int Outputs => weight.Layout[0];
-
-        public override Tensor Weight(Tape tape) => tape.Use(weight);
-
-        public override Tensor Bias(Tape tape) => default;
-
-        public override Tensor Forward(Tape tape, Tensor x, int start, int rows) => throw new NotSupportedException();
     }
 }

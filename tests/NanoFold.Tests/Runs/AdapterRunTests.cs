@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Runs;
@@ -87,6 +88,71 @@ public class AdapterRunTests
         Assert.That(other.Code, Is.EqualTo(2));
         Assert.That(other.Error, Does.StartWith("nanofold: model.adapters: [").And.Contains($"of the weights to begin with, {_rig.Checkpoint("top", 9)}; leave it out to take theirs"));
     }
+
+    [Test]
+    public void AnAdapterIsWrittenReadMergedAndTrainedOn()
+    {
+        string lora = Lora.Replace("\"rank\":2", "\"rank\":2,\"dora\":true", StringComparison.Ordinal);
+        Assert.That(TrainFrom("base", "run", lora, "train.learningRate=0.01").Code, Is.Zero);
+        JsonObject exported = CommandLine.Json("export", "--model", _rig["run"], "--format", "peft", "--out", _rig["adapter"]);
+        Assert.That((string)exported["format"]!, Is.EqualTo("adapter of peft"));
+        JsonObject keys = JsonNode.Parse(File.ReadAllText(Path.Combine(_rig["adapter"], "adapter_config.json")))!.AsObject();
+        Assert.That((string?)keys["base_model_name_or_path"], Is.EqualTo(_rig.Checkpoint("base", 5)));
+        double loss = Loss(_rig["run"]);
+        Assert.That(Loss(_rig["base"]) - loss, Is.GreaterThan(0.001));
+        Assert.That(Loss(_rig["adapter"]), Is.EqualTo(loss), "by the base that it names");
+        string[] evaluate = ["eval", "--data", _rig.TextPath, "--part", "all", "--device", "cpu", "--model"];
+        Assert.That((double)CommandLine.Json([.. evaluate, _rig["base"], "--adapter", _rig["adapter"]])["loss"]!, Is.EqualTo(loss).Within(1e-9));
+        CommandLine.Json("export", "--model", _rig["base"], "--adapter", _rig["adapter"], "--format", "huggingface", "--out", _rig["merged"]);
+        Assert.That((double)CommandLine.Json([.. evaluate, _rig["merged"]])["loss"]!, Is.EqualTo(loss).Within(1e-5));
+
+        // Trained on, it is an adapter of the same base.
+        Assert.That(TrainFrom("adapter", "more", "train.steps=3").Code, Is.Zero);
+        Assert.That(Tensors("more", 3).Keys, Is.EquivalentTo(Tensors("run", 9).Keys));
+        Assert.That(CommandLine.Run("generate", "--model", _rig["more"], "--prompt", "no.", "--max-tokens", "2", "--device", "cpu").Code, Is.Zero);
+
+        // The change of weights is that of the matrices as they act.
+        JsonObject geometry = CommandLine.Json("geometry", "--model", _rig["run"], "--against", _rig["base"], "--measures", "weight-change", "--out", _rig["geometry"], "--device", "cpu");
+        string changed = File.ReadLines(Path.Combine(_rig["geometry"], "geometry.jsonl")).First(line =>
+            line.Contains("layers.0.self_attn.q_proj.weight", StringComparison.Ordinal) && line.Contains("\"relativeChange\"", StringComparison.Ordinal) && line.Contains("base/", StringComparison.Ordinal));
+        Assert.That((double)JsonNode.Parse(changed)!["value"]!, Is.GreaterThan(1e-4), geometry.ToJsonString());
+    }
+
+    [Test]
+    public void AnAdapterThatDoesNotFitIsOneLine()
+    {
+        Assert.That(TrainFrom("base", "run", Lora).Code, Is.Zero);
+        CommandLine.Json("export", "--model", _rig["run"], "--format", "peft", "--out", _rig["adapter"]);
+        string config = Path.Combine(_rig["adapter"], "adapter_config.json"), text = File.ReadAllText(config);
+        _rig.Train("narrow", "model.width=8", "train.stopAfter=1");
+        AssertLine($"'{Tensor}' is [2, 16]; ", "--model", _rig["narrow"], "--adapter", _rig["adapter"]);
+        _rig.Train("shallow", "model.layers=1", "train.stopAfter=1");
+        AssertLine($"and {_rig.Checkpoint("shallow", 1)} has no model.layers.1.mlp.up_proj: the adapter is of another model", "--model", _rig["shallow"], "--adapter", _rig["adapter"]);
+        AssertLine("has adapters of its own (model.adapters), on which no other is put", "--model", _rig["run"], "--adapter", _rig["adapter"]);
+        AssertLine("is no folder of an adapter (it has no adapter_config.json)", "--model", _rig["base"], "--adapter", _rig["base"]);
+        AssertChanged("\"r\": 2", "\"r\": 3", "adapter_config.json says rank 3");
+        AssertChanged("\"LORA\"", "\"IA3\"", "peft_type = \"IA3\": adapters of this type are not supported; LORA is");
+        AssertChanged("\"init_lora_weights\": true", "\"init_lora_weights\": \"pissa\"", "changes the base model too");
+        AssertChanged("\"alpha_pattern\": {}", "\"alpha_pattern\": {\"(?<=a)b\": 3}", "'(?<=a)b' is a pattern that is not supported");
+        AssertChanged($"\"base_model_name_or_path\": \"{_rig.Checkpoint("base", 5)}\"", "\"base_model_name_or_path\": \"some/where\"", "holds an adapter of some/where, which is not there; name the model that it belongs to: --model MODEL --adapter");
+        Assert.That(CommandLine.Run("export", "--model", _rig["base"], "--format", "peft", "--out", _rig["none"]).Error, Does.Contain("has no adapters (model.adapters)"));
+
+        void AssertChanged(string before, string after, string message)
+        {
+            Assert.That(text, Does.Contain(before));
+            File.WriteAllText(config, text.Replace(before, after, StringComparison.Ordinal));
+            AssertLine(message, "--model", _rig["adapter"]);
+        }
+
+        void AssertLine(string message, params string[] options)
+        {
+            CommandLine command = CommandLine.Run(["generate", "--prompt", "no.", "--max-tokens", "2", "--device", "cpu", .. options]);
+            Assert.That((command.Code, command.ErrorLines.Length), Is.EqualTo((1, 1)), command.Error);
+            Assert.That(command.Error, Does.Contain(message));
+        }
+    }
+
+    private const string Tensor = "model.layers.0.mlp.up_proj.lora_A.weight";
 
     [Test]
     public void ARunWithoutABaseSavesEverything()

@@ -47,6 +47,18 @@ public class TrainableTests
     }
 
     [Test]
+    public void WhatIsFrozenIsTakenOffWhatIsTrained()
+    {
+        RunConfig config = Configs.Build("train.frozen=[\"model.layers.*\", \"*embed_tokens*\"]");
+        Assert.That(new[] { "model.layers.0.mlp.up_proj.weight", "model.embed_tokens.weight", "model.norm.weight", "lm_head.weight" }.Select(config.Train.Trains!.Matches), Is.EqualTo(new[] { false, false, true, true }));
+        config = Configs.Build("train.trainable=[\"*.mlp.*\"]", "train.frozen=[\"model.layers.0.*\"]");
+        Assert.That(new[] { "model.layers.0.mlp.up_proj.weight", "model.layers.1.mlp.up_proj.weight", "model.norm.weight" }.Select(config.Train.Trains!.Matches), Is.EqualTo(new[] { false, true, false }));
+        Assert.That(Configs.Problems("train.frozen=[\"*\"]").Single(), Is.EqualTo("train.frozen: leaves nothing to be trained"));
+        Assert.That(Configs.Problems("train.frozen=[\"lm_haed.*\"]").Single(), Does.StartWith("train.frozen: 'lm_haed.*' matches no parameter"));
+        Assert.That(Configs.Problems("train.frozen=[\"*norm*\"]", "model.adapters=[\"lora\"]").Single(), Does.StartWith("train.frozen: beside adapters all else is frozen already"));
+    }
+
+    [Test]
     public void AResumedRunHasTheSameBits()
     {
         _rig.Train("straight", Part);

@@ -18,6 +18,7 @@ internal static class EvalCommand
     public static void Build(VerbCommand command)
     {
         Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint), a checkpoint, or a model of another program");
+        Option<string?> adapter = command.Text("--adapter", "DIR", ModelOptions.AdapterHelp);
         Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input; the run's own text if not given");
         Option<string?> part = command.Text("--part", "train|validation|all", "Which part of the text; if not given, of the run's own text what was held back from training, of others all");
         Option<bool> detail = command.Flag("--detail", "Also tell losses apart: by the place in the row, by how frequent a token is, by the part of the document, on longer rows; by what a task tells apart");
@@ -29,6 +30,7 @@ internal static class EvalCommand
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
+            invocation.Get(adapter),
             invocation.Get(data),
             PartOf(invocation.Get(part)),
             invocation.Get(detail),
@@ -46,11 +48,11 @@ internal static class EvalCommand
         _ => throw UserException.Usage($"--part: expected train, validation or all, not '{name}'"),
     };
 
-    private static int Run(Invocation invocation, string path, string? data, TextPart? wanted, bool detail, TextOptions reading, TaskOptions of, ScoringOptions scoring)
+    private static int Run(Invocation invocation, string path, string? adapter, string? data, TextPart? wanted, bool detail, TextOptions reading, TaskOptions of, ScoringOptions scoring)
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
-        using TrainedModel loaded = TrainedModel.Load(path, backend);
+        using TrainedModel loaded = TrainedModel.Load(path, backend, adapter);
         using TrainedModel trained = of.Before(invocation, loaded);
         bool isOwn = ReferenceEquals(trained, loaded);
         string? ofText = data is not null ? "--data" : reading.Given(invocation) ?? (wanted is not null ? "--part" : null);

@@ -17,6 +17,7 @@ internal static class GenerateCommand
     public static void Build(VerbCommand command)
     {
         Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint), a checkpoint, or a model of another program");
+        Option<string?> adapter = command.Text("--adapter", "DIR", ModelOptions.AdapterHelp);
         var prompts = new Prompts(command);
         var sampling = new SamplingOptions(command, prompts.Unescaped);
         var edits = new EditOptions(command);
@@ -24,17 +25,18 @@ internal static class GenerateCommand
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
+            invocation.Get(adapter),
             edits.Edits(invocation),
             prompts.All(invocation),
             prompts.Specials(invocation),
             sampling.Change(invocation)));
     }
 
-    private static int Run(Invocation invocation, string path, IReadOnlyList<EditConfig> edits, string[] prompts, bool specials, Func<GenerationConfig, GenerationConfig> change)
+    private static int Run(Invocation invocation, string path, string? adapter, IReadOnlyList<EditConfig> edits, string[] prompts, bool specials, Func<GenerationConfig, GenerationConfig> change)
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
-        using TrainedModel trained = TrainedModel.Load(path, backend);
+        using TrainedModel trained = TrainedModel.Load(path, backend, adapter);
         using ReadyEdits ready = ReadyEdits.ForWriting(trained, edits, output.Note, invocation.Interrupt.Token);
         using var generator = new Generator(trained.Model, trained.Tokenizer) { Taps = edits.Count > 0 ? new TapSet([], ready.Editors) : null, ParseSpecial = specials };
         GenerationConfig options = change(trained.Config.Generation);

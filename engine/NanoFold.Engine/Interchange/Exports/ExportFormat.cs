@@ -15,6 +15,7 @@ public abstract class ExportFormat
         new Llama2CExport(),
         new NpzExport(),
         new OnnxExport(),
+        new PeftExport(),
     ];
 
     /// <summary>What it is called in an option.</summary>
@@ -25,6 +26,9 @@ public abstract class ExportFormat
 
     /// <summary>Whether it is a folder; otherwise one file, perhaps with another beside it.</summary>
     public virtual bool IsFolder => false;
+
+    /// <summary>Whether adapters are written as such; otherwise they are merged into the matrices that they are around.</summary>
+    public virtual bool KeepsAdapters => false;
 
     /// <summary>What is to be written; nothing is written yet.</summary>
     /// <param name="model">The model.</param>
@@ -49,4 +53,13 @@ public sealed record OwnModel(ModelConfig Config, Tokenizer? Tokenizer, IReadOnl
 {
     /// <summary>The text of its chat template; null where it has none.</summary>
     public string? ChatTemplate { get; init; }
+
+    /// <summary>The model that it began with, by its path; null where it began with none.</summary>
+    public string? Base { get; init; }
+
+    /// <summary>The kind of model that this is by the name of transformers; null where it is ours.</summary>
+    public string? BaseArchitecture { get; init; }
+
+    /// <summary>The names of parameters that were trained on it.</summary>
+    public IReadOnlySet<string> Trained { get; init; } = new HashSet<string>();
 }

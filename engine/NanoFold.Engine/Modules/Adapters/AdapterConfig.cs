@@ -21,7 +21,7 @@ public abstract record AdapterConfig
 
     /// <summary>
     /// The linear layers that get it, by their names, ends of them or patterns with <c>*</c> and <c>?</c>: <c>q_proj</c>, <c>layers.0.mlp.*_proj</c>; or
-    /// <c>all-linear</c>, all but the head.
+    /// <c>all-linear</c>, all but the head. <c>embed_tokens</c> are the vectors of tokens.
     /// </summary>
     public IReadOnlyList<string> Targets { get; init; } = ["q_proj", "v_proj"];
 
@@ -46,6 +46,11 @@ public abstract record AdapterConfig
     /// <exception cref="UserException">It is not for them.</exception>
     public virtual GroupedLinear Wrap(ModuleBuilder builder, GroupedLinear layer)
         => throw UserException.Usage($"model.adapters: \"{Kind}\" cannot be put around layers of experts; name them in exclude");
+
+    /// <summary>The same for the vectors of tokens, where a target names them (<c>embed_tokens</c>); a kind that is not for them leaves this out.</summary>
+    /// <exception cref="UserException">It is not for them.</exception>
+    public virtual Embedding Wrap(ModuleBuilder builder, Embedding layer)
+        => throw UserException.Usage($"model.adapters: \"{Kind}\" cannot be put around the vectors of tokens; name linear layers in targets");
 
     /// <summary>Whether a name is one that a target means: all of it or what comes after a dot of it.</summary>
     internal static bool Means(string target, string name) => TapName.Matches(target, name) || TapName.Matches($"*.{target}", name);

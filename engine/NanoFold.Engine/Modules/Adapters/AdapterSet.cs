@@ -15,9 +15,13 @@ public sealed class AdapterSet(IReadOnlyList<AdapterConfig> adapters, string pat
     private readonly List<string> _layers = [];
     private readonly List<string> _names = [];
     private readonly HashSet<string> _declared = [];
+    private readonly List<AdaptedLayer> _adapted = [];
 
     /// <summary>The parameters that the adapters have declared: those that are trained where nothing else is said.</summary>
     public NameGlobs Names => new(path, _names);
+
+    /// <summary>The layers that have an adapter around them, in the order in which they were declared.</summary>
+    internal IReadOnlyList<AdaptedLayer> Layers => _adapted;
 
     /// <summary>Throws where a target or an exception met none of the layers, or an adapter got none; to be called when all are declared.</summary>
     /// <exception cref="ConfigException">Each of these, with the layer that may have been meant.</exception>
@@ -43,15 +47,20 @@ public sealed class AdapterSet(IReadOnlyList<AdapterConfig> adapters, string pat
 
     /// <summary>The adapter that a layer gets, or null.</summary>
     /// <param name="name">The layer's full name.</param>
-    /// <param name="isHead">It is the model's head, which <see cref="AdapterConfig.AllLinear"/> does not mean.</param>
-    internal AdapterConfig? For(string name, bool isHead = false)
+    /// <param name="isLinear">Whether <see cref="AdapterConfig.AllLinear"/> means it: neither the model's head nor the vectors of tokens.</param>
+    /// <param name="isListed">Whether messages name it among the layers that there are.</param>
+    internal AdapterConfig? For(string name, bool isLinear = true, bool isListed = true)
     {
-        _layers.Add(name);
+        if (isListed)
+        {
+            _layers.Add(name);
+        }
+
         AdapterConfig? found = null;
         for (int i = 0; i < adapters.Count; i++)
         {
-            bool isTarget = Mark(_matched[i], adapters[i].Targets, name, isHead);
-            bool isExcluded = Mark(_excluded[i], adapters[i].Exclude, name, isHead);
+            bool isTarget = Mark(_matched[i], adapters[i].Targets, name, isLinear);
+            bool isExcluded = Mark(_excluded[i], adapters[i].Exclude, name, isLinear);
             if (isTarget && !isExcluded && found is null)
             {
                 found = adapters[i];
@@ -65,6 +74,8 @@ public sealed class AdapterSet(IReadOnlyList<AdapterConfig> adapters, string pat
     /// <summary>Whether the adapters have declared a tensor, a parameter or state.</summary>
     internal bool Has(string name) => _declared.Contains(name);
 
+    internal void Add(AdaptedLayer layer) => _adapted.Add(layer);
+
     internal void Add(StoredTensor tensor)
     {
         _declared.Add(tensor.Name);
@@ -74,12 +85,12 @@ public sealed class AdapterSet(IReadOnlyList<AdapterConfig> adapters, string pat
         }
     }
 
-    private static bool Mark(bool[] matched, IReadOnlyList<string> targets, string name, bool isHead)
+    private static bool Mark(bool[] matched, IReadOnlyList<string> targets, string name, bool isLinear)
     {
         bool isAny = false;
         for (int i = 0; i < targets.Count; i++)
         {
-            bool means = targets[i] == AdapterConfig.AllLinear ? !isHead : AdapterConfig.Means(targets[i], name);
+            bool means = targets[i] == AdapterConfig.AllLinear ? isLinear : AdapterConfig.Means(targets[i], name);
             matched[i] |= means;
             isAny |= means;
         }

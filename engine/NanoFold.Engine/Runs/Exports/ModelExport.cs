@@ -1,7 +1,10 @@
 using System.Numerics.Tensors;
 using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Interchange.Exports;
+using NanoFold.Engine.Interchange.Peft;
+using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs.Imports;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
@@ -26,7 +29,9 @@ public static class ModelExport
         }
 
         RequireFree(format, target);
-        ExportedFiles files = format.Plan(Source(trained), written, target);
+        using Transformer? merged = trained.Model.Adapters is null || format.KeepsAdapters ? null : MergedModel.Of(trained.Model);
+        ExportedFiles files = format.Plan(Source(trained, merged ?? trained.Model), written, target);
+        string[] notes = merged is null ? [.. files.Notes] : ["the adapters are merged into the matrices that they were around", .. files.Notes];
         string[] paths = format.IsFolder ? [.. files.Files.Select(file => Path.Combine(target, file.Name))] : [target, .. files.Files.Skip(1).Select(file => Path.Combine(Path.GetDirectoryName(target) ?? "", file.Name))];
         if (format.IsFolder)
         {
@@ -48,7 +53,7 @@ public static class ModelExport
             }
         }
 
-        return new ExportedModel(files.Format, written, trained.Model.Store.Count, paths, files.Notes);
+        return new ExportedModel(files.Format, written, (merged ?? trained.Model).Store.Parameters.Sum(parameter => parameter.Layout.Count), paths, notes);
     }
 
     /// <summary>Throws where the files could not be written; for what takes long before.</summary>
@@ -68,11 +73,11 @@ public static class ModelExport
     public static string NameOf(ExportType type) => type.ToString().ToLowerInvariant();
 
     // The last that was read is kept: of a tensor that many of theirs are made of.
-    private static OwnModel Source(TrainedModel trained)
+    private static OwnModel Source(TrainedModel trained, Transformer model)
     {
-        ParameterStore store = trained.Model.Store;
+        ParameterStore store = model.Store;
         (string? Name, float[] Values) last = (null, []);
-        return new OwnModel(trained.Model.Config, trained.HasTokenizer ? trained.Tokenizer : null, [.. store.Tensors.Select(tensor => new WeightInfo(tensor.Name, tensor.Layout.ToShape(), "F32"))], name =>
+        var own = new OwnModel(model.Config, trained.HasTokenizer ? trained.Tokenizer : null, [.. store.Tensors.Select(tensor => new WeightInfo(tensor.Name, tensor.Layout.ToShape(), "F32"))], name =>
         {
             if (last.Name != name)
             {
@@ -83,10 +88,21 @@ public static class ModelExport
             }
 
             return last.Values;
-        })
+        });
+        NameGlobs? trains = trained.Config.Train.Trains ?? model.Adapters?.Names;
+        return own with
         {
             ChatTemplate = trained.ChatSource,
+            Base = trained.Base,
+            BaseArchitecture = ArchitectureOf(trained.Base),
+            Trained = trains is null ? own.Trained : store.Parameters.Select(parameter => parameter.Name).Where(trains.Matches).ToHashSet(),
         };
+    }
+
+    private static string? ArchitectureOf(string? path)
+    {
+        using ForeignModel? foreign = path is null || PeftFolder.Is(path) ? null : ForeignModel.TryOpen(path);
+        return foreign?.Architecture;
     }
 }
 

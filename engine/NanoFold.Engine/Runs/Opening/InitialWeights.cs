@@ -38,6 +38,11 @@ internal static class InitialWeights
             ["preset"] = start.Config.Preset,
             ["model"] = ConfigWriter.ToTree(start.Config.Model, typeof(ModelConfig)),
         };
+        if (start is { IsAdapter: true, Config.Train.Trainable: { } trained })
+        {
+            layer["train"] = new JsonObject { ["trainable"] = new JsonArray([.. trained.Select(name => (JsonNode)name)]) };
+        }
+
         if (start.Config.Task.IsText && start.Tokenizer is null)
         {
             throw SavedModel.NoTokenizer(start.Folder);

@@ -1,5 +1,6 @@
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Interchange;
+using NanoFold.Engine.Interchange.Peft;
 using NanoFold.Engine.Tensors;
 
 namespace NanoFold.Engine.Runs;
@@ -9,7 +10,10 @@ internal abstract class OpenValues : IParameterSource, IDisposable
 {
     /// <summary>Opens them.</summary>
     /// <exception cref="UserException">They are gone or damaged.</exception>
-    public static OpenValues Of(string path) => ForeignModel.TryOpen(path) is { } foreign ? new OfForeign(foreign) : new OfFile(SafeTensorsFile.Open(path));
+    public static OpenValues Of(string path) => ForeignModel.TryOpen(path) is { } foreign ? new OfWeights(foreign.Weights, foreign.Path, foreign) : new OfFile(SafeTensorsFile.Open(path));
+
+    /// <summary>The values of an adapter; it closes with them.</summary>
+    public static OpenValues Of(PeftAdapter adapter) => new OfWeights(adapter.Weights, adapter.Path, adapter);
 
     /// <inheritdoc/>
     public abstract bool TryFill(StoredTensor tensor);
@@ -41,14 +45,14 @@ internal abstract class OpenValues : IParameterSource, IDisposable
         public override void Dispose() => file.Dispose();
     }
 
-    private sealed class OfForeign(ForeignModel foreign) : OpenValues
+    private sealed class OfWeights(IWeights weights, string path, IDisposable owner) : OpenValues
     {
-        private readonly WeightSource _source = new(foreign.Weights, foreign.Path);
+        private readonly WeightSource _source = new(weights, path);
 
         public override bool TryFill(StoredTensor tensor) => _source.TryFill(tensor);
 
         public override bool HasShape(StoredTensor tensor) => _source.HasShape(tensor);
 
-        public override void Dispose() => foreign.Dispose();
+        public override void Dispose() => owner.Dispose();
     }
 }

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Interchange;
+using NanoFold.Engine.Interchange.Peft;
 using NanoFold.Engine.Text;
 
 namespace NanoFold.Engine.Runs;
@@ -11,6 +12,11 @@ public static class SavedTokenizer
     /// <exception cref="UserException">The file is missing, damaged, or of a kind that is not supported.</exception>
     public static Tokenizer Load(string path)
     {
+        if (PeftFolder.Is(path) && !Tokenizer.IsIn(path))
+        {
+            return Load(PeftFolder.FindBase(path));
+        }
+
         if (ForeignModel.IsForeign(path) && !File.Exists(Path.Combine(path, Tokenizer.FileName)))
         {
             using ForeignModel foreign = ForeignModel.TryOpen(path)!;

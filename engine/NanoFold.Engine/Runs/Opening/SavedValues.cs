@@ -1,5 +1,8 @@
+using System.Security.Cryptography;
+using System.Text;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Interchange;
+using NanoFold.Engine.Interchange.Peft;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels.Null;
@@ -14,10 +17,13 @@ internal sealed class SavedValues
 {
     private readonly SavedValues? _base;
     private readonly HashSet<string> _own;
+    private readonly Func<OpenValues> _open;
+    private bool _isAdapter;
 
-    private SavedValues(string path, IEnumerable<string> own, IEnumerable<string> left, SavedValues? from)
+    private SavedValues(string path, IEnumerable<string> own, IEnumerable<string> left, SavedValues? from, Func<OpenValues>? open = null)
     {
         Source = path;
+        _open = open ?? (() => OpenValues.Of(path));
         _own = [.. own];
         Left = left.ToHashSet();
         _base = from;
@@ -43,9 +49,25 @@ internal sealed class SavedValues
     /// <summary>Those of a model of another program, which is found whole when it is opened.</summary>
     public static SavedValues Of(ForeignModel foreign) => new(foreign.Path, foreign.Weights.All.Select(weight => weight.Name), [], null);
 
-    /// <summary>SHA-256 of what its own file holds.</summary>
+    /// <summary>Those of an adapter of peft, and of its base the rest.</summary>
+    /// <param name="names">Of its values.</param>
+    /// <param name="file">That holds them.</param>
+    /// <param name="start">The base.</param>
+    /// <param name="open">Opens them.</param>
+    public static SavedValues Of(IEnumerable<string> names, string file, SavedValues start, Func<OpenValues> open)
+    {
+        HashSet<string> own = [.. names];
+        return new(file, own, start.Names.Where(name => !own.Contains(name)), start, open) { _isAdapter = true };
+    }
+
+    /// <summary>SHA-256 of what its own file holds; of an adapter of peft that of its hash and its base's.</summary>
     public string Hash()
     {
+        if (_isAdapter)
+        {
+            return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{FileSeal.Of(Source).Sha256} {_base!.Hash()}\n")));
+        }
+
         using ForeignModel? foreign = ForeignModel.TryOpen(Source);
         return foreign?.Hash() ?? FileSeal.Of(Source).Sha256;
     }
@@ -74,7 +96,7 @@ internal sealed class SavedValues
         {
             for (SavedValues? values = this; values is not null; values = values._base)
             {
-                files.Add(OpenValues.Of(values.Source));
+                files.Add(values._open());
             }
 
             store.Fill(new FirstOfSources([.. files, .. rest is null ? [] : new[] { rest }]));
@@ -128,6 +150,11 @@ internal sealed class SavedValues
 
     private static SavedValues LookAtBase(string found, RunConfig config, bool hashes, HashSet<string> above)
     {
+        if (PeftFolder.Is(found))
+        {
+            return SavedModel.Open(found, hashes).Values;
+        }
+
         using ForeignModel? foreign = ForeignModel.TryOpen(found);
         if (foreign is not null)
         {
@@ -161,7 +188,7 @@ internal sealed class SavedValues
     // Of tensors in these files; each is found in the first that has it.
     private void RequireShapes(IEnumerable<StoredTensor> tensors)
     {
-        using OpenValues file = OpenValues.Of(Source);
+        using OpenValues file = _open();
         List<StoredTensor> deeper = [.. tensors.Where(tensor => !file.HasShape(tensor))];
         if (_base is null && deeper is [{ } missing, ..])
         {

@@ -1,5 +1,6 @@
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs.Exports;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
@@ -82,19 +83,28 @@ internal sealed class SurveyedRun : IDisposable
         return default;
     }
 
-    /// <summary>A checkpoint in memory of its own.</summary>
+    /// <summary>A checkpoint in memory of its own; adapters are merged into the matrices that they are around, so that these can be compared.</summary>
     public Transformer Open(int checkpoint)
     {
         var model = new Transformer(Config.Model, Model.Backend, source: null, trains: null);
         try
         {
             _saved[checkpoint].Values.Fill(model.Store);
-            return model;
         }
         catch
         {
             model.Dispose();
             throw;
+        }
+
+        if (model.Adapters is null)
+        {
+            return model;
+        }
+
+        using (model)
+        {
+            return MergedModel.Of(model);
         }
     }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Interchange.Exports;
 using NanoFold.Engine.Runs;
@@ -18,14 +19,16 @@ internal static class ExportCommand
     public static void Build(VerbCommand command)
     {
         Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint), a checkpoint, or a model of another program");
+        Option<string?> adapter = command.Text("--adapter", "DIR", ModelOptions.AdapterHelp);
         Option<string?> format = command.Text("--format", "NAME", $"What is written: {s_formats}");
         Option<string?> type = command.Text("--type", "TYPE", $"What numbers are written as, where the format has a choice: {s_types}; f32 if not given");
-        Option<string?> target = command.Text("--out", "PATH", "A new folder for huggingface, otherwise a file");
+        Option<string?> target = command.Text("--out", "PATH", "A new folder for huggingface and peft, otherwise a file");
         command.Common = [];
         command.JsonKeys = "path, format (what it is), type, parameters, files [{path, bytes}], notes, seconds";
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, a checkpoint, or a model of another program"),
+            invocation.Get(adapter),
             FormatOf(invocation.Get(format)),
             TypeOf(invocation.Get(type)),
             invocation.Get(target) ?? throw UserException.Usage("--out is needed: where it is written")));
@@ -39,13 +42,13 @@ internal static class ExportCommand
         : Enum.GetValues<ExportType>().Select(type => (ExportType?)type).FirstOrDefault(type => ModelExport.NameOf(type!.Value) == name)
         ?? throw UserException.Usage($"--type {name}: is not known; those that are: {s_types}");
 
-    private static int Run(Invocation invocation, string model, ExportFormat format, ExportType? type, string target)
+    private static int Run(Invocation invocation, string model, string? adapter, ExportFormat format, ExportType? type, string target)
     {
         Output output = invocation.Output;
         long start = Stopwatch.GetTimestamp();
         ModelExport.RequireFree(format, target);
         using var backend = new CpuBackend(1);
-        using TrainedModel trained = TrainedModel.Load(model, backend);
+        using TrainedModel trained = TrainedModel.Load(model, backend, adapter);
         ExportedModel exported = ModelExport.Run(trained, format, type, target);
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         foreach (string note in exported.Notes)
