@@ -15,7 +15,10 @@ internal static class BenchCommand
         new("kernel", "One kernel: right first, then its time, against the machine and against an earlier version", BenchKernel.Build),
     ];
 
-    public static string Description => $"Figures for one part: {string.Join(", ", s_parts.Select(part => part.Name))}";
+    public static string Description => $"Figures for one part: {string.Join(", ", Parts)}";
+
+    /// <summary>Their names.</summary>
+    public static IEnumerable<string> Parts => s_parts.Select(part => part.Name);
 
     public static void Build(VerbCommand command)
     {

@@ -21,6 +21,7 @@ internal static class ServeCommand
     public static void Build(VerbCommand command)
     {
         Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint), a checkpoint, or a model of another program");
+        Option<string?> adapter = command.Text("--adapter", "DIR", ModelOptions.AdapterHelp);
         Option<string?> name = command.Text("--name", "NAME", "What clients call the model; the last part of --model if not given");
         Option<string?> template = command.Text("--template", "FILE", "A chat template (Jinja) in place of the model's own; plain for lines that begin with User: and Assistant:");
         Option<string?> host = command.Text("--host", "ADDRESS", "The address to listen on; 127.0.0.1 if not given, for this machine alone. Any other one needs a key");
@@ -35,6 +36,7 @@ internal static class ServeCommand
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
+            invocation.Get(adapter),
             invocation.Get(name),
             invocation.Get(template),
             new ServerOptions
@@ -50,7 +52,7 @@ internal static class ServeCommand
             }));
     }
 
-    private static int Run(Invocation invocation, string path, string? name, string? template, ServerOptions options)
+    private static int Run(Invocation invocation, string path, string? adapter, string? name, string? template, ServerOptions options)
     {
         if (options.Key is null && !IPAddress.IsLoopback(options.Address))
         {
@@ -60,7 +62,7 @@ internal static class ServeCommand
         // Ctrl-C ends in good order from here on.
         CancellationToken stop = invocation.Interrupt.Token;
         using Backend backend = Devices.Open(invocation);
-        using TrainedModel trained = TrainedModel.Load(path, backend);
+        using TrainedModel trained = TrainedModel.Load(path, backend, adapter);
         ChatTemplate chat = template switch
         {
             null => trained.ChatTemplate(),
