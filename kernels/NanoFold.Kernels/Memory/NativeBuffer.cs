@@ -8,7 +8,9 @@ public sealed unsafe class NativeBuffer : DeviceBuffer
     public const int Alignment = 64;
 
     private readonly FileMapping? _mapping;
-    private readonly byte* _allocation;
+
+    // Where an allocation begins that has room for an aligned one; null for others.
+    private readonly byte* _large;
     private byte* _pointer;
 
     public NativeBuffer(long bytes)
@@ -17,9 +19,9 @@ public sealed unsafe class NativeBuffer : DeviceBuffer
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         if (HugePages.Pay(bytes))
         {
-            // The system hands out zeros when they are first touched: what is never used, such as the end of a long cache, takes neither time nor memory.
-            _allocation = (byte*)NativeMemory.AllocZeroed(checked((nuint)(bytes + HugePages.Bytes)));
-            _pointer = (byte*)(((nint)_allocation + (nint)HugePages.Bytes - 1) & -(nint)HugePages.Bytes);
+            // The system's own zeroed pages, which cost nothing before they are touched: a cache for a long context takes what is in it.
+            _large = (byte*)NativeMemory.AllocZeroed(checked((nuint)(bytes + HugePages.Bytes)));
+            _pointer = (byte*)(((nint)_large + HugePages.Bytes - 1) & ~((nint)HugePages.Bytes - 1));
             HugePages.Advise(_pointer, bytes);
             return;
         }
@@ -88,9 +90,9 @@ public sealed unsafe class NativeBuffer : DeviceBuffer
         {
             _mapping.Release();
         }
-        else if (_allocation is not null)
+        else if (_large is not null)
         {
-            NativeMemory.Free(_allocation);
+            NativeMemory.Free(_large);
         }
         else
         {

@@ -56,7 +56,11 @@ internal unsafe struct SkinnyPass<O, V, T>
     {
         int column = (int)item * _chunk;
         int end = Math.Min(column + _chunk, _product.Columns);
-        if (_dot)
+        if (_dot && ManyRows<O, V, T>.Fits(_product))
+        {
+            ManyRows<O, V, T>.Run(_product, column, end, scratch);
+        }
+        else if (_dot)
         {
             Dot(_near ? Near(column, end) : column, end, scratch);
         }
@@ -132,7 +136,7 @@ internal unsafe struct SkinnyPass<O, V, T>
 
             if (_product.IsStored)
             {
-                Widen(ref dots, columns, (float*)scratch);
+                dots = Widened(dots, columns, scratch);
             }
 
             for (int row = 0; row < _product.Rows;)
@@ -174,16 +178,13 @@ internal unsafe struct SkinnyPass<O, V, T>
     }
 
     // The columns in single precision, where they stay in a cache for all rows of a.
-    private readonly void Widen(ref DotProducts<O, V> dots, int columns, float* scratch)
+    private readonly DotProducts<O, V> Widened(in DotProducts<O, V> dots, int columns, byte* scratch) => new()
     {
-        int depth = _product.Depth;
-        float* b1 = scratch + Math.Min(1, columns - 1) * depth, b2 = scratch + Math.Min(2, columns - 1) * depth, b3 = scratch + Math.Min(3, columns - 1) * depth;
-        StoredRows.Widen(_product.Stored, dots.B0, 0, depth, scratch);
-        StoredRows.Widen(_product.Stored, dots.B1, 0, depth, b1);
-        StoredRows.Widen(_product.Stored, dots.B2, 0, depth, b2);
-        StoredRows.Widen(_product.Stored, dots.B3, 0, depth, b3);
-        dots = new DotProducts<O, V> { B0 = (byte*)scratch, B1 = (byte*)b1, B2 = (byte*)b2, B3 = (byte*)b3 };
-    }
+        B0 = StoredRows.Widened(_product, dots.B0, 0, scratch),
+        B1 = StoredRows.Widened(_product, dots.B1, Math.Min(1, columns - 1), scratch),
+        B2 = StoredRows.Widened(_product, dots.B2, Math.Min(2, columns - 1), scratch),
+        B3 = StoredRows.Widened(_product, dots.B3, Math.Min(3, columns - 1), scratch),
+    };
 
     /// <summary>sums[row] += a[row, k] · b[k], four k at a time, over one chunk of columns.</summary>
     private readonly void Sum(int column, int columns, T* sums)

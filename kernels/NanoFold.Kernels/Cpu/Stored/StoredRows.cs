@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using NanoFold.Kernels.Cpu.MatMul;
 
 namespace NanoFold.Kernels.Cpu.Stored;
 
@@ -36,6 +37,14 @@ internal static unsafe class StoredRows
                 Blocks(type, row, start, count, target);
                 break;
         }
+    }
+
+    /// <summary>A column of a product's weights as floats, in its place of some scratch; the address of these.</summary>
+    public static byte* Widened(in Product product, byte* column, int place, byte* scratch)
+    {
+        float* target = (float*)scratch + place * product.Depth;
+        Widen(product.Stored, column, 0, product.Depth, target);
+        return (byte*)target;
     }
 
     /// <summary>A finite number of half precision.</summary>

@@ -11,7 +11,7 @@ public class StoredProductTests
     private static readonly Isa[] s_paths = [Isa.Vector512, Isa.Vector256, Isa.Vector128, Isa.Scalar];
 
     // One row to three are widened in registers, more of them column by column, many strip by strip.
-    private static readonly (int Rows, int Depth, int Columns)[] s_shapes = [(1, 288, 70), (2, 32, 5), (3, 160, 33), (1, 64, 2), (7, 160, 34), (5, 96, 21), (25, 352, 67), (64, 576, 96)];
+    private static readonly (int Rows, int Depth, int Columns)[] s_shapes = [(1, 288, 70), (2, 32, 5), (3, 160, 33), (1, 64, 2), (7, 160, 34), (13, 160, 17), (5, 96, 21), (25, 352, 67), (64, 576, 96)];
 
     [Test]
     public void ProductsHaveTheBitsOfWidenedWeights([ValueSource(nameof(s_paths))] Isa path, [ValueSource(nameof(s_types))] DType type)
