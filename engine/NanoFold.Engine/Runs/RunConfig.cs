@@ -68,11 +68,25 @@ public sealed record RunConfig : IValidated
             .. tooSmall,
             .. Task.Fit(Model).Validate("model"),
             .. Train.Validate("train"),
+            .. ReferenceProblems(),
             .. Geometry.Validate("geometry"),
             .. Generation.Validate("generation", Model.Context),
         ];
         // The names of parameters follow from a sound model only.
         return problems.Length > 0 || Train.Trains is not { } trains ? problems : TrainedProblems(trains);
+    }
+
+    private IEnumerable<ConfigProblem> ReferenceProblems()
+    {
+        if (Train.KlWeight > 0 && Model.Outputs > 0)
+        {
+            yield return new ConfigProblem("train.klWeight", $"is of a head over the vocabulary, in whose place there is a read-out: model.outputs = {Model.Outputs}");
+        }
+
+        if (Task is PreferenceConfig && Train.Init is null)
+        {
+            yield return new ConfigProblem("task", "\"preference\" measures a model against what it was; name that with --init (train.init)");
+        }
     }
 
     private ConfigProblem[] TrainedProblems(NameGlobs trains)
