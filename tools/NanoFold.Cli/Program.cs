@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using NanoFold.Cli.Commands;
 using NanoFold.Cli.Commands.Bench;
+using NanoFold.Cli.Commands.Chat;
 using NanoFold.Cli.Commands.Compare;
 using NanoFold.Cli.Commands.Interchange;
 using NanoFold.Cli.Commands.Live;
@@ -34,6 +35,7 @@ public static class Program
     [
         new("train", "Train a model; writes a run folder", TrainCommand.Build),
         new("generate", "Write text with a model", GenerateCommand.Build),
+        new("chat", "Talk to a model: its chat template, history, commands", ChatCommand.Build),
         new("eval", "The loss of a model on a text or what its task holds back; its answers to questions", EvalCommand.Build),
         new("geometry", "Measure the residual stream of a run after training, beside controls", GeometryCommand.Build),
         new("neighbors", "The tokens nearest to a word, analogies, and whether relations are directions", NeighborsCommand.Build),

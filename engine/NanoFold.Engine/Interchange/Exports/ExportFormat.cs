@@ -59,4 +59,7 @@ public sealed record OwnModel(ModelConfig Config, Tokenizer? Tokenizer, IReadOnl
 
     /// <summary>The names of parameters that were trained on it.</summary>
     public IReadOnlySet<string> Trained { get; init; } = new HashSet<string>();
+
+    /// <summary>The text of its chat template; null where it has none.</summary>
+    public string? ChatTemplate { get; init; }
 }

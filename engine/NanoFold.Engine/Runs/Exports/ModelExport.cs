@@ -93,6 +93,7 @@ public static class ModelExport
         return own with
         {
             Base = trained.Base,
+            ChatTemplate = trained.ChatSource,
             BaseArchitecture = ArchitectureOf(trained.Base),
             Trained = trains is null ? own.Trained : store.Parameters.Select(parameter => parameter.Name).Where(trains.Matches).ToHashSet(),
         };

@@ -3,6 +3,7 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Interchange.Peft;
 using NanoFold.Engine.Text;
+using NanoFold.Engine.Text.Chat;
 
 namespace NanoFold.Engine.Runs;
 
@@ -25,6 +26,9 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? To
 
     /// <summary>Whether it is an adapter of peft on another model.</summary>
     public bool IsAdapter => Start is not null;
+
+    /// <summary>The text of its chat template; null where it has none.</summary>
+    public string? ChatTemplate { get; init; }
 
     /// <summary>Looks at a checkpoint.</summary>
     /// <param name="folder">Where it lies.</param>
@@ -74,7 +78,7 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? To
         int vocab = config.Model.Vocab == 0 ? tokenizer.Vocab : config.Model.Vocab;
         RequireRoom(tokenizer, vocab, Path.Combine(folder, Tokenizer.FileName));
         config = config with { Model = config.Model with { Vocab = vocab } };
-        return new SavedModel(folder, config, tokenizer) { Values = SavedValues.Look(folder, config, weights) };
+        return new SavedModel(folder, config, tokenizer) { Values = SavedValues.Look(folder, config, weights), ChatTemplate = ChatTemplateOf(folder) };
     }
 
     /// <summary>The configuration of a run that a model of another program would be of.</summary>
@@ -138,6 +142,13 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? To
         };
     }
 
+    // Beside the checkpoint, or else in the folder of its run.
+    private static string? ChatTemplateOf(string folder)
+    {
+        string? run = Path.GetDirectoryName(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))));
+        return (ChatTemplateFile.Read(folder) ?? (SavedRun.IsCheckpoint(folder) && run is not null ? ChatTemplateFile.Read(run) : null))?.Source;
+    }
+
     private static SavedModel Of(ForeignModel foreign)
     {
         Tokenizer? tokenizer = foreign.Tokenizer;
@@ -146,6 +157,6 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? To
             RequireRoom(tokenizer, foreign.Config.Vocab, foreign.Path);
         }
 
-        return new SavedModel(foreign.Path, ConfigOf(foreign.Config, tokenizer is null ? null : Path.GetFullPath(foreign.Path)), tokenizer) { Values = SavedValues.Of(foreign) };
+        return new SavedModel(foreign.Path, ConfigOf(foreign.Config, tokenizer is null ? null : Path.GetFullPath(foreign.Path)), tokenizer) { Values = SavedValues.Of(foreign), ChatTemplate = foreign.ChatTemplate };
     }
 }
