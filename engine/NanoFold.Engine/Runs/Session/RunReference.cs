@@ -32,8 +32,8 @@ internal static class RunReference
             return;
         }
 
-        RunConfig with = config;
-        InitialWeights.Open(ref with)!.Values.Fill(reference.Model.Store);
+        RunConfig opened = config;
+        InitialWeights.Open(ref opened)!.Values.Fill(reference.Model.Store);
     }
 
     // As the weights were trained, in rows of the run's length.

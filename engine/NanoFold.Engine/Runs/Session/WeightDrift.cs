@@ -4,6 +4,7 @@ using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules.Adapters;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
+using Tensor = NanoFold.Engine.Tensors.Tensor;
 
 namespace NanoFold.Engine.Runs;
 
