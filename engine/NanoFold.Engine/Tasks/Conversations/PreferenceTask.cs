@@ -7,7 +7,7 @@ using NanoFold.Engine.Text.Chat;
 
 namespace NanoFold.Engine.Tasks;
 
-/// <summary>Pairs of answers from files, against a reference whose log-probabilities are given once (<see cref="Refer"/>).</summary>
+/// <summary>Pairs of answers from files, against a reference whose log-probabilities are computed once (<see cref="EncodedPairs.Reference"/>).</summary>
 internal sealed class PreferenceTask : PreferenceLearning
 {
     private readonly TaskContext _context;
