@@ -6,6 +6,7 @@ using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Runs;
 
@@ -86,6 +87,11 @@ public sealed record RunConfig : IValidated
         if (Task is PreferenceConfig && Train.Init is null)
         {
             yield return new ConfigProblem("task", "\"preference\" measures a model against what it was; name that with --init (train.init)");
+        }
+
+        if (Task is PreferenceConfig && Train.Precision.Activations().Is16Bit())
+        {
+            yield return new ConfigProblem("train.precision", "rounds activations to 16 bits, in which sums over answers say little; use fp32 or tf32 with task \"preference\"");
         }
     }
 

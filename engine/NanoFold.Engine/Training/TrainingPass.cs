@@ -77,6 +77,11 @@ internal sealed class TrainingPass(Transformer model, TrainConfig config, Learni
             throw new UserException($"train.klWeight: {task.Name} has a loss of its own, beside which there is no divergence; leave it out");
         }
 
+        if ((model.Language.WhyNoLosses ?? from.Model.Language.WhyNoLosses) is { } reason)
+        {
+            throw new UserException($"train.klWeight: {reason}");
+        }
+
         (Tensor Stream, Tensor Weight) said;
         using (tape.AsReference(from.IsWithoutAdapters))
         {

@@ -33,6 +33,11 @@ internal abstract class PreferenceLearning(PreferenceConfig config, ModelConfig 
     /// <inheritdoc/>
     public override TaskLoss RecordLoss(Tape tape, Transformer model, BatchTensors batch)
     {
+        if (model.Language.WhyNoLosses is { } reason)
+        {
+            throw new UserException($"task \"{config.Kind}\": {reason}");
+        }
+
         (Tensor nats, Tensor stream) = RecordNats(tape, model, batch);
         (Tensor losses, Tensor rewards, Tensor margins, Tensor right) = PreferenceLossOp.Record(
             tape, nats, batch[Reference].Reshape(nats[0], 2), config.Loss, config.Beta, config.LabelSmoothing);

@@ -57,7 +57,7 @@ public class ConversationTests
         }
 
         Assert.That(seen, Is.EquivalentTo(new[] { 27, 20, 20, 23 }), "each once before one comes again");
-        using LearningTask alone = Open(new ConversationsConfig { Pack = false }, 60, lines);
+        using LearningTask alone = Open(new ConversationsConfig { Pack = false }, 60, lines, null);
         Assert.That(alone.Rows(TaskSplit.Training, 60), Is.EqualTo(4));
     }
 
