@@ -21,8 +21,9 @@ public sealed class TrainedModel : IDisposable
 
     private readonly Tokenizer? _tokenizer;
     private readonly bool _ownsModel = true;
+    private readonly Lazy<string?> _chatSource;
 
-    private TrainedModel(string path, RunConfig config, Transformer model, Tokenizer? tokenizer, TrainState? state, string? chatSource)
+    private TrainedModel(string path, RunConfig config, Transformer model, Tokenizer? tokenizer, TrainState? state, Lazy<string?> chatSource)
     {
         _path = path;
         _contentHash = state?.ContentHash;
@@ -30,13 +31,13 @@ public sealed class TrainedModel : IDisposable
         Config = config;
         Model = model;
         _tokenizer = tokenizer;
-        ChatSource = chatSource;
+        _chatSource = chatSource;
     }
 
     private TrainedModel(TrainedModel other, RunConfig config, Transformer model)
     {
         (_path, _contentHash, Step, _tokenizer) = (other._path, other._contentHash, other.Step, other._tokenizer);
-        ChatSource = other.ChatSource;
+        _chatSource = other._chatSource;
         (Config, Model, _ownsModel) = (config, model, !ReferenceEquals(model, other.Model));
     }
 
@@ -58,7 +59,8 @@ public sealed class TrainedModel : IDisposable
     public Tokenizer Tokenizer => _tokenizer ?? throw (Config.Task.IsText ? SavedModel.NoTokenizer(_path) : WithoutText());
 
     /// <summary>The text of its chat template; null where it has none.</summary>
-    public string? ChatSource { get; }
+    /// <exception cref="UserException">Its file is damaged.</exception>
+    public string? ChatSource => _chatSource.Value;
 
     /// <summary>Its chat template; where it has none, the plain one, which says so by its name.</summary>
     /// <exception cref="UserException">Its template cannot be read, or it has no tokenizer.</exception>
@@ -82,7 +84,7 @@ public sealed class TrainedModel : IDisposable
             {
                 saved.Values.Fill(model.Store);
                 TrainState? state = File.Exists(Path.Combine(folder, TrainState.FileName)) ? TrainState.Load(folder) : null;
-                return new TrainedModel(path, saved.Config, model, saved.Tokenizer, state, saved.ChatTemplate) { Base = saved.Base };
+                return new TrainedModel(path, saved.Config, model, saved.Tokenizer, state, new Lazy<string?>(() => saved.ChatTemplate)) { Base = saved.Base };
             }
             catch
             {

@@ -106,6 +106,31 @@ public sealed unsafe class CpuBackend : Backend
         _matMul.MatMul(args);
     }
 
+    public override PreparedCall? PrepareMatMul(in MatMulArgs args) => Supports(args.A.Type) && args.A.Type == args.B.Type ? _matMul.Prepare(args) : null;
+
+    public override PreparedCall? PrepareMap<TOp>(TOp op, in View x, in View y)
+    {
+        BackendChecks.Pointwise("map", x, y);
+        return Supports(y.Type) ? Pointwise.Map.Prepare(Context, new Unary<TOp>(op), x, x, y) : null;
+    }
+
+    public override PreparedCall? PrepareZip<TOp>(TOp op, in View a, in View b, in View y)
+    {
+        BackendChecks.Pointwise("zip", a, b, y);
+        return Supports(y.Type) ? Pointwise.Map.Prepare(Context, new Binary<TOp>(op), a, b, y) : null;
+    }
+
+    public override PreparedCall? PrepareGather(in View table, in View ids, in View y)
+    {
+        if (!Supports(y.Type) || table.Type != y.Type)
+        {
+            return null;
+        }
+
+        BackendChecks.Gather(table, ids, y);
+        return Rows.Gather.Prepare(Context, table, ids, y);
+    }
+
     public override void GroupedMatMul(in GroupedMatMulArgs args)
     {
         BackendChecks.GroupedMatMul(args);

@@ -3,7 +3,6 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Interchange.Peft;
 using NanoFold.Engine.Text;
-using NanoFold.Engine.Text.Chat;
 
 namespace NanoFold.Engine.Runs;
 
@@ -18,17 +17,19 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? To
 {
     private string? Start { get; init; }
 
+    private string? OwnChatTemplate { get; init; }
+
     /// <summary>Its values, of which that file may leave some to the model that it began with.</summary>
     public required SavedValues Values { get; init; }
 
     /// <summary>The path of the model that it is on top of; null where it is on none, or that is not there any more.</summary>
     public string? Base => Start ?? (Config.Train.Init is { } init && Path.Exists(init) ? init : null);
 
+    /// <summary>The text of its chat template, or else of that of the model that it is on top of; null where there is none.</summary>
+    public string? ChatTemplate => OwnChatTemplate ?? SavedChat.In(Folder) ?? (Base is { } start ? SavedChat.Of(start) : null);
+
     /// <summary>Whether it is an adapter of peft on another model.</summary>
     public bool IsAdapter => Start is not null;
-
-    /// <summary>The text of its chat template; null where it has none.</summary>
-    public string? ChatTemplate { get; init; }
 
     /// <summary>Looks at a checkpoint.</summary>
     /// <param name="folder">Where it lies.</param>
@@ -78,7 +79,7 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? To
         int vocab = config.Model.Vocab == 0 ? tokenizer.Vocab : config.Model.Vocab;
         RequireRoom(tokenizer, vocab, Path.Combine(folder, Tokenizer.FileName));
         config = config with { Model = config.Model with { Vocab = vocab } };
-        return new SavedModel(folder, config, tokenizer) { Values = SavedValues.Look(folder, config, weights), ChatTemplate = ChatTemplateOf(folder) };
+        return new SavedModel(folder, config, tokenizer) { Values = SavedValues.Look(folder, config, weights) };
     }
 
     /// <summary>The configuration of a run that a model of another program would be of.</summary>
@@ -133,6 +134,7 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? To
         {
             Folder = folder,
             Start = start,
+            OwnChatTemplate = SavedChat.In(folder) ?? model.OwnChatTemplate,
             Config = model.Config with
             {
                 Model = adapter.Config,
@@ -140,13 +142,6 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? To
             },
             Values = SavedValues.Of([.. adapter.Weights.All.Select(weight => weight.Name)], adapter.File, model.Values, () => OpenValues.Of(Adapter())),
         };
-    }
-
-    // Beside the checkpoint, or else in the folder of its run.
-    private static string? ChatTemplateOf(string folder)
-    {
-        string? run = Path.GetDirectoryName(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))));
-        return (ChatTemplateFile.Read(folder) ?? (SavedRun.IsCheckpoint(folder) && run is not null ? ChatTemplateFile.Read(run) : null))?.Source;
     }
 
     private static SavedModel Of(ForeignModel foreign)
@@ -157,6 +152,6 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? To
             RequireRoom(tokenizer, foreign.Config.Vocab, foreign.Path);
         }
 
-        return new SavedModel(foreign.Path, ConfigOf(foreign.Config, tokenizer is null ? null : Path.GetFullPath(foreign.Path)), tokenizer) { Values = SavedValues.Of(foreign), ChatTemplate = foreign.ChatTemplate };
+        return new SavedModel(foreign.Path, ConfigOf(foreign.Config, tokenizer is null ? null : Path.GetFullPath(foreign.Path)), tokenizer) { Values = SavedValues.Of(foreign), OwnChatTemplate = foreign.ChatTemplate };
     }
 }

@@ -131,7 +131,7 @@ public sealed class ChatTemplate
         try
         {
             IReadOnlyList<ChatMessage> marked = options.ContinueFinalMessage ? FinalMessage.Mark(messages) : messages;
-            (string text, IReadOnlyList<(int Start, int End)> spans) = new Evaluator(Names(marked, options), options.Now ?? DateTime.Now).Run(_body);
+            (string text, IReadOnlyList<(int Start, int End)> spans) = new Renderer(Names(marked, options), options.Now ?? DateTime.Now).Run(_body);
             text = options.ContinueFinalMessage ? FinalMessage.UpToMark(text) : text;
             return new RenderedChat(text, [.. spans.Select(span => (PointText.Offset(text, span.Start), PointText.Offset(text, span.End)))]);
         }

@@ -46,6 +46,15 @@ public sealed unsafe class CpuMatMul
         }
     }
 
+    /// <summary>A product of few rows to be done over and over; null for others, which take long.</summary>
+    public PreparedCall? Prepare(in MatMulArgs args)
+    {
+        BackendChecks.MatMul(args);
+        var batches = new Batches(args);
+        Engine engine = args.Y.Type == DType.Float64 ? Engines.Double : _single;
+        return batches.Count == 1 ? engine.Prepare(_context, batches[0]) : null;
+    }
+
     /// <summary>One product per group of rows; see <see cref="Backend.GroupedMatMul"/>.</summary>
     /// <exception cref="ArgumentException">Shapes, types or offsets do not fit.</exception>
     public void GroupedMatMul(in GroupedMatMulArgs args)

@@ -36,7 +36,7 @@ internal unsafe struct DotProducts<O, V>
             s3 = O.MultiplyAdd(x, O.LoadPart(B3 + k, rest), s3);
         }
 
-        Put(sums, s0, s1, s2, s3);
+        O.SumFour(s0, s1, s2, s3, sums);
     }
 
     /// <summary>Two rows, the sums of the second four places on.</summary>
@@ -65,8 +65,8 @@ internal unsafe struct DotProducts<O, V>
             Add(x, y, O.LoadPart(b3 + k, rest), ref s3, ref t3);
         }
 
-        Put(sums, s0, s1, s2, s3);
-        Put(sums + 4, t0, t1, t2, t3);
+        O.SumFour(s0, s1, s2, s3, sums);
+        O.SumFour(t0, t1, t2, t3, sums + 4);
     }
 
     /// <summary>Three rows, the sums of each four places on.</summary>
@@ -96,9 +96,9 @@ internal unsafe struct DotProducts<O, V>
             Add(x, y, z, O.LoadPart(b3 + k, rest), ref s3, ref t3, ref u3);
         }
 
-        Put(sums, s0, s1, s2, s3);
-        Put(sums + 4, t0, t1, t2, t3);
-        Put(sums + 8, u0, u1, u2, u3);
+        O.SumFour(s0, s1, s2, s3, sums);
+        O.SumFour(t0, t1, t2, t3, sums + 4);
+        O.SumFour(u0, u1, u2, u3, sums + 8);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -114,14 +114,5 @@ internal unsafe struct DotProducts<O, V>
         s = O.MultiplyAdd(x, b, s);
         t = O.MultiplyAdd(y, b, t);
         u = O.MultiplyAdd(z, b, u);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(double* sums, V s0, V s1, V s2, V s3)
-    {
-        sums[0] = O.Sum(s0);
-        sums[1] = O.Sum(s1);
-        sums[2] = O.Sum(s2);
-        sums[3] = O.Sum(s3);
     }
 }

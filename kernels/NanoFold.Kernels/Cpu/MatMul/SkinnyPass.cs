@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.Intrinsics;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
@@ -20,8 +21,11 @@ internal unsafe struct SkinnyPass<O, V, T>
     private const int LeastElements = 1 << 15, MostElements = 1 << 17;
     private const int WantedItems = 16;
 
+    /// <summary>What is read over and over, a token at a time, and so stays in a second-level cache.</summary>
+    private const long NearBytes = 1 << 18;
+
     private readonly Product _product;
-    private readonly bool _dot, _tiles;
+    private readonly bool _dot, _tiles, _near;
     private readonly int _chunk;
 
     /// <param name="product">The product.</param>
@@ -31,6 +35,7 @@ internal unsafe struct SkinnyPass<O, V, T>
         _product = product;
         _dot = dots || CanDot(product);
         _tiles = !_dot && product.Rows > MaxSumRows;
+        _near = _dot && IsNear(product);
         // Dot products: long streams, but enough items to share. Sums: long runs of each row, but eight items.
         _chunk = _dot ? DotChunk(product)
             : _tiles ? FewRows<O, V, T>.ChunkColumns
@@ -50,7 +55,7 @@ internal unsafe struct SkinnyPass<O, V, T>
         int end = Math.Min(column + _chunk, _product.Columns);
         if (_dot)
         {
-            Dot(column, end);
+            Dot(_near ? Near(column, end) : column, end);
         }
         else if (_tiles)
         {
@@ -66,10 +71,35 @@ internal unsafe struct SkinnyPass<O, V, T>
     public static bool CanDot(in Product product) =>
         product.Rows <= (product.Depth >= LongDepth ? MaxDotRows : 4) && product.BStep == sizeof(T) && product.AStep == sizeof(T);
 
+    /// <summary>One row of floats over a small b, with nothing between the sums and neighboring places of y but additions.</summary>
+    private static bool IsNear(in Product product) =>
+        typeof(T) == typeof(float) && product.Rows == 1 && product.Alpha == 1 && product.YColumn == sizeof(T) && (long)product.Columns * product.Depth * sizeof(T) <= NearBytes
+        && (product.Bias.IsNone || product.Bias.Column == sizeof(T)) && (product.Residual.IsNone || product.Residual.Column == sizeof(T));
+
     private static int DotChunk(in Product product)
     {
         long elements = Math.Clamp((long)product.Columns * product.Depth / WantedItems, LeastElements, MostElements);
         return (int)Math.Max(DotColumns, elements / product.Depth / DotColumns * DotColumns);
+    }
+
+    /// <summary>Four columns side by side at a time, to the bits of <see cref="Dot"/>; returns the first column of those that are left.</summary>
+    private readonly int Near(int column, int end)
+    {
+        double* sums = stackalloc double[DotColumns];
+        for (; column + DotColumns <= end; column += DotColumns)
+        {
+            byte* b = _product.B + column * _product.BColumn;
+            var dots = new DotProducts<O, V> { B0 = b, B1 = b + _product.BColumn, B2 = b + 2 * _product.BColumn, B3 = b + 3 * _product.BColumn };
+            dots.One(_product.A, _product.Depth, sums);
+            float* y = (float*)Y(0, column);
+            Vector128<float> four = Vector128.Narrow(Vector128.Load(sums), Vector128.Load(sums + 2));
+            four = _product.Accumulate ? Vector128.Load(y) + four : four;
+            four = _product.Bias.IsNone ? four : four + Vector128.Load((float*)_product.Bias.At(0, column));
+            four = _product.Residual.IsNone ? four : four + Vector128.Load((float*)_product.Residual.At(0, column));
+            four.Store(y);
+        }
+
+        return column;
     }
 
     private readonly void Dot(int column, int end)

@@ -10,6 +10,7 @@ internal static class BenchCommand
         new("attention", "Forward and backward pass of the fused attention kernel over contexts; with --mixers of every kind of sequence mixer", BenchAttention.Build),
         new("decode", "Rate of reading prompts and of writing token by token, with random weights; one sequence without --batch", BenchDecode.Build),
         new("gpu", "Everything on a GPU: products, attention, steps, each kernel's share of what the device can reach; beside PyTorch where it is there", BenchGpu.Build),
+        new("tokenizer", "Rate of encoding and decoding text, by a tokenizer that has seen nothing and by one that has", BenchTokenizer.Build),
         new("kernel", "One kernel: right first, then its time, against the machine and against an earlier version", BenchKernel.Build),
     ];
 

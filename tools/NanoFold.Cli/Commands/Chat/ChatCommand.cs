@@ -17,6 +17,7 @@ internal static class ChatCommand
     public static void Build(VerbCommand command)
     {
         Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint), a checkpoint, or a model of another program");
+        Option<string?> adapter = command.Text("--adapter", "DIR", ModelOptions.AdapterHelp);
         Option<string?> system = command.Text("--system", "TEXT", "What the model is told before all else");
         Option<string?> template = command.Text("--template", "FILE", "A chat template (Jinja) in place of the model's own; plain for lines that begin with User: and Assistant:");
         Option<bool> escapes = command.Flag("-e", $"Understand escapes in --system and --stop: {Escapes.Known}");
@@ -25,16 +26,17 @@ internal static class ChatCommand
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a model of another program"),
+            invocation.Get(adapter),
             invocation.Get(system) is { } text && invocation.Get(escapes) ? Escapes.Decode(text, system.Name) : invocation.Get(system),
             invocation.Get(template),
             sampling.Change(invocation)));
     }
 
-    private static int Run(Invocation invocation, string path, string? system, string? template, Func<GenerationConfig, GenerationConfig> change)
+    private static int Run(Invocation invocation, string path, string? adapter, string? system, string? template, Func<GenerationConfig, GenerationConfig> change)
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
-        using TrainedModel trained = TrainedModel.Load(path, backend);
+        using TrainedModel trained = TrainedModel.Load(path, backend, adapter);
         ChatTemplate chosen = template switch
         {
             null => trained.ChatTemplate(),

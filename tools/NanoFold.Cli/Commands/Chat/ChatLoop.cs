@@ -139,6 +139,11 @@ internal sealed class ChatLoop(Output output, Conversation conversation, ChatInp
                 output.Note(conversation.Undo() ? "the last question and its answer are taken back" : "there is no question to take back");
                 break;
             case "/retry" when conversation.HasAnswer:
+                if (conversation.Settings.Temperature == 0)
+                {
+                    output.Note("at temperature 0 the answer is the same; /set temperature 0.8 changes that");
+                }
+
                 Ask(null);
                 break;
             case "/retry":

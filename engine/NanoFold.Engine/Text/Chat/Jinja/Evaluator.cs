@@ -34,17 +34,25 @@ internal sealed class Scope(Scope? around)
 /// <summary>Computes expressions. What a template does is counted and bounded.</summary>
 /// <param name="names">What the template is given.</param>
 /// <param name="now">The time that it sees.</param>
-internal sealed partial class Evaluator(IReadOnlyDictionary<string, object?> names, DateTime now)
+internal abstract class Evaluator(IReadOnlyDictionary<string, object?> names, DateTime now)
 {
-    private const long MostWork = 50_000_000;
+    private const long MostWork = 5_000_000;
     private long _work;
-    private int _line;
+
+    /// <summary>The line that is being worked on.</summary>
+    protected int Line { get; set; }
 
     /// <summary>The time that the template sees.</summary>
     public DateTime Now { get; } = now;
 
     /// <summary>Whether what is printed is escaped.</summary>
-    public bool Autoescape { get; private set; }
+    public bool Autoescape { get; protected set; }
+
+    /// <summary>What statements print, which is not printed yet.</summary>
+    public abstract object Capture(IReadOnlyList<Node> body, Scope scope);
+
+    /// <summary>What a block prints.</summary>
+    public abstract object RenderBlock(string name);
 
     /// <summary>The value of an expression.</summary>
     public object? Evaluate(Expression expression, Scope scope)
@@ -55,7 +63,7 @@ internal sealed partial class Evaluator(IReadOnlyDictionary<string, object?> nam
             throw JinjaException.TooDeep();
         }
 
-        _line = expression.Line;
+        Line = expression.Line;
         switch (expression)
         {
             case ConstantNode constant:
@@ -64,7 +72,7 @@ internal sealed partial class Evaluator(IReadOnlyDictionary<string, object?> nam
                 return Named(name.Name, scope);
             case AttributeNode attribute:
                 object? owner = Evaluate(attribute.Owner, scope);
-                _line = expression.Line;
+                Line = expression.Line;
                 return Access.Attribute(owner, attribute.Name);
             case ItemNode { Key: SliceNode slice } sliced:
                 owner = Evaluate(sliced.Owner, scope);
@@ -80,7 +88,7 @@ internal sealed partial class Evaluator(IReadOnlyDictionary<string, object?> nam
             case BinaryNode binary:
                 left = Evaluate(binary.Left, scope);
                 object? right = Evaluate(binary.Right, scope);
-                _line = expression.Line;
+                Line = expression.Line;
                 return Measured(Compute(binary.Sign, left, right));
             case UnaryNode unary:
                 object? operand = Evaluate(unary.Operand, scope);
@@ -99,12 +107,12 @@ internal sealed partial class Evaluator(IReadOnlyDictionary<string, object?> nam
             case TestNode test:
                 operand = Evaluate(test.Operand, scope);
                 Arguments asked = Given(test.Arguments, scope);
-                _line = expression.Line;
+                Line = expression.Line;
                 return ApplyTest(test.Name, operand, asked);
             case CallNode call:
                 object? callee = Evaluate(call.Callee, scope);
                 Arguments given = Given(call.Arguments, scope);
-                _line = expression.Line;
+                Line = expression.Line;
                 return Call(callee, given);
             case TupleNode tuple:
                 return new JinjaTuple([.. tuple.Items.Select(item => Evaluate(item, scope))]);
@@ -142,25 +150,29 @@ internal sealed partial class Evaluator(IReadOnlyDictionary<string, object?> nam
         _ => false,
     };
 
-    private object? Filtered(FilterNode filter, object? value, Scope scope)
+    /// <summary>A value after the filter of a node.</summary>
+    protected object? Filtered(FilterNode filter, object? value, Scope scope)
     {
         Arguments given = Given(filter.Arguments, scope);
-        _line = filter.Line;
+        Line = filter.Line;
         return ApplyFilter(filter.Name, value, given);
     }
 
-    private object? Call(object? callee, Arguments arguments) => callee switch
+    /// <summary>What a call gives.</summary>
+    protected object? Call(object? callee, Arguments arguments) => callee switch
     {
         Undefined undefined => throw undefined.Fault(),
         ICallable callable => Measured(callable.Call(this, arguments)),
         _ => throw JinjaException.Type($"'{Show.TypeOf(callee)}' object is not callable"),
     };
 
-    private object? Named(string name, Scope scope) => scope.TryGet(name, out object? value) || names.TryGetValue(name, out value) || Globals.All.TryGetValue(name, out value) ? value
+    /// <summary>What a name stands for.</summary>
+    protected object? Named(string name, Scope scope) => scope.TryGet(name, out object? value) || names.TryGetValue(name, out value) || Globals.All.TryGetValue(name, out value) ? value
         : name == "self" ? new TemplateReference()
         : Undefined.Name(name);
 
-    private Arguments Given(CallArguments arguments, Scope scope)
+    /// <summary>The values of arguments.</summary>
+    protected Arguments Given(CallArguments arguments, Scope scope)
     {
         if (arguments is { Positional.Count: 0, Named.Count: 0, List: null, Dict: null })
         {
@@ -208,7 +220,7 @@ internal sealed partial class Evaluator(IReadOnlyDictionary<string, object?> nam
         foreach ((string sign, Expression operand) in compare.Rest)
         {
             object? right = Evaluate(operand, scope);
-            _line = compare.Line;
+            Line = compare.Line;
             bool holds = sign switch
             {
                 "==" => Operators.Equal(left, right),
@@ -235,7 +247,8 @@ internal sealed partial class Evaluator(IReadOnlyDictionary<string, object?> nam
         return value;
     }
 
-    private void Work(long amount)
+    /// <summary>Counts work; throws where there is too much of it.</summary>
+    protected void Work(long amount)
     {
         _work += amount;
         if (_work > MostWork)

@@ -1,57 +1,6 @@
 using System.Globalization;
-using System.Numerics;
-using System.Text;
 
 namespace NanoFold.Engine.Text.Chat.Jinja;
-
-/// <summary>What a token is.</summary>
-internal enum TokenKind
-{
-    /// <summary>Text of the template.</summary>
-    Data,
-
-    /// <summary>Two braces.</summary>
-    PrintBegin,
-
-    PrintEnd,
-
-    /// <summary>A brace and a percent sign.</summary>
-    BlockBegin,
-
-    BlockEnd,
-
-    Name,
-
-    Text,
-
-    Number,
-
-    /// <summary>A sign, such as <c>|</c> or <c>==</c>.</summary>
-    Sign,
-
-    /// <summary>The end of the template.</summary>
-    End,
-}
-
-/// <summary>A token of a template.</summary>
-/// <param name="Kind">What it is.</param>
-/// <param name="Text">Its name, sign or text.</param>
-/// <param name="Line">Where it stands, from 1.</param>
-/// <param name="Value">Of a number.</param>
-internal readonly record struct Token(TokenKind Kind, string Text, int Line, object? Value = null)
-{
-    public bool IsName(string name) => Kind == TokenKind.Name && Text == name;
-
-    public bool IsSign(string sign) => Kind == TokenKind.Sign && Text == sign;
-
-    public override string ToString() => Kind switch
-    {
-        TokenKind.End => "end of template",
-        TokenKind.BlockEnd => "end of statement block",
-        TokenKind.PrintEnd => "end of print statement",
-        _ => Text,
-    };
-}
 
 /// <summary>
 /// Cuts a template into tokens, in one pass. White space: <c>-</c> takes all of it, a block or a comment that is the first thing on its line the blanks before
@@ -325,71 +274,9 @@ internal sealed class Lexer
 
     private void NumberToken()
     {
-        bool afterPoint = _at > 0 && _source[_at - 1] == '.';
-        int digits = Digits(_at, char.IsAsciiDigit), end = digits;
-        if (!afterPoint && digits > _at)
-        {
-            int fraction = end < _source.Length && _source[end] == '.' ? Digits(end + 1, char.IsAsciiDigit) : end + 1;
-            end = fraction > end + 1 ? fraction : end;
-            if (end < _source.Length && _source[end] is 'e' or 'E')
-            {
-                int exponent = end + 1 < _source.Length && _source[end + 1] is '+' or '-' ? end + 2 : end + 1;
-                int last = Digits(exponent, char.IsAsciiDigit);
-                end = last > exponent ? last : end;
-            }
-        }
-
-        if (end > digits)
-        {
-            Add(end, double.Parse(_source[_at..end].Replace("_", "", StringComparison.Ordinal), NumberStyles.Float, CultureInfo.InvariantCulture));
-            return;
-        }
-
-        (int radix, Func<char, bool> belongs) = _at + 1 >= _source.Length || _source[_at] != '0' ? (10, char.IsAsciiDigit) : char.ToLowerInvariant(_source[_at + 1]) switch
-        {
-            'x' => (16, char.IsAsciiHexDigit),
-            'o' => (8, c => c is >= '0' and <= '7'),
-            'b' => (2, c => c is '0' or '1'),
-            _ => (10, (Func<char, bool>)(c => c == '0')),
-        };
-        int start = radix == 10 ? _at : _at + 2;
-        if (radix != 10 && start < _source.Length && _source[start] == '_')
-        {
-            start++;
-        }
-
-        end = Digits(start, belongs);
-        if (end == start && radix != 10)
-        {
-            // A zero, and a name that follows it.
-            (start, end, radix) = (_at, _at + 1, 10);
-        }
-
-        BigInteger value = BigInteger.Zero;
-        foreach (char c in _source.AsSpan(start, end - start))
-        {
-            value = c == '_' ? value : (value * radix) + Convert.ToInt32(c.ToString(), 16);
-        }
-
-        Add(end, value);
-
-        void Add(int to, object number)
-        {
-            _tokens.Add(new Token(TokenKind.Number, _source[_at..to], _line, number));
-            _at = to;
-        }
-    }
-
-    // Where digits end, between which single underscores may stand.
-    private int Digits(int from, Func<char, bool> belongs)
-    {
-        int at = from;
-        while (at < _source.Length && (belongs(_source[at]) || (_source[at] == '_' && at > from && _source[at - 1] != '_' && at + 1 < _source.Length && belongs(_source[at + 1]))))
-        {
-            at++;
-        }
-
-        return at;
+        (int end, object value) = Literals.Number(_source, _at, _line);
+        _tokens.Add(new Token(TokenKind.Number, _source[_at..end], _line, value));
+        _at = end;
     }
 
     private void TextToken(char quote)
@@ -406,68 +293,8 @@ internal sealed class Lexer
         }
 
         string raw = _source[(_at + 1)..end];
-        _tokens.Add(new Token(TokenKind.Text, raw.Contains('\\') ? Unescaped(raw) : raw, _line));
+        _tokens.Add(new Token(TokenKind.Text, raw.Contains('\\') ? Literals.Unescaped(raw, _line) : raw, _line));
         Skip(end + 1 - _at);
-    }
-
-    private string Unescaped(string raw)
-    {
-        var text = new StringBuilder(raw.Length);
-        for (int i = 0; i < raw.Length; i++)
-        {
-            if (raw[i] != '\\')
-            {
-                text.Append(raw[i]);
-                continue;
-            }
-
-            char kind = raw[++i];
-            switch (kind)
-            {
-                case '\n':
-                    break;
-                case '\\' or '\'' or '"':
-                    text.Append(kind);
-                    break;
-                case 'n' or 't' or 'r' or 'a' or 'b' or 'f' or 'v':
-                    text.Append(kind switch { 'n' => '\n', 't' => '\t', 'r' => '\r', 'a' => '\a', 'b' => '\b', 'f' => '\f', _ => '\v' });
-                    break;
-                case >= '0' and <= '7':
-                    int to = i;
-                    int value = 0;
-                    for (; to < raw.Length && to < i + 3 && raw[to] is >= '0' and <= '7'; to++)
-                    {
-                        value = (value * 8) + (raw[to] - '0');
-                    }
-
-                    text.Append((char)value);
-                    i = to - 1;
-                    break;
-                case 'x' or 'u' or 'U':
-                    int digits = kind switch { 'x' => 2, 'u' => 4, _ => 8 };
-                    if (i + digits >= raw.Length || !int.TryParse(raw.AsSpan(i + 1, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int point) || point is < 0 or > 0x10FFFF)
-                    {
-                        throw JinjaException.Syntax(_line, $"truncated \\{kind} escape");
-                    }
-
-                    text.Append(point < 0x10000 ? ((char)point).ToString() : char.ConvertFromUtf32(point));
-                    i += digits;
-                    break;
-                case 'N':
-                    throw JinjaException.Syntax(_line, "\\N: names of characters in texts are not supported", JinjaException.UnsupportedKind);
-                case > '\x7F':
-                    // As the reference has it: the character becomes its own escape, which the backslash then takes apart.
-                    int length = PointText.LengthAt(raw, i);
-                    text.Append(Show.Escape(char.ConvertToUtf32(raw, i)));
-                    i += length - 1;
-                    break;
-                default:
-                    text.Append('\\').Append(kind);
-                    break;
-            }
-        }
-
-        return text.ToString();
     }
 
     private int AfterSpace(int at)

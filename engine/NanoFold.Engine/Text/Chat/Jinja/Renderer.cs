@@ -4,7 +4,9 @@ using System.Text;
 namespace NanoFold.Engine.Text.Chat.Jinja;
 
 /// <summary>Carries statements out: what they print, and where in it the assistant's parts are.</summary>
-internal sealed partial class Evaluator
+/// <param name="names">What the template is given.</param>
+/// <param name="now">The time that it sees.</param>
+internal sealed class Renderer(IReadOnlyDictionary<string, object?> names, DateTime now) : Evaluator(names, now)
 {
     private readonly StringBuilder _root = new();
     private readonly List<(int Start, int End)> _spans = [];
@@ -34,20 +36,20 @@ internal sealed partial class Evaluator
         }
         catch (JinjaException e)
         {
-            e.Line = e.Line == 0 ? _line : e.Line;
+            e.Line = e.Line == 0 ? Line : e.Line;
             throw;
         }
     }
 
-    /// <summary>What statements print, which is not printed yet.</summary>
-    public object Capture(IReadOnlyList<Node> body, Scope scope)
+    /// <inheritdoc/>
+    public override object Capture(IReadOnlyList<Node> body, Scope scope)
     {
         string text = Captured(() => Run(body, scope));
         return Autoescape ? new SafeText(text) : text;
     }
 
-    /// <summary>What a block prints.</summary>
-    public object RenderBlock(string name) => _blocks.TryGetValue(name, out BlockNode? block) ? Capture(block.Body, new Scope(_top)) : throw new JinjaException(JinjaException.UndefinedKind, $"there is no block {Show.Repr(name)}");
+    /// <inheritdoc/>
+    public override object RenderBlock(string name) => _blocks.TryGetValue(name, out BlockNode? block) ? Capture(block.Body, new Scope(_top)) : throw new JinjaException(JinjaException.UndefinedKind, $"there is no block {Show.Repr(name)}");
 
     private string Captured(Action print)
     {
@@ -89,7 +91,7 @@ internal sealed partial class Evaluator
         foreach (Node node in body)
         {
             Work(1);
-            _line = node.Line;
+            Line = node.Line;
             Jump jump = Run(node, scope);
             if (jump != Jump.None)
             {
@@ -181,7 +183,7 @@ internal sealed partial class Evaluator
     private Jump RunFor(ForNode node, Scope scope)
     {
         object? elements = Evaluate(node.Elements, scope);
-        _line = node.Line;
+        Line = node.Line;
         if (node.IsRecursive)
         {
             Print(Captured(() => RunLoop(node, elements, scope, depth: 0)));

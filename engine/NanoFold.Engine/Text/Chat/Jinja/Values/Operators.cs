@@ -9,7 +9,7 @@ namespace NanoFold.Engine.Text.Chat.Jinja;
 internal static class Operators
 {
     /// <summary>Characters or elements that a value has at most.</summary>
-    public const int Most = 1 << 26;
+    public const int Most = 1 << 24;
 
     private const int MostBits = 1 << 20;
 
