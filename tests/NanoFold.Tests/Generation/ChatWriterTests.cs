@@ -28,7 +28,8 @@ public class ChatWriterTests
         using Transformer model = Scripted("....................", " good\nday\nUser: me");
         using var writer = new ChatWriter(model, new ByteTokenizer(), ChatTemplate.Plain());
         var shown = new StringBuilder();
-        ChatAnswer answer = writer.Answer(writer.Fit([new("user", "hi")], s_greedy), s_greedy, seed: 0, onText: text => shown.Append(text));
+        GenerationConfig options = s_greedy with { MaxTokens = 17 };
+        ChatAnswer answer = writer.Answer(writer.Fit([new("user", "hi")], options), options, seed: 0, onText: text => shown.Append(text));
         Assert.That((answer.Text, answer.Finish, answer.IsStopped, shown.ToString()), Is.EqualTo((" good\nday", FinishReason.Stop, false, " good\nday")));
         Assert.That((answer.PromptTokens, answer.KeptTokens), Is.EqualTo((19, 0)));
     }
@@ -79,7 +80,7 @@ public class ChatWriterTests
         Assert.That((Fit(all).Dropped, Fit(all).Messages.Count), Is.EqualTo((0, 7)));
         Assert.That((Fit(all - 1).Dropped, Fit(all - 1).Messages[1].Content, Fit(all - 1).Messages[0].Content), Is.EqualTo((3, "second", "s")));
         Assert.That((Fit(40).Dropped, Fit(40).Messages[1].Content), Is.EqualTo((5, "third")));
-        Assert.That(() => Fit(20), Throws.TypeOf<UserException>().With.Message.StartsWith("the message is too long: 25 tokens with what stands before it, where 20 leave room for an answer"));
+        Assert.That(() => Fit(20), Throws.TypeOf<UserException>().With.Message.StartsWith("the message is too long: 24 tokens with what stands before it, where 20 leave room for an answer"));
     }
 
     [Test]

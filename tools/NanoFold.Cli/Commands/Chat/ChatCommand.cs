@@ -53,9 +53,9 @@ internal static class ChatCommand
             output.Note($"--seed {seed}");
         }
 
-        output.Note(chosen.IsPlain
-            ? $"the {(template is null ? "model has no chat template: " : "")}plain one is used, lines that begin with User: and Assistant:"
-            : $"chat template: {(template is null ? "the model's own" : template)}");
+        output.Note(
+            !chosen.IsPlain ? $"chat template: {template ?? "the model's own"}"
+            : $"{(template is null ? "the model has no chat template: " : "")}the plain one is used, lines that begin with User: and Assistant:");
         var conversation = new Conversation(writer, settings, seed, system);
         using var input = new ChatInput(output, invocation.Interrupt);
         var loop = new ChatLoop(output, conversation, input);

@@ -173,6 +173,7 @@ internal sealed class ChatLoop(Output output, Conversation conversation, ChatInp
             throw new UserException("/save needs the name of a file");
         }
 
+        OutputFile.Require(path, "/save");
         string json = new JsonObject { ["messages"] = conversation.ToJson() }.ToJsonString(s_plain);
         OutputFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(json + "\n")));
         output.Note($"{Display.Count(conversation.Messages.Count, "message")} written to {path}");
