@@ -19,7 +19,7 @@ internal static class GenerateCommand
         Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint), a checkpoint, or a model of another program");
         Option<string?> adapter = command.Text("--adapter", "DIR", ModelOptions.AdapterHelp);
         var prompts = new Prompts(command);
-        var sampling = new SamplingOptions(command, prompts);
+        var sampling = new SamplingOptions(command, prompts.Unescaped);
         var edits = new EditOptions(command);
         command.JsonKeys = "samples [{prompt, text, tokenIds, finish (length, stop or eos), number (how many equal prompts stand before it: with prompt and seed it decides the text)}], seed, tokensPerSecond";
         command.Does(invocation => Run(

@@ -92,6 +92,7 @@ public static class ModelExport
         NameGlobs? trains = trained.Config.Train.Trains ?? model.Adapters?.Names;
         return own with
         {
+            ChatTemplate = trained.ChatSource,
             Base = trained.Base,
             BaseArchitecture = ArchitectureOf(trained.Base),
             Trained = trains is null ? own.Trained : store.Parameters.Select(parameter => parameter.Name).Where(trains.Matches).ToHashSet(),

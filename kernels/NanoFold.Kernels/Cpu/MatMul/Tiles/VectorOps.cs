@@ -230,7 +230,7 @@ internal readonly unsafe struct OpsScalar<T> : IVectorOps<T>
     public static T Multiply(T a, T b) => a * b;
 
     [MethodImpl(Inline)]
-    public static T MultiplyAdd(T a, T b, T c) => T.MultiplyAddEstimate(a, b, c);
+    public static T MultiplyAdd(T a, T b, T c) => typeof(T) == typeof(float) ? (T)(object)MathF.FusedMultiplyAdd((float)(object)a, (float)(object)b, (float)(object)c) : T.MultiplyAddEstimate(a, b, c);
 
     [MethodImpl(Inline)]
     public static double Sum(T value) => double.CreateTruncating(value);
