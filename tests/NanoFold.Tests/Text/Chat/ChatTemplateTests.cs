@@ -28,7 +28,7 @@ public class ChatTemplateTests
     [TestCase("{{ 'ab' * 10 ** 9 }}")]
     [TestCase("{{ 10 ** 100000000 }}")]
     [TestCase("{% set n = namespace(x='ab') %}{% for i in range(100) %}{% set n.x = n.x ~ n.x %}{% endfor %}{{ n.x }}")]
-    [TestCase("{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}")]
+    [TestCase("{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}", Category = "Long")]
     [TestCase("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}")]
     [TestCase("{{ range(1000000) | list }}")]
     [TestCase("{% set n = namespace() %}{% set n.n = n %}{{ n }}")]
@@ -55,7 +55,7 @@ public class ChatTemplateTests
     {
         string Deep(int times) => $"{{{{ {string.Concat(Enumerable.Repeat(open, times))}1{string.Concat(Enumerable.Repeat(close, times))} }}}}";
         Assert.DoesNotThrow(() => ChatTemplate.Parse(Deep(20)));
-        Assert.Throws<ChatTemplateException>(() => Render(Deep(200_000)));
+        Assert.Throws<ChatTemplateException>(() => Render(Deep(100_000)));
     }
 
     [Test]
