@@ -9,6 +9,7 @@ using NanoFold.Cli.Commands.Interchange;
 using NanoFold.Cli.Commands.Live;
 using NanoFold.Cli.Commands.Interventions;
 using NanoFold.Cli.Commands.Scaling;
+using NanoFold.Cli.Commands.Serving;
 using NanoFold.Cli.Commands.Surveys;
 using NanoFold.Cli.Commands.Words;
 using NanoFold.Cli.Running;
@@ -37,6 +38,7 @@ public static class Program
         new("train", "Train a model; writes a run folder", TrainCommand.Build),
         new("generate", "Write text with a model", GenerateCommand.Build),
         new("chat", "Talk to a model: its chat template, history, commands", ChatCommand.Build),
+        new("serve", "A model by HTTP in the shape of OpenAI's API, many texts at a time", ServeCommand.Build),
         new("eval", "The loss of a model on a text or what its task holds back; its answers to questions", EvalCommand.Build),
         new("geometry", "Measure the residual stream of a run after training, beside controls", GeometryCommand.Build),
         new("neighbors", "The tokens nearest to a word, analogies, and whether relations are directions", NeighborsCommand.Build),

@@ -7,19 +7,24 @@ public sealed unsafe class NativeBuffer : DeviceBuffer
 {
     public const int Alignment = 64;
 
+    // Where an allocation begins that has room for an aligned one; null for others.
+    private readonly byte* _large;
     private byte* _pointer;
 
     public NativeBuffer(long bytes)
         : base(bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
-        bool large = HugePages.Pay(bytes);
-        _pointer = (byte*)NativeMemory.AlignedAlloc(checked((nuint)Math.Max(bytes, Alignment)), large ? (nuint)HugePages.Bytes : Alignment);
-        if (large)
+        if (HugePages.Pay(bytes))
         {
+            // The system's own zeroed pages, which cost nothing before they are touched: a cache for a long context takes what is in it.
+            _large = (byte*)NativeMemory.AllocZeroed(checked((nuint)(bytes + HugePages.Bytes)));
+            _pointer = (byte*)(((nint)_large + HugePages.Bytes - 1) & ~((nint)HugePages.Bytes - 1));
             HugePages.Advise(_pointer, bytes);
+            return;
         }
 
+        _pointer = (byte*)NativeMemory.AlignedAlloc(checked((nuint)Math.Max(bytes, Alignment)), Alignment);
         NativeMemory.Clear(_pointer, (nuint)Math.Max(bytes, Alignment));
     }
 
@@ -43,6 +48,18 @@ public sealed unsafe class NativeBuffer : DeviceBuffer
         byte* pointer = _pointer;
         _pointer = null;
         if (pointer is not null)
+        {
+            Free(pointer);
+        }
+    }
+
+    private void Free(byte* pointer)
+    {
+        if (_large is not null)
+        {
+            NativeMemory.Free(_large);
+        }
+        else
         {
             NativeMemory.AlignedFree(pointer);
         }

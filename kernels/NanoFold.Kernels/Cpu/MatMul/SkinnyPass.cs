@@ -53,7 +53,11 @@ internal unsafe struct SkinnyPass<O, V, T>
     {
         int column = (int)item * _chunk;
         int end = Math.Min(column + _chunk, _product.Columns);
-        if (_dot)
+        if (_dot && ManyRows<O, V, T>.Fits(_product))
+        {
+            ManyRows<O, V, T>.Run(_product, column, end);
+        }
+        else if (_dot)
         {
             Dot(_near ? Near(column, end) : column, end);
         }
