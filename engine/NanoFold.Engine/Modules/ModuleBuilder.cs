@@ -120,7 +120,7 @@ public sealed class ModuleBuilder
 
         Linear adapted = adapter.Wrap(AdapterIn(name), linear);
         _adapters!.Add(new AdaptedLinear(Full(name), adapter, adapted));
-        return adapted;
+        return new SwitchedLinear(linear, adapted);
     }
 
     /// <summary>Declares the vectors of tokens, with the parameter <c>NAME.weight</c> [tokens, width].</summary>
@@ -134,7 +134,7 @@ public sealed class ModuleBuilder
 
         Embedding adapted = adapter.Wrap(AdapterIn(name), table);
         _adapters.Add(new AdaptedEmbedding(Full(name), adapter, adapted));
-        return adapted;
+        return new SwitchedEmbedding(table, adapted);
     }
 
     /// <summary>Declares a matrix for each of some groups of rows, W [groups, outputs, inputs], with the parameter <c>NAME.weight</c>.</summary>
@@ -148,7 +148,7 @@ public sealed class ModuleBuilder
 
         GroupedLinear adapted = adapter.Wrap(AdapterIn(name), linear);
         _adapters!.Add(new AdaptedGroups(Full(name), adapter, adapted));
-        return adapted;
+        return new SwitchedGroups(linear, adapted);
     }
 
     /// <summary>Declares a norm over <paramref name="width"/> elements, with the parameters <c>NAME.weight</c> and, of a layer norm, <c>NAME.bias</c>.</summary>

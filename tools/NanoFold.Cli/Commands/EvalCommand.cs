@@ -61,7 +61,8 @@ internal static class EvalCommand
             return QuestionEvaluation.Run(invocation, trained, scoring, detail ? "--detail" : ofText);
         }
 
-        if (!trained.Config.Task.IsText)
+        // Conversations are evaluated on what is held back of them, unless a text is named.
+        if (trained.Config.Task is not TextConfig && (data is null || !trained.Config.Task.IsText))
         {
             return TaskEvaluation.Run(invocation, trained, isOwn ? path : null, detail, scoring.Given(invocation) ?? (wanted == TextPart.Validation && ofText == "--part" ? null : ofText));
         }

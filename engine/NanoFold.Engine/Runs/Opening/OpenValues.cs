@@ -56,3 +56,19 @@ internal abstract class OpenValues : IParameterSource, IDisposable
         public override void Dispose() => owner.Dispose();
     }
 }
+
+/// <summary>The files of a saved model and of those that it is on top of; each tensor is that of the first that has it.</summary>
+internal sealed class OpenedValues(IReadOnlyList<OpenValues> files) : IParameterSource, IDisposable
+{
+    private readonly FirstOfSources _values = new([.. files]);
+
+    public bool TryFill(StoredTensor tensor) => _values.TryFill(tensor);
+
+    public void Dispose()
+    {
+        foreach (OpenValues file in files)
+        {
+            file.Dispose();
+        }
+    }
+}

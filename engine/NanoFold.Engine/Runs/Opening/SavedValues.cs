@@ -86,10 +86,8 @@ internal sealed class SavedValues
         RequireShapes(model.Store.Tensors.Where(tensor => names.Contains(tensor.Name) || model.Adapters?.Has(tensor.Name) != true));
     }
 
-    /// <summary>Reads all values into a model.</summary>
-    /// <param name="store">Its parameters and state.</param>
-    /// <param name="rest">Of what they do not have, or null.</param>
-    public void Fill(ParameterStore store, IParameterSource? rest = null)
+    /// <summary>Opens all files, to read one tensor after another.</summary>
+    public OpenedValues Open()
     {
         List<OpenValues> files = [];
         try
@@ -99,12 +97,22 @@ internal sealed class SavedValues
                 files.Add(values._open());
             }
 
-            store.Fill(new FirstOfSources([.. files, .. rest is null ? [] : new[] { rest }]));
+            return new OpenedValues(files);
         }
-        finally
+        catch
         {
             files.ForEach(file => file.Dispose());
+            throw;
         }
+    }
+
+    /// <summary>Reads all values into a model.</summary>
+    /// <param name="store">Its parameters and state.</param>
+    /// <param name="rest">Of what they do not have, or null.</param>
+    public void Fill(ParameterStore store, IParameterSource? rest = null)
+    {
+        using OpenedValues values = Open();
+        store.Fill(rest is null ? values : new FirstOfSources(values, rest));
     }
 
     private static SavedValues Look(string folder, RunConfig config, bool hashes, HashSet<string> above)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
@@ -15,28 +16,44 @@ internal unsafe struct DotProducts<O, V>
     /// <summary>s[column] = Σ a[k] · b[column, k].</summary>
     public readonly void One(byte* a, int depth, double* sums)
     {
+        One(a, depth, out V s0, out V s1, out V s2, out V s3);
+        O.SumFour(s0, s1, s2, s3, sums);
+    }
+
+    /// <summary>The same as floats.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Vector128<float> One(byte* a, int depth)
+    {
+        One(a, depth, out V s0, out V s1, out V s2, out V s3);
+        return O.SumFour(s0, s1, s2, s3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly void One(byte* a, int depth, out V sum0, out V sum1, out V sum2, out V sum3)
+    {
         V s0 = O.Zero, s1 = O.Zero, s2 = O.Zero, s3 = O.Zero;
+        byte* b0 = B0, b1 = B1, b2 = B2, b3 = B3;
         nint end = (nint)depth * O.ElementBytes, k = 0;
         for (; k <= end - O.Bytes; k += O.Bytes)
         {
             V x = O.Load(a + k);
-            s0 = O.MultiplyAdd(x, O.Load(B0 + k), s0);
-            s1 = O.MultiplyAdd(x, O.Load(B1 + k), s1);
-            s2 = O.MultiplyAdd(x, O.Load(B2 + k), s2);
-            s3 = O.MultiplyAdd(x, O.Load(B3 + k), s3);
+            s0 = O.MultiplyAdd(x, O.Load(b0 + k), s0);
+            s1 = O.MultiplyAdd(x, O.Load(b1 + k), s1);
+            s2 = O.MultiplyAdd(x, O.Load(b2 + k), s2);
+            s3 = O.MultiplyAdd(x, O.Load(b3 + k), s3);
         }
 
         if (k < end)
         {
             int rest = (int)(end - k) / O.ElementBytes;
             V x = O.LoadPart(a + k, rest);
-            s0 = O.MultiplyAdd(x, O.LoadPart(B0 + k, rest), s0);
-            s1 = O.MultiplyAdd(x, O.LoadPart(B1 + k, rest), s1);
-            s2 = O.MultiplyAdd(x, O.LoadPart(B2 + k, rest), s2);
-            s3 = O.MultiplyAdd(x, O.LoadPart(B3 + k, rest), s3);
+            s0 = O.MultiplyAdd(x, O.LoadPart(b0 + k, rest), s0);
+            s1 = O.MultiplyAdd(x, O.LoadPart(b1 + k, rest), s1);
+            s2 = O.MultiplyAdd(x, O.LoadPart(b2 + k, rest), s2);
+            s3 = O.MultiplyAdd(x, O.LoadPart(b3 + k, rest), s3);
         }
 
-        O.SumFour(s0, s1, s2, s3, sums);
+        (sum0, sum1, sum2, sum3) = (s0, s1, s2, s3);
     }
 
     /// <summary>Two rows, the sums of the second four places on.</summary>

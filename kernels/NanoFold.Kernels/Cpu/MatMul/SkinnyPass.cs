@@ -89,18 +89,18 @@ internal unsafe struct SkinnyPass<O, V, T>
     /// <summary>Four columns side by side at a time, to the bits of <see cref="Dot"/>; returns the first column of those that are left.</summary>
     private readonly int Near(int column, int end)
     {
-        double* sums = stackalloc double[DotColumns];
-        for (; column + DotColumns <= end; column += DotColumns)
+        nint step = _product.BColumn;
+        bool accumulates = _product.Accumulate;
+        float* bias = (float*)_product.Bias.Pointer, residual = (float*)_product.Residual.Pointer, y = (float*)_product.Y;
+        byte* a = _product.A, b = _product.B + column * step;
+        int depth = _product.Depth;
+        for (; column + DotColumns <= end; column += DotColumns, b += DotColumns * step)
         {
-            byte* b = _product.B + column * _product.BColumn;
-            var dots = new DotProducts<O, V> { B0 = b, B1 = b + _product.BColumn, B2 = b + 2 * _product.BColumn, B3 = b + 3 * _product.BColumn };
-            dots.One(_product.A, _product.Depth, sums);
-            float* y = (float*)Y(0, column);
-            Vector128<float> four = Vector128.Narrow(Vector128.Load(sums), Vector128.Load(sums + 2));
-            four = _product.Accumulate ? Vector128.Load(y) + four : four;
-            four = _product.Bias.IsNone ? four : four + Vector128.Load((float*)_product.Bias.At(0, column));
-            four = _product.Residual.IsNone ? four : four + Vector128.Load((float*)_product.Residual.At(0, column));
-            four.Store(y);
+            Vector128<float> four = new DotProducts<O, V> { B0 = b, B1 = b + step, B2 = b + 2 * step, B3 = b + 3 * step }.One(a, depth);
+            four = accumulates ? Vector128.Load(y + column) + four : four;
+            four = bias is null ? four : four + Vector128.Load(bias + column);
+            four = residual is null ? four : four + Vector128.Load(residual + column);
+            four.Store(y + column);
         }
 
         return column;

@@ -27,10 +27,17 @@ internal static unsafe class DecodeDots
         int j = 0;
         for (; (wide || narrow) && j < rows.Count; j += 4)
         {
-            // Where fewer than four are left, the last one takes the places of those that are missing.
-            int left = Math.Min(4, rows.Count - j);
-            Fetch<V>(rows, j, left, depth, valueDepth);
-            float* k0 = (float*)keys + j * keyRow, k1 = k0 + Math.Min(1, left - 1) * keyRow, k2 = k0 + Math.Min(2, left - 1) * keyRow, k3 = k0 + (left - 1) * keyRow;
+            float* k0 = (float*)keys + j * keyRow, k1 = k0 + keyRow, k2 = k1 + keyRow, k3 = k2 + keyRow;
+            int left = rows.Count - j;
+            if (left < 4)
+            {
+                // The last one takes the places of those that are missing.
+                k1 = left > 1 ? k1 : k0;
+                k2 = left > 2 ? k2 : k1;
+                k3 = k2;
+            }
+
+            Fetch<V>(rows, j, Math.Min(left, 4), depth, valueDepth);
             (wide ? Wide(k0, k1, k2, k3, (float*)query, depth) : Narrow(k0, k1, k2, k3, (float*)query, depth)).Store((float*)scores + j);
         }
 

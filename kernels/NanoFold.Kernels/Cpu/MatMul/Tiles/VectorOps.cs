@@ -46,6 +46,9 @@ internal unsafe interface IVectorOps<V>
 
     /// <summary>The sums of four vectors, each to the bits of <see cref="Sum"/>.</summary>
     static abstract void SumFour(V a, V b, V c, V d, double* sums);
+
+    /// <summary>The same rounded to floats, which sums of floats are.</summary>
+    static abstract Vector128<float> SumFour(V a, V b, V c, V d);
 }
 
 /// <summary>4 floats.</summary>
@@ -89,6 +92,9 @@ internal readonly unsafe struct Ops128 : IVectorOps<Vector128<float>>
 
     [MethodImpl(Inline)]
     public static void SumFour(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d, double* sums) => FourSums.Widen(FourSums.Of(a, b, c, d), sums);
+
+    [MethodImpl(Inline)]
+    public static Vector128<float> SumFour(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d) => FourSums.Of(a, b, c, d);
 }
 
 /// <summary>8 floats.</summary>
@@ -132,6 +138,9 @@ internal readonly unsafe struct Ops256 : IVectorOps<Vector256<float>>
 
     [MethodImpl(Inline)]
     public static void SumFour(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, double* sums) => FourSums.Widen(FourSums.Of(a, b, c, d), sums);
+
+    [MethodImpl(Inline)]
+    public static Vector128<float> SumFour(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d) => FourSums.Of(a, b, c, d);
 }
 
 /// <summary>16 floats.</summary>
@@ -175,6 +184,9 @@ internal readonly unsafe struct Ops512 : IVectorOps<Vector512<float>>
 
     [MethodImpl(Inline)]
     public static void SumFour(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, double* sums) => FourSums.Widen(FourSums.Of(a, b, c, d), sums);
+
+    [MethodImpl(Inline)]
+    public static Vector128<float> SumFour(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d) => FourSums.Of(a, b, c, d);
 }
 
 /// <summary>One float or double.</summary>
@@ -225,4 +237,7 @@ internal readonly unsafe struct OpsScalar<T> : IVectorOps<T>
 
     [MethodImpl(Inline)]
     public static void SumFour(T a, T b, T c, T d, double* sums) => (sums[0], sums[1], sums[2], sums[3]) = (Sum(a), Sum(b), Sum(c), Sum(d));
+
+    [MethodImpl(Inline)]
+    public static Vector128<float> SumFour(T a, T b, T c, T d) => Vector128.Create((float)Sum(a), (float)Sum(b), (float)Sum(c), (float)Sum(d));
 }
