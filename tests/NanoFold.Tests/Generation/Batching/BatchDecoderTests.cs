@@ -21,7 +21,7 @@ public class BatchDecoderTests
     public void TearDown() => _backend.Dispose();
 
     [TestCaseSource(typeof(DecoderTests), nameof(DecoderTests.Models))]
-    public void EveryRowHasTheBitsThatItHasAlone(ModelConfig config) => Compare(_backend, config, rows: 6, turns: 24);
+    public void EveryRowHasTheBitsThatItHasAlone(ModelConfig config) => Compare(_backend, config, rows: 6, turns: 16);
 
     // Products of long sums and of many rows, caches that are cut into parts, and what is added to layers.
     [TestCaseSource(nameof(Wide))]
