@@ -27,6 +27,16 @@ public abstract class Backend : IDisposable
     /// <summary>Whether calls may have views of this type. Without those of 16 bits a backend computes in single precision only.</summary>
     public virtual bool Supports(DType type) => true;
 
+    /// <summary>
+    /// Whether weights may have a type of files, of 16 bits or of blocks, where everything else is in single precision: b of <see cref="MatMul"/> and <see cref="GroupedMatMul"/> with
+    /// <see cref="MatMulArgs.TransposeB"/>, the table of <see cref="Gather"/>, and x of <see cref="Copy"/> to a contiguous y of its shape. Results are those with widened weights, bit by bit.
+    /// </summary>
+    public virtual bool ReadsWeights(DType type) => false;
+
+    /// <summary>A file as memory of the device, read where it is used; what is written is seen here only. Null where the device cannot. The caller disposes it.</summary>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public virtual DeviceBuffer? Map(string path) => null;
+
     /// <summary>Whether <see cref="MatMulArgs.AllowsTensorFloat32"/> makes a difference.</summary>
     public virtual bool HasTensorFloat32 => false;
 
@@ -99,6 +109,25 @@ public abstract class Backend : IDisposable
     public abstract void MatMul(in MatMulArgs args);
 
     /// <summary>
+    /// Makes a call ready to be done over and over with the same operands, whose contents may change: it is checked and planned here, once. Null where that would
+    /// save nothing worth having.
+    /// </summary>
+    public virtual PreparedCall? PrepareMatMul(in MatMulArgs args) => null;
+
+    /// <inheritdoc cref="PrepareMatMul"/>
+    public virtual PreparedCall? PrepareMap<TOp>(TOp op, in View x, in View y)
+        where TOp : struct, IUnaryOp
+        => null;
+
+    /// <inheritdoc cref="PrepareMatMul"/>
+    public virtual PreparedCall? PrepareZip<TOp>(TOp op, in View a, in View b, in View y)
+        where TOp : struct, IBinaryOp
+        => null;
+
+    /// <inheritdoc cref="PrepareMatMul"/>
+    public virtual PreparedCall? PrepareGather(in View table, in View ids, in View y) => null;
+
+    /// <summary>
     /// Per group e the rows [offsets[e], offsets[e + 1]): y[rows] = a[rows] · op(b[e]), or with <see cref="GroupedMatMulArgs.PerGroupOutput"/> y[e] = a[rows]ᵀ · b[rows].
     /// </summary>
     public abstract void GroupedMatMul(in GroupedMatMulArgs args);
@@ -140,6 +169,13 @@ public abstract class Backend : IDisposable
         => Find<TCall>() ?? throw new NotSupportedException($"{Name}: has no kernel {TCall.Name}");
 
     public abstract void Dispose();
+}
+
+/// <summary>A call with its operands, checked and planned once, see <see cref="Backend.PrepareMatMul"/>: what a model of few weights does for a token is mostly that otherwise.</summary>
+public abstract class PreparedCall
+{
+    /// <summary>Does it, to the bits of the call that was made ready. What lies in its operands is looked at here. Allocates no managed memory.</summary>
+    public abstract void Run();
 }
 
 /// <summary>Calls that a device keeps as one piece of work, see <see cref="Backend.Capture"/>.</summary>

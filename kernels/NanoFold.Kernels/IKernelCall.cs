@@ -36,6 +36,9 @@ public interface IKernel<TCall> : IKernel
     /// <summary>Checks the call and runs it. Allocates no managed memory.</summary>
     void Run(in TCall call);
 
+    /// <summary>Makes the call ready to be done over and over, or null; see <see cref="Backend.PrepareMatMul"/>.</summary>
+    PreparedCall? Prepare(in TCall call) => null;
+
     /// <summary>Bytes of scratch that the call needs. Asked with views that have layouts and no memory, see <see cref="View.OfShape"/>; the scratch itself is none.</summary>
     long ScratchBytes(in TCall shape) => 0;
 

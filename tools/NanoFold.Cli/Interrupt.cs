@@ -30,6 +30,9 @@ internal sealed class Interrupt : IDisposable
     /// <summary>Told the first signal's name where the verb goes on to its end in good order.</summary>
     public Action<string>? Asked { get; set; }
 
+    /// <summary>Asked before all else what a signal means; true where it was taken care of, as one that only ends what is being written.</summary>
+    public Func<PosixSignal, bool>? Instead { get; set; }
+
     /// <summary>Set by the first signal. Whoever takes it is left to end in good order.</summary>
     public CancellationToken Token
     {
@@ -56,6 +59,11 @@ internal sealed class Interrupt : IDisposable
     /// <summary>A signal came.</summary>
     internal void Receive(PosixSignal signal)
     {
+        if (Instead?.Invoke(signal) == true)
+        {
+            return;
+        }
+
         (_, int number, string name) = s_signals.First(s => s.Signal == signal);
         lock (_gate)
         {

@@ -2,11 +2,14 @@ using System.CommandLine;
 using System.Text;
 using NanoFold.Cli.Commands;
 using NanoFold.Cli.Commands.Bench;
+using NanoFold.Cli.Commands.Chat;
 using NanoFold.Cli.Commands.Compare;
+using NanoFold.Cli.Commands.Compression;
 using NanoFold.Cli.Commands.Interchange;
 using NanoFold.Cli.Commands.Live;
 using NanoFold.Cli.Commands.Interventions;
 using NanoFold.Cli.Commands.Scaling;
+using NanoFold.Cli.Commands.Serving;
 using NanoFold.Cli.Commands.Surveys;
 using NanoFold.Cli.Commands.Words;
 using NanoFold.Cli.Running;
@@ -34,6 +37,8 @@ public static class Program
     [
         new("train", "Train a model; writes a run folder", TrainCommand.Build),
         new("generate", "Write text with a model", GenerateCommand.Build),
+        new("chat", "Talk to a model: its chat template, history, commands", ChatCommand.Build),
+        new("serve", "A model by HTTP in the shape of OpenAI's API, many texts at a time", ServeCommand.Build),
         new("eval", "The loss of a model on a text or what its task holds back; its answers to questions", EvalCommand.Build),
         new("geometry", "Measure the residual stream of a run after training, beside controls", GeometryCommand.Build),
         new("neighbors", "The tokens nearest to a word, analogies, and whether relations are directions", NeighborsCommand.Build),
@@ -51,6 +56,8 @@ public static class Program
         new("watch", "The same page in a browser of this machine, with curves as they grow", WatchCommand.Build),
         new("import", "Make a folder of a model of another program, which every verb takes", ImportCommand.Build),
         new("export", "Write a model in the files of another program", ExportCommand.Build),
+        new("compress", "Compress a file by what a model predicts, or one that learns meanwhile", CompressCommand.Build),
+        new("decompress", "The file as it was, of what compress wrote", DecompressCommand.Build),
         new("devices", "The devices that can compute", DevicesCommand.Build),
         new("completion", "A script for bash, zsh, fish or pwsh that completes verbs, options and settings", CompletionCommand.Build),
         new(Help, "What a verb does and takes: help VERB is VERB --help", BuildHelp),

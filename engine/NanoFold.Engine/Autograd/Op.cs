@@ -13,6 +13,12 @@ public abstract class Op
     public abstract void Forward(Backend backend, OpCall call);
 
     /// <summary>
+    /// <see cref="Forward"/> as a call made ready once, where the plan is bound to its memory, and done at every run; null where there is none. It does the same
+    /// to the bit.
+    /// </summary>
+    public virtual PreparedCall? Prepare(Backend backend, OpCall call) => null;
+
+    /// <summary>
     /// Adds to, or overwrites, each <see cref="OpCall.InputGradient"/> that is not none, from the <see cref="OpCall.OutputGradient"/>s
     /// (none where nothing flows back).
     /// </summary>

@@ -71,7 +71,10 @@ public sealed class Tape
         init => _state = value;
     }
 
-    public TapSet? Taps { get; }
+    public TapSet? Taps { get; private set; }
+
+    /// <summary>Whether what is recorded now leaves out what adapters put around layers, see <see cref="AsReference"/>.</summary>
+    internal bool IsWithoutAdapters { get; private set; }
 
     /// <summary>Editors that belong to the model that is recording, see <see cref="EditBy"/>.</summary>
     internal TapSet? Edits { get; private set; }
@@ -218,6 +221,16 @@ public sealed class Tape
         return outer;
     }
 
+    /// <summary>The same of a reference that nobody reads or edits: taps see nothing of it.</summary>
+    /// <param name="withoutAdapters">Whether the model is recorded as if nothing were put around its layers: as it was before adapters were trained.</param>
+    internal Scope AsReference(bool withoutAdapters)
+    {
+        Scope outer = AsInEvaluation();
+        Taps = null;
+        IsWithoutAdapters = withoutAdapters;
+        return outer;
+    }
+
     /// <summary>A number for the next op that draws random numbers: counted apart from nodes, so that taps do not change what is drawn.</summary>
     public int NextRandomStream() => _randomStreams++;
 
@@ -226,18 +239,16 @@ public sealed class Tape
 
     public void EndSegment() => _segment = -1;
 
-    private Scope Here => new(this, _path, IsTraining, Edits);
+    private Scope Here => new(this, (_path, IsTraining, Edits, Taps, IsWithoutAdapters));
 
     /// <summary>Where recording goes back to when it is disposed.</summary>
     public readonly struct Scope : IDisposable
     {
         private readonly Tape _tape;
-        private readonly string _path;
-        private readonly bool _isTraining;
-        private readonly TapSet? _edits;
+        private readonly (string Path, bool IsTraining, TapSet? Edits, TapSet? Taps, bool IsWithoutAdapters) _outer;
 
-        internal Scope(Tape tape, string path, bool isTraining, TapSet? edits) => (_tape, _path, _isTraining, _edits) = (tape, path, isTraining, edits);
+        internal Scope(Tape tape, (string Path, bool IsTraining, TapSet? Edits, TapSet? Taps, bool IsWithoutAdapters) outer) => (_tape, _outer) = (tape, outer);
 
-        public void Dispose() => (_tape._path, _tape.IsTraining, _tape.Edits) = (_path, _isTraining, _edits);
+        public void Dispose() => (_tape._path, _tape.IsTraining, _tape.Edits, _tape.Taps, _tape.IsWithoutAdapters) = _outer;
     }
 }

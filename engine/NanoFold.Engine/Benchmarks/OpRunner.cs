@@ -71,6 +71,9 @@ public sealed class OpRunner : IDisposable
     /// <summary>Names of the ops that the case records: more than one where it is composed.</summary>
     public IEnumerable<string> Ops => _forward.Select(step => step.Call!.Node.Op.Name);
 
+    /// <summary>Names of the ops whose calls were made ready, see <see cref="Op.Prepare"/>.</summary>
+    internal IEnumerable<string> Prepared => _forward.Where(step => step.Prepared is not null).Select(step => step.Call!.Node.Op.Name);
+
     /// <summary>The inputs, as the reference is given them.</summary>
     public static double[][] Inputs(OpCase opCase) => [.. opCase.Inputs.Select((input, i) => input.Draw((ulong)i))];
 

@@ -38,6 +38,14 @@ public sealed record DataConfig
     /// <summary>A text of which something cannot be read is refused; otherwise the rest is used, and a note says what was left out.</summary>
     public bool Strict { get; init; }
 
+    /// <summary>An older text, of which some rows come again, so that what was learned of it stays; null for none.</summary>
+    [Resumable]
+    public string? Replay { get; init; }
+
+    /// <summary>The share of rows that are of <c>data.replay</c>.</summary>
+    [Bounds(0, 1, AboveMinimum = true, BelowMaximum = true)]
+    public double ReplayShare { get; init; } = 0.1;
+
     /// <summary>Tokens see only their own document.</summary>
     public bool MaskDocuments { get; init; }
 
@@ -59,6 +67,11 @@ public sealed record DataConfig
         if (Path is { Length: 0 })
         {
             yield return new ConfigProblem($"{path}.path", "is empty; use null for the default corpus");
+        }
+
+        if (Replay is { Length: 0 })
+        {
+            yield return new ConfigProblem($"{path}.replay", "is empty; use null for no older text");
         }
 
         if (Separator is { Length: 0 })

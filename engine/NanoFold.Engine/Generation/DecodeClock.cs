@@ -20,7 +20,7 @@ internal sealed class DecodeClock
     /// <summary>The next token is a sample's first.</summary>
     public void Begin() => _isFirst = true;
 
-    /// <summary>Counts a token that was sampled now.</summary>
+    /// <summary>Counts a token that was written now.</summary>
     public void Add()
     {
         long now = Stopwatch.GetTimestamp();

@@ -146,12 +146,13 @@ public sealed class Generator : IDisposable
             }
 
             int token = sampler.Next(_logits.AsSpan(0, _tokenizer.Vocab), row.Tokens, row.Number, row.PromptTokens);
-            clock.Add();
             string text = row.Add(token);
             if (text.Length > 0)
             {
                 onText?.Invoke(text);
             }
+
+            clock.Add();
 
             if (row.Finish is null)
             {

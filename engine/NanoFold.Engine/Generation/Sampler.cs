@@ -1,3 +1,4 @@
+using System.Numerics;
 using NanoFold.Engine.Configuration;
 using NanoFold.Kernels;
 
@@ -60,20 +61,23 @@ public sealed class Sampler
             return likeliest;
         }
 
-        int count = _options.TopK > 0 && _options.TopK < logits.Length ? KeepLargest(logits) : KeepAll(logits);
-        double total = Weigh(logits, count, logits[likeliest]);
+        // Without top-k the weight of place i is that of token i; ids are only written down where places are not ids.
+        bool keepsAll = !(_options.TopK > 0 && _options.TopK < logits.Length);
+        int count = keepsAll ? logits.Length : KeepLargest(logits);
+        double total = keepsAll ? WeighAll(logits, logits[likeliest]) : Weigh(logits, count, logits[likeliest]);
         if (_options.TopP < 1)
         {
-            (count, total) = KeepNucleus(count, total);
+            (count, total) = KeepNucleus(logits, count, total, ref keepsAll);
         }
 
         if (_options.MinP > 0)
         {
             // The likeliest token's weight is 1.
-            (count, total) = KeepAbove(_options.MinP * (1 - Tolerance), count);
+            (count, total) = KeepAbove(_options.MinP * (1 - Tolerance), logits, count, ref keepsAll);
         }
 
-        return Draw(count, total * Uniform(number, tokens.Length));
+        int drawn = Draw(count, total * Uniform(number, tokens.Length));
+        return keepsAll ? drawn : Id(_keys[drawn]);
     }
 
     private void Penalize(Span<float> logits, ReadOnlySpan<int> tokens)
@@ -98,59 +102,125 @@ public sealed class Sampler
 
     private static int Likeliest(ReadOnlySpan<float> logits)
     {
-        int best = -1;
-        float largest = float.NegativeInfinity;
-        for (int i = 0; i < logits.Length; i++)
+        float largest = Largest(logits);
+        if (float.IsNegativeInfinity(largest))
         {
-            float logit = logits[i];
-            if (logit > largest)
-            {
-                largest = logit;
-                best = i;
-            }
-
-            if (!(logit < float.PositiveInfinity))
-            {
-                throw new UserException(FormattableString.Invariant($"model: the logit of token {i} is {logit}; its weights are damaged or its training diverged"));
-            }
+            throw new UserException("model: all logits are -Infinity; its weights are damaged or its training diverged");
         }
 
-        return best >= 0 ? best : throw new UserException("model: all logits are -Infinity; its weights are damaged or its training diverged");
+        for (int i = 0, step = Vector<float>.Count; ; i += step)
+        {
+            // The first place of the first vector that has it.
+            if (i + step > logits.Length || Vector.EqualsAny(new Vector<float>(logits[i..]), new Vector<float>(largest)))
+            {
+                while (logits[i] != largest)
+                {
+                    i++;
+                }
+
+                return i;
+            }
+        }
     }
 
-    private int KeepAll(ReadOnlySpan<float> logits)
+    private static float Largest(ReadOnlySpan<float> logits)
     {
-        for (int i = 0; i < logits.Length; i++)
+        var highest = new Vector<float>(float.NegativeInfinity);
+        var areFinite = Vector<int>.AllBitsSet;
+        int i = 0;
+        for (; i + Vector<float>.Count <= logits.Length; i += Vector<float>.Count)
         {
-            _keys[i] = Key(logits[i], i);
+            var some = new Vector<float>(logits[i..]);
+            // False for what is not a number too.
+            areFinite &= Vector.LessThan(some, new Vector<float>(float.PositiveInfinity));
+            highest = Vector.Max(some, highest);
         }
 
-        return logits.Length;
+        float largest = float.NegativeInfinity;
+        for (int lane = 0; lane < Vector<float>.Count; lane++)
+        {
+            largest = Math.Max(largest, highest[lane]);
+        }
+
+        bool isFinite = areFinite == Vector<int>.AllBitsSet;
+        for (; i < logits.Length; i++)
+        {
+            isFinite &= logits[i] < float.PositiveInfinity;
+            largest = Math.Max(largest, logits[i]);
+        }
+
+        for (i = 0; !isFinite; i++)
+        {
+            if (!(logits[i] < float.PositiveInfinity))
+            {
+                throw new UserException(FormattableString.Invariant($"model: the logit of token {i} is {logits[i]}; its weights are damaged or its training diverged"));
+            }
+        }
+
+        return largest;
     }
 
     private int KeepLargest(ReadOnlySpan<float> logits)
     {
         _largest.Clear();
-        for (int i = 0; i < logits.Length; i++)
+        int i = 0;
+        for (; i < _options.TopK; i++)
         {
             ulong key = Key(logits[i], i);
-            if (_largest.Count < _options.TopK)
+            _largest.Enqueue(key, key);
+        }
+
+        // Of equal logits the first ones are kept, so that only larger ones than the least that is kept count.
+        float least = logits[Id(_largest.Peek())];
+        for (; i < logits.Length; i++)
+        {
+            while (i + Vector<float>.Count <= logits.Length && !Vector.GreaterThanAny(new Vector<float>(logits[i..]), new Vector<float>(least)))
             {
-                _largest.Enqueue(key, key);
+                i += Vector<float>.Count;
             }
-            else if (key > _largest.Peek())
+
+            if (i < logits.Length && logits[i] > least)
             {
+                ulong key = Key(logits[i], i);
                 _largest.EnqueueDequeue(key, key);
+                least = logits[Id(_largest.Peek())];
             }
         }
 
         int count = _largest.Count;
-        for (int i = 0; i < count; i++)
+        for (i = 0; i < count; i++)
         {
             _keys[i] = _largest.Dequeue();
         }
 
         return count;
+    }
+
+    // Of every token, in their order.
+    private double WeighAll(ReadOnlySpan<float> logits, float largest)
+    {
+        int step = Vector<double>.Count, i = 0;
+        var shift = new Vector<double>(largest);
+        var temperature = new Vector<double>(_options.Temperature);
+        Vector<double> sums = default;
+        for (; i + (2 * step) <= logits.Length; i += 2 * step)
+        {
+            Vector.Widen(new Vector<float>(logits[i..]), out Vector<double> first, out Vector<double> second);
+            first = Vector.Exp((first - shift) / temperature);
+            second = Vector.Exp((second - shift) / temperature);
+            first.CopyTo(_weights, i);
+            second.CopyTo(_weights, i + step);
+            sums += first + second;
+        }
+
+        double total = Vector.Sum(sums);
+        for (; i < logits.Length; i++)
+        {
+            _weights[i] = Math.Exp(((double)logits[i] - largest) / _options.Temperature);
+            total += _weights[i];
+        }
+
+        return total;
     }
 
     private double Weigh(ReadOnlySpan<float> logits, int count, float largest)
@@ -166,10 +236,17 @@ public sealed class Sampler
     }
 
     // The fewest of the likeliest whose weights reach the share.
-    private (int Count, double Total) KeepNucleus(int count, double total)
+    private (int Count, double Total) KeepNucleus(ReadOnlySpan<float> logits, int count, double total, ref bool keepsAll)
     {
-        // Those below this weight do not make up 1 − p together, so they are not needed and not sorted.
-        (int candidates, _) = KeepAbove((1 - _options.TopP) * total / count, count);
+        // Those below this weight do not make up together what is too much, so they are not needed and not sorted; of fewer, more are below.
+        int candidates = count, before;
+        double left = total;
+        do
+        {
+            before = candidates;
+            (candidates, left) = KeepAbove((left - (_options.TopP * total)) / candidates, logits, candidates, ref keepsAll);
+        }
+        while (candidates < before - (before / 4));
         _keys.AsSpan(0, candidates).Sort(_weights.AsSpan(0, candidates));
         double kept = 0;
         int first = candidates;
@@ -183,7 +260,7 @@ public sealed class Sampler
         return (candidates - first, kept);
     }
 
-    private (int Count, double Total) KeepAbove(double least, int count)
+    private (int Count, double Total) KeepAbove(double least, ReadOnlySpan<float> logits, int count, ref bool keepsAll)
     {
         int kept = 0;
         double total = 0;
@@ -191,15 +268,17 @@ public sealed class Sampler
         {
             if (_weights[i] >= least)
             {
-                _keys[kept] = _keys[i];
+                _keys[kept] = keepsAll ? Key(logits[i], i) : _keys[i];
                 _weights[kept++] = _weights[i];
                 total += _weights[i];
             }
         }
 
+        keepsAll = false;
         return (kept, total);
     }
 
+    // A place.
     private int Draw(int count, double at)
     {
         int drawn = -1;
@@ -208,7 +287,7 @@ public sealed class Sampler
             if (_weights[i] > 0)
             {
                 // Should rounding leave something of the total, the last one gets it.
-                drawn = Id(_keys[i]);
+                drawn = i;
                 at -= _weights[i];
                 if (at < 0)
                 {

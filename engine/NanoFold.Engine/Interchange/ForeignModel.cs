@@ -31,6 +31,9 @@ public sealed class ForeignModel : IDisposable
     /// <exception cref="UserException">It has one that is damaged or not supported.</exception>
     public Tokenizer? Tokenizer => _tokenizer.Value;
 
+    /// <summary>The text of its chat template; null where it has none.</summary>
+    public string? ChatTemplate { get; init; }
+
     /// <summary>What was not taken over and cannot change the numbers: unknown keys, tensors that are no weights.</summary>
     public required IReadOnlyList<string> Ignored { get; init; }
 

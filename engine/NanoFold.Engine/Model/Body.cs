@@ -67,8 +67,9 @@ public sealed class Body
     /// <param name="input">Tokens Int32 [B, T], or features [B, T, F] where <see cref="ModelShape.Inputs"/> says that there are some.</param>
     /// <param name="documents">Document of each place, Int32 [B, T], or none: places then see their own document only.</param>
     /// <param name="prefixes">First places of each row that all see, Int32 [B]; given where <see cref="ModelShape.Visibility"/> is a prefix, and only there.</param>
+    /// <param name="positions">The position of each place, Int32 [B, T], where positions are learned and not those in the row; otherwise none.</param>
     /// <exception cref="ArgumentException">The input has another shape or is longer than the context, or prefixes are missing.</exception>
-    public Tensor Forward(Tape tape, Tensor input, Tensor documents = default, Tensor prefixes = default)
+    public Tensor Forward(Tape tape, Tensor input, Tensor documents = default, Tensor prefixes = default, Tensor positions = default)
     {
         CheckInput(input);
         if (input[1] > _config.Context)
@@ -87,7 +88,7 @@ public sealed class Body
             VisibilityKind.Prefix => Visibility.Prefix(prefixes),
             _ => Visibility.Causal,
         };
-        return Forward(new ForwardContext { Tape = tape, Batch = input[0], Time = input[1], Documents = documents, Visible = visible with { Documents = documents } }, input);
+        return Forward(new ForwardContext { Tape = tape, Batch = input[0], Time = input[1], Documents = documents, Visible = visible with { Documents = documents }, PositionIds = positions }, input);
     }
 
     /// <summary>Records the last norm alone: of a stream [B, T, C] of any layer, to be read by the head as if the model ended there.</summary>
@@ -130,11 +131,11 @@ public sealed class Body
 
     private Tensor Scaled(Tape tape, Tensor x) => _config.EmbeddingScale == 1 ? x : ScaleOp.Record(tape, x, _config.EmbeddingScale);
 
-    // [B, T, C]: the first T learned positions for every row, or those of the rows' own places while decoding.
+    // [B, T, C]: the first T learned positions for every row, or those that places have of their own, as while decoding.
     private Tensor Positions(ForwardContext context)
     {
         Tensor table = context.Tape.Use(_positions!);
-        return context.IsDecoding
+        return !context.PositionIds.IsNone
             ? EmbeddingOp.Record(context.Tape, table, context.PositionIds)
             : BroadcastOp.Record(context.Tape, table.Slice(0, 0, context.Time).Reshape(1, context.Time, _config.Width), context.Batch, context.Time, _config.Width);
     }

@@ -79,9 +79,37 @@ public sealed class LanguageHead
         return (loss, losses, TopKOp.Record(tape, logits.Reshape(rows, logits[-1]), 1).Indices.Reshape(rows));
     }
 
+    /// <summary>Records −ln p of the target of each place [B·T], 0 where it is −1: values to make a loss of.</summary>
+    /// <exception cref="UserException">The head is more than a matrix.</exception>
+    public Tensor TokenNats(Tape tape, Tensor x, Tensor targets)
+    {
+        using Tape.Scope edits = tape.EditBy(_edits);
+        return TokenNatsOp.Record(tape, Scaled(tape, x), Matrix(tape), targets);
+    }
+
+    /// <summary>Records the divergence of what this head says from what a reference says, KL(this ‖ reference) in nats of each place [B·T], 0 where the target is −1.</summary>
+    /// <param name="tape">Where to record.</param>
+    /// <param name="x">The normed stream [B, T, C].</param>
+    /// <param name="reference">Its scaled stream and the matrix of its head.</param>
+    /// <param name="targets">Int32 [B, T].</param>
+    /// <exception cref="UserException">The head is more than a matrix.</exception>
+    public Tensor Divergence(Tape tape, Tensor x, (Tensor Stream, Tensor Weight) reference, Tensor targets)
+    {
+        using Tape.Scope edits = tape.EditBy(_edits);
+        return LinearKlOp.Record(tape, Scaled(tape, x), Matrix(tape), reference.Stream, reference.Weight, targets);
+    }
+
+    /// <summary>What <see cref="Divergence"/> reads of a reference whose normed stream is x.</summary>
+    public (Tensor Stream, Tensor Weight) AsReference(Tape tape, Tensor x) => (Scaled(tape, x), Matrix(tape));
+
+    /// <summary>Why token log-probabilities of this head are not made into losses, in a line; null where they are.</summary>
+    public string? WhyNoLosses => IsMatrix ? null : "a head with a bias, a cap (model.logitCap) or an adapter with dropout has no losses of token log-probabilities";
+
+    private Tensor Matrix(Tape tape) => WhyNoLosses is { } reason ? throw new UserException(reason) : Weight(tape);
+
     private bool IsMatrix => _cap == 0 && _bias is null && _own is not { IsMatrix: false };
 
     private Tensor Scaled(Tape tape, Tensor x) => _scale == 1 ? x : ScaleOp.Record(tape, x, _scale);
 
-    private Tensor Weight(Tape tape) => _own?.Weight(tape) ?? tape.Use(_embedding!);
+    private Tensor Weight(Tape tape) => _own?.Stored(tape) ?? tape.Use(_embedding!);
 }

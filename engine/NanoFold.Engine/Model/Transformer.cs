@@ -112,7 +112,7 @@ public sealed class Transformer : IDisposable
         return _language?.Logits(tape, x) ?? ReadOut.Values(tape, x);
     }
 
-    /// <summary>Records everything but the head, see <see cref="Body.Forward(Tape, Tensor, Tensor, Tensor)"/>.</summary>
+    /// <summary>Records everything but the head, see <see cref="Body.Forward(Tape, Tensor, Tensor, Tensor, Tensor)"/>.</summary>
     public Tensor RecordBody(Tape tape, Tensor input, Tensor documents = default, Tensor prefixes = default) => Body.Forward(tape, input, documents, prefixes);
 
     /// <summary>Records one step of decoding: new tokens [B, T] at positions [B], of which counts [B] count.</summary>

@@ -115,18 +115,21 @@ public sealed class ModuleBuilder
         // What is declared beside the model's body is a head.
         if (AdapterOf(name, isHead: _prefix.Length == 0) is not { } adapter)
         {
+            weight.AllowsStoredTypes = true;
             return linear;
         }
 
         Linear adapted = adapter.Wrap(AdapterIn(name), linear);
         _adapters!.Add(new AdaptedLinear(Full(name), adapter, adapted));
-        return adapted;
+        return new SwitchedLinear(linear, adapted);
     }
 
     /// <summary>Declares the vectors of tokens, with the parameter <c>NAME.weight</c> [tokens, width].</summary>
     public Embedding Embedding(string name, int tokens, int width, Initializer initializer)
     {
-        var table = new PlainEmbedding(Add($"{name}.weight", Layout.Of(tokens, width), ParameterRole.Embedding, initializer));
+        Parameter weight = Add($"{name}.weight", Layout.Of(tokens, width), ParameterRole.Embedding, initializer);
+        weight.AllowsStoredTypes = true;
+        var table = new PlainEmbedding(weight);
         if (_isAdapter || _adapters?.For(Full(name), isLinear: false, isListed: false) is not { } adapter)
         {
             return table;
@@ -134,13 +137,15 @@ public sealed class ModuleBuilder
 
         Embedding adapted = adapter.Wrap(AdapterIn(name), table);
         _adapters.Add(new AdaptedEmbedding(Full(name), adapter, adapted));
-        return adapted;
+        return new SwitchedEmbedding(table, adapted);
     }
 
     /// <summary>Declares a matrix for each of some groups of rows, W [groups, outputs, inputs], with the parameter <c>NAME.weight</c>.</summary>
     public GroupedLinear GroupedLinear(string name, int groups, int inputs, int outputs, Initializer initializer)
     {
-        var linear = new PlainGroupedLinear(Add($"{name}.weight", Layout.Of(groups, outputs, inputs), ParameterRole.Matrix, initializer, GrowthKind.Hidden));
+        Parameter weight = Add($"{name}.weight", Layout.Of(groups, outputs, inputs), ParameterRole.Matrix, initializer, GrowthKind.Hidden);
+        weight.AllowsStoredTypes = true;
+        var linear = new PlainGroupedLinear(weight);
         if (AdapterOf(name) is not { } adapter)
         {
             return linear;
@@ -148,7 +153,7 @@ public sealed class ModuleBuilder
 
         GroupedLinear adapted = adapter.Wrap(AdapterIn(name), linear);
         _adapters!.Add(new AdaptedGroups(Full(name), adapter, adapted));
-        return adapted;
+        return new SwitchedGroups(linear, adapted);
     }
 
     /// <summary>Declares a norm over <paramref name="width"/> elements, with the parameters <c>NAME.weight</c> and, of a layer norm, <c>NAME.bias</c>.</summary>

@@ -26,6 +26,9 @@ public sealed class EmbeddingOp : Op
     public override void Forward(Backend backend, OpCall call) =>
         backend.Gather(call.Input(0), FlatIds(call.Input(1)), FlatRows(call.Output(0)));
 
+    public override PreparedCall? Prepare(Backend backend, OpCall call) =>
+        backend.PrepareGather(call.Input(0), FlatIds(call.Input(1)), FlatRows(call.Output(0)));
+
     public override void Backward(Backend backend, OpCall call)
     {
         call.ZeroUnlessAccumulating(backend, 0);

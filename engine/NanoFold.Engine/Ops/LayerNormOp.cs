@@ -36,7 +36,9 @@ public sealed class LayerNormOp(Backend backend, double epsilon, bool gainFromOn
     public override bool BackwardReadsOutput(int output) => output == 1;
 
     public override void Forward(Backend backend, OpCall call) =>
-        _forward.Run(new LayerNormCall(call.Input(0), gainFromOne ? GainFromOne.Make(backend, call.Input(1), call.Scratch) : call.Input(1), call.Input(2), call.Output(0), call.Output(1), epsilon));
+        _forward.Run(Call(call, gainFromOne ? GainFromOne.Make(backend, call.Input(1), call.Scratch) : call.Input(1)));
+
+    public override PreparedCall? Prepare(Backend backend, OpCall call) => gainFromOne ? null : _forward.Prepare(Call(call, call.Input(1)));
 
     public override void Backward(Backend backend, OpCall call)
     {
@@ -71,6 +73,8 @@ public sealed class LayerNormOp(Backend backend, double epsilon, bool gainFromOn
         yield return new OpCase($"layer-norm {s.Name} [{s.Tokens}, {s.Width}]", [OpInput.Real(s.Tokens, s.Width), OpInput.Weight(s.Width), OpInput.Weight(s.Width)],
             (tape, t) => Record(tape, t[0], t[1], t[2], 1e-5), a => Reference(a[0], a[1], a[2], s.Width));
     }
+
+    private LayerNormCall Call(OpCall call, in View gain) => new(call.Input(0), gain, call.Input(2), call.Output(0), call.Output(1), epsilon);
 
     private static LayerNormBackwardCall Gradient(OpCall call) => new(
         call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0),

@@ -42,7 +42,11 @@ public sealed class LinearOp(double factor = 1) : Op
 
     public override bool BackwardReadsInput(int input, Func<int, bool> wants) => input switch { X => wants(W), W => wants(X), _ => false };
 
-    public override void Forward(Backend backend, OpCall call) => backend.MatMul(new MatMulArgs
+    public override void Forward(Backend backend, OpCall call) => backend.MatMul(Product(call));
+
+    public override PreparedCall? Prepare(Backend backend, OpCall call) => backend.PrepareMatMul(Product(call));
+
+    private MatMulArgs Product(OpCall call) => new()
     {
         A = Flat(call.Input(X)),
         B = call.Input(W),
@@ -52,7 +56,7 @@ public sealed class LinearOp(double factor = 1) : Op
         Residual = Flat(call.Input(Residual)),
         Y = Flat(call.Output(0)),
         AllowsTensorFloat32 = call.AllowsTensorFloat32,
-    });
+    };
 
     public override void Backward(Backend backend, OpCall call)
     {

@@ -43,7 +43,9 @@ public sealed class RmsNormOp(Backend backend, double epsilon, bool toLength, bo
     public override bool BackwardReadsOutput(int output) => output == 1;
 
     public override void Forward(Backend backend, OpCall call) =>
-        _forward.Run(new RmsNormCall(call.Input(0), gainFromOne ? GainFromOne.Make(backend, call.Input(1), call.Scratch) : call.Input(1), call.Output(0), call.Output(1), epsilon) { ToLength = toLength });
+        _forward.Run(Call(call, gainFromOne ? GainFromOne.Make(backend, call.Input(1), call.Scratch) : call.Input(1)));
+
+    public override PreparedCall? Prepare(Backend backend, OpCall call) => gainFromOne ? null : _forward.Prepare(Call(call, call.Input(1)));
 
     public override void Backward(Backend backend, OpCall call)
     {
@@ -82,6 +84,8 @@ public sealed class RmsNormOp(Backend backend, double epsilon, bool toLength, bo
         yield return new OpCase($"rms-norm {s.Name} of heads [{s.Tokens}, {s.Heads}, {s.HeadDim}]", [OpInput.Real(s.Tokens, s.Heads, s.HeadDim), OpInput.Weight(s.HeadDim)],
             (tape, t) => Record(tape, t[0], t[1], 1e-5), a => Reference(a[0], a[1], s.HeadDim));
     }
+
+    private RmsNormCall Call(OpCall call, in View gain) => new(call.Input(0), gain, call.Output(0), call.Output(1), epsilon) { ToLength = toLength };
 
     private RmsNormBackwardCall Gradient(OpCall call) => new(
         call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0), call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch)

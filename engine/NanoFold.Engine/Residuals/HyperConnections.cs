@@ -6,6 +6,7 @@ using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls.Residuals;
+using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Engine.Residuals;
 
@@ -117,7 +118,7 @@ internal sealed class HyperConnection : Connection
         _alpha = builder.Add("alpha", Layout.Of(3), ParameterRole.Vector, Initialization.Gate, GrowthKind.None);
         _bias = builder.Add("bias", Layout.Of(n * (n + 2)), ParameterRole.Vector, Initializer.Values(
         [
-            .. Enumerable.Repeat(n > 1 ? -Math.Log(n - 1) : 0, n),
+            .. Enumerable.Repeat(n > 1 ? -PortableMath.Log(n - 1) : 0, n),
             .. Enumerable.Repeat(0.0, n),
             .. Enumerable.Range(0, n * n).Select(k => k / n != k % n ? 0 : config.Sinkhorn > 0 ? OwnLogit : 1),
         ]), GrowthKind.None);

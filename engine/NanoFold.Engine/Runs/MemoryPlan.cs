@@ -37,10 +37,11 @@ public sealed record MemoryPlan(
         using var dry = new DryRun(like.Supports(config.Train.Precision.Activations()) ? like : null);
         using var model = new Transformer(config.Model, dry.Backend, source: null, config.Train.Trains);
         using LearningTask task = TrainData.Sketch(config);
-        using var trainer = new Trainer(model, config.Train, task);
+        Reference? reference = RunReference.Of(config, model);
+        using var trainer = new Trainer(model, config.Train, task, reference: reference);
         long trained = model.Store.TrainedElements * sizeof(float);
         return new MemoryPlan(
-            (model.Store.Elements * sizeof(float)) + model.Store.StateBytes + model.Store.ShadowBytes, trained + trainer.SumBytes, trainer.Optimizer.Bytes, trainer.ArenaBytes, trainer.InputBytes, trainer.PeakBytes, trainer.Plan.Profile(),
+            (model.Store.Elements * sizeof(float)) + model.Store.StateBytes + model.Store.ShadowBytes + trainer.ReferenceBytes, trained + trainer.SumBytes, trainer.Optimizer.Bytes, trainer.ArenaBytes, trainer.InputBytes, trainer.PeakBytes, trainer.Plan.Profile(),
             dry.Of(trainer.Plan).Aggregate(default(KernelCost), (sum, call) => sum + call.Cost));
     }
 }

@@ -6,6 +6,7 @@ using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Runs;
 
@@ -68,11 +69,30 @@ public sealed record RunConfig : IValidated
             .. tooSmall,
             .. Task.Fit(Model).Validate("model"),
             .. Train.Validate("train"),
+            .. ReferenceProblems(),
             .. Geometry.Validate("geometry"),
             .. Generation.Validate("generation", Model.Context),
         ];
         // The names of parameters follow from a sound model only.
         return problems.Length > 0 || Train.Trains is not { } trains ? problems : TrainedProblems(trains);
+    }
+
+    private IEnumerable<ConfigProblem> ReferenceProblems()
+    {
+        if (Train.KlWeight > 0 && Model.Outputs > 0)
+        {
+            yield return new ConfigProblem("train.klWeight", $"is of a head over the vocabulary, in whose place there is a read-out: model.outputs = {Model.Outputs}");
+        }
+
+        if (Task is PreferenceConfig && Train.Init is null)
+        {
+            yield return new ConfigProblem("task", "\"preference\" measures a model against what it was; name that with --init (train.init)");
+        }
+
+        if (Task is PreferenceConfig && Train.Precision.Activations().Is16Bit())
+        {
+            yield return new ConfigProblem("train.precision", "rounds activations to 16 bits, in which sums over answers say little; use fp32 or tf32 with task \"preference\"");
+        }
     }
 
     private ConfigProblem[] TrainedProblems(NameGlobs trains)

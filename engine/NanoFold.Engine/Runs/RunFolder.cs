@@ -5,6 +5,7 @@ using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs.Evaluations;
 using NanoFold.Engine.Runs.Metrics;
+using NanoFold.Engine.Text.Chat;
 using NanoFold.Engine.Training;
 
 namespace NanoFold.Engine.Runs;
@@ -131,6 +132,12 @@ public sealed class RunFolder : IDisposable
     }
 
     public void WriteConfig(RunConfig config) => Write(RunConfig.FileName, Encoding.UTF8.GetBytes(config.ToJson()));
+
+    /// <summary>Writes the chat template of the run's model.</summary>
+    internal void WriteTemplate(string source) => Write(ChatTemplate.FileName, Encoding.UTF8.GetBytes(source));
+
+    /// <summary>The chat template that was written; null where none was.</summary>
+    internal string? ReadTemplate() => System.IO.Path.Combine(Path, ChatTemplate.FileName) is var file && File.Exists(file) ? File.ReadAllText(file) : null;
 
     /// <summary>Writes what a detailed evaluation found.</summary>
     internal void WriteEvaluation(DetailedEvaluation evaluation) => Write(DetailedEvaluation.FileName, RecordFile.ToBytes(evaluation));

@@ -21,6 +21,7 @@ public sealed class TrainSession : IDisposable
     private readonly RunSampler? _sampler;
     private readonly CheckpointWriter? _checkpoints;
     private readonly MetricsJson? _metrics;
+    private readonly WeightDrift _drift;
 
     internal TrainSession(RunConfig config, LearningTask task, Backend backend, RunFolder? folder, bool drawsParameters = true, ICollective? collective = null)
     {
@@ -30,6 +31,7 @@ public sealed class TrainSession : IDisposable
         _parts = new RunParts(config, task, backend, folder, drawsParameters, collective ?? Alone.Instance);
         _progress = new RunProgress(config, Trainer, task.ContentHash);
         _evaluation = new RunEvaluation(Evaluator, config);
+        _drift = new WeightDrift(config, Model);
         _sampler = task.Tokenizer is { } tokenizer ? new RunSampler(Model, tokenizer, config, _parts.Arena, folder) : null;
         FlopsPerToken = CostModel.FlopsPerToken(config.Model, config.Train.Trains);
         if (folder is not null)
@@ -45,6 +47,9 @@ public sealed class TrainSession : IDisposable
 
     /// <summary>Resolved: what the run will do, in full.</summary>
     public RunConfig Config { get; }
+
+    /// <inheritdoc cref="RunParts.Reference"/>
+    internal Reference? Reference => _parts.Reference;
 
     /// <inheritdoc cref="RunParts.Left"/>
     internal IReadOnlySet<string> Left
@@ -143,7 +148,7 @@ public sealed class TrainSession : IDisposable
         if (double.IsFinite(compared.Loss))
         {
             _progress.State = State with { LastEvaluation = compared, FullEvaluation = full, EvaluatedStep = step };
-            _metrics?.AppendEvaluation(PlaceAt(step), compared, full);
+            _metrics?.AppendEvaluation(PlaceAt(step), compared, full, _drift.Measure());
         }
 
         return compared;

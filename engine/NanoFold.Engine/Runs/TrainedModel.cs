@@ -7,6 +7,7 @@ using NanoFold.Engine.Runs.Evaluations;
 using NanoFold.Engine.Runs.Scoring;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Text;
+using NanoFold.Engine.Text.Chat;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
@@ -20,8 +21,9 @@ public sealed class TrainedModel : IDisposable
 
     private readonly Tokenizer? _tokenizer;
     private readonly bool _ownsModel = true;
+    private readonly Lazy<string?> _chatSource;
 
-    private TrainedModel(string path, RunConfig config, Transformer model, Tokenizer? tokenizer, TrainState? state)
+    private TrainedModel(string path, RunConfig config, Transformer model, Tokenizer? tokenizer, TrainState? state, Lazy<string?> chatSource)
     {
         _path = path;
         _contentHash = state?.ContentHash;
@@ -29,11 +31,13 @@ public sealed class TrainedModel : IDisposable
         Config = config;
         Model = model;
         _tokenizer = tokenizer;
+        _chatSource = chatSource;
     }
 
     private TrainedModel(TrainedModel other, RunConfig config, Transformer model)
     {
         (_path, _contentHash, Step, _tokenizer) = (other._path, other._contentHash, other.Step, other._tokenizer);
+        _chatSource = other._chatSource;
         (Config, Model, _ownsModel) = (config, model, !ReferenceEquals(model, other.Model));
     }
 
@@ -54,25 +58,35 @@ public sealed class TrainedModel : IDisposable
     /// <exception cref="UserException">It learned a task that has no text, or came without one.</exception>
     public Tokenizer Tokenizer => _tokenizer ?? throw (Config.Task.IsText ? SavedModel.NoTokenizer(_path) : WithoutText());
 
+    /// <summary>The text of its chat template; null where it has none.</summary>
+    /// <exception cref="UserException">Its file is damaged.</exception>
+    public string? ChatSource => _chatSource.Value;
+
+    /// <summary>Its chat template; where it has none, the plain one, which says so by its name.</summary>
+    /// <exception cref="UserException">Its template cannot be read, or it has no tokenizer.</exception>
+    public ChatTemplate ChatTemplate() => ChatSource is { } source ? Text.Chat.ChatTemplate.Parse(source, Tokenizer, $"{_path}: chat template") : Text.Chat.ChatTemplate.Plain(Tokenizer);
+
     private UserException WithoutText() => new($"{_path}: was trained on task {Config.Task.Kind}, which has no text: it neither reads nor writes any");
 
     /// <summary>Reads a run folder (its best checkpoint, or else its newest), a checkpoint folder, or a model of another program.</summary>
     /// <param name="path">Which.</param>
     /// <param name="backend">Where its model is.</param>
     /// <param name="adapter">The folder of an adapter of peft that is put on it; null for none. Such a folder may also be the path, where it names its base.</param>
-    /// <exception cref="UserException">There is none, or one of its files is damaged.</exception>
-    public static TrainedModel Load(string path, Backend backend, string? adapter = null)
+    /// <param name="storage">What its weights are to be in memory; of anything but single precision they can only be used, not edited or trained.</param>
+    /// <exception cref="UserException">There is none, or one of its files is damaged, or the backend cannot use weights so.</exception>
+    public static TrainedModel Load(string path, Backend backend, string? adapter = null, WeightStorage storage = WeightStorage.Float32)
     {
+        storage.Require(backend);
         string folder = SavedRun.FindCheckpoint(path);
         try
         {
             SavedModel saved = SavedModel.Open(folder, adapter: adapter);
-            var model = new Transformer(saved.Config.Model, backend, source: null, trains: null);
+            using SourceInFiles values = saved.Values.Open(backend, storage);
+            var model = new Transformer(saved.Config.Model, backend, values, trains: null);
             try
             {
-                saved.Values.Fill(model.Store);
                 TrainState? state = File.Exists(Path.Combine(folder, TrainState.FileName)) ? TrainState.Load(folder) : null;
-                return new TrainedModel(path, saved.Config, model, saved.Tokenizer, state) { Base = saved.Base };
+                return new TrainedModel(path, saved.Config, model, saved.Tokenizer, state, new Lazy<string?>(() => saved.ChatTemplate)) { Base = saved.Base };
             }
             catch
             {

@@ -23,6 +23,9 @@ public sealed class BatchField
     /// <summary>First places of each row that all its places see, Int32 [B]; of models whose visibility is a prefix.</summary>
     public const string Prefixes = "prefixes";
 
+    /// <summary>The position of each place in its document, Int32 [B, T]; of models whose positions are learned, where documents begin anew.</summary>
+    public const string Positions = "positions";
+
     /// <summary>What sets the places of a task apart where it scores them, such as a distance, Int32 [B, T]; −1 where nothing is asked. No input of a model.</summary>
     public const string Groups = "groups";
 
@@ -80,6 +83,9 @@ public sealed class BatchField
 
     /// <summary>A real for each place of rows of so many that only scores read.</summary>
     internal static BatchField RealsOfScores(string name, int time) => new(name, DType.Float32, 0, [time]) { IsInput = false, IsScored = true };
+
+    /// <summary>The positions of rows of so many places.</summary>
+    public static BatchField OfPositions(int time) => Integers(Positions, 0, time);
 
     /// <summary>The documents of rows of so many places; −1 where there is none.</summary>
     public static BatchField OfDocuments(int time, bool isInput = true) => new(Documents, DType.Int32, -1, [time]) { IsInput = isInput };

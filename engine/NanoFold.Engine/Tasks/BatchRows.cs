@@ -51,6 +51,20 @@ public sealed class BatchRows
         }
     }
 
+    /// <summary>Fills each row by a call of its own, which gives the places with a target.</summary>
+    internal void Fill(RowFiller fill)
+    {
+        Targets = 0;
+        for (int row = 0; row < Rows; row++)
+        {
+            Clear(row);
+            Targets += fill(row, new BatchRow(this, row));
+        }
+    }
+
+    /// <summary>Fills one row.</summary>
+    internal delegate int RowFiller(int row, in BatchRow into);
+
     /// <summary>Fills a batch of rows that are spaced evenly over those of another split: number <paramref name="first"/> and those after it, up to <paramref name="taken"/> of <paramref name="all"/>.</summary>
     /// <param name="task">Fills them.</param>
     /// <param name="split">Of which they are.</param>

@@ -26,6 +26,9 @@ public abstract class LearningTask : IDisposable
 
     internal virtual Tokenizer? OfText => null;
 
+    /// <summary>The chat template that its conversations are written with, as it is written; null where it has none of a model's.</summary>
+    internal virtual string? ChatTemplate => null;
+
     /// <summary>What the loss is counted in.</summary>
     public virtual LossUnit Unit => LossUnit.NatsPerToken;
 
@@ -71,7 +74,7 @@ public abstract class LearningTask : IDisposable
     {
         Tensor x = RecordBody(tape, model, batch), targets = batch[BatchField.Targets];
         (Tensor loss, Tensor losses) = model.Config.Outputs > 0 ? model.ReadOut.Loss(tape, x, batch[BatchField.Values], targets) : model.Language.Loss(tape, x, targets);
-        return new TaskLoss(loss, losses);
+        return new TaskLoss(loss, losses) { Stream = x };
     }
 
     /// <summary>
@@ -80,7 +83,7 @@ public abstract class LearningTask : IDisposable
     /// </summary>
     public virtual Tensor RecordBody(Tape tape, Transformer model, BatchTensors batch)
         => model.Body.Forward(
-            tape, batch[model.Config.Inputs > 0 ? BatchField.Features : BatchField.Tokens], batch[BatchField.Documents], batch[BatchField.Prefixes]);
+            tape, batch[model.Config.Inputs > 0 ? BatchField.Features : BatchField.Tokens], batch[BatchField.Documents], batch[BatchField.Prefixes], batch[BatchField.Positions]);
 
     /// <summary>A new sum of what is scored.</summary>
     public virtual TaskScore NewScore() => new TargetScore();

@@ -8,6 +8,8 @@ namespace NanoFold.Engine.Tasks;
 /// <summary>What a model learns: text, or a task that is made up. A variant is a record of its settings with a line here.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = ConfigJson.Kind)]
 [JsonDerivedType(typeof(TextConfig), "text")]
+[JsonDerivedType(typeof(ConversationsConfig), "conversations")]
+[JsonDerivedType(typeof(PreferenceConfig), "preference")]
 [JsonDerivedType(typeof(ModularAdditionConfig), "modular-addition")]
 [JsonDerivedType(typeof(RegressionConfig), "regression")]
 [JsonDerivedType(typeof(MqarConfig), "mqar")]
@@ -37,7 +39,7 @@ public abstract record TaskConfig
 
     /// <summary>Whether it reads the sections <c>data</c> and <c>tokenizer</c>, and models of it can write.</summary>
     [JsonIgnore]
-    public bool IsText => this is TextConfig;
+    public bool IsText => this is TextConfig or ConversationTaskConfig;
 
     /// <summary>The places of a row that it is published with, which <c>model.context</c> is where nobody says what; null for the preset's.</summary>
     [JsonIgnore]
@@ -77,6 +79,15 @@ public sealed record TaskContext
 
     /// <summary>How text becomes tokens; asked for by what reads text only, for a file may have to be read.</summary>
     public Func<TokenizerSpec> Tokenizer { get; init; } = () => TokenizerSpec.Byte;
+
+    /// <summary>The chat template of the model that training begins with, as it is written; null where it has none.</summary>
+    public Func<string?> ChatTemplate { get; init; } = () => null;
+
+    /// <summary>The template that a run which goes on has used, in place of all others; null where it begins.</summary>
+    public string? KeptTemplate { get; init; }
+
+    /// <summary>Micro-batches of a step (<c>train.accumulate</c>).</summary>
+    public int Accumulate { get; init; } = 1;
 
     /// <summary>Told, in a line, what takes time; or null.</summary>
     public Action<string>? Note { get; init; }

@@ -5,7 +5,11 @@ namespace NanoFold.Engine.Tasks;
 /// <summary>What a task records of a pass.</summary>
 /// <param name="Loss">[1], over <see cref="NanoFold.Kernels.StepSlot.TargetCount"/> targets.</param>
 /// <param name="Scored">What an evaluation reads after each batch, in the order in which <see cref="TaskScore.Add"/> gets it.</param>
-public sealed record TaskLoss(Tensor Loss, params IReadOnlyList<Tensor> Scored);
+public sealed record TaskLoss(Tensor Loss, params IReadOnlyList<Tensor> Scored)
+{
+    /// <summary>The normed stream [B, T, C] that a head over the vocabulary reads, where <see cref="BatchField.Targets"/> say at which places; none where there is none.</summary>
+    public Tensor Stream { get; init; }
+}
 
 /// <summary>Adds up what a model scores, batch by batch; sums in double, in order.</summary>
 public abstract class TaskScore

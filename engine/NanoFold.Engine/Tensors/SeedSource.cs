@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Engine.Tensors;
 
@@ -61,7 +62,7 @@ public sealed class SeedSource(ulong seed) : IParameterSource
         {
             for (int i = 0; i < values.Length; i++)
             {
-                values[i] = (float)Math.Log(1 + ((start + i) % (int)value));
+                values[i] = (float)PortableMath.Log(1 + ((start + i) % (int)value));
             }
 
             return;
@@ -91,17 +92,25 @@ public sealed class SeedSource(ulong seed) : IParameterSource
 
     private static (double, double) BoxMuller(double u, double v, double deviation)
     {
-        double radius = Math.Sqrt(-2 * Math.Log(u));
-        (double sin, double cos) = Math.SinCos(2 * Math.PI * v);
-        return (radius * cos * deviation, radius * sin * deviation);
+        (double first, double second) = Normal(Math.Log(u), Math.SinCos(2 * Math.PI * v), deviation);
+        // The same on every machine, at the speed of the system's library.
+        return PortableMath.IsNearMiddle(first) || PortableMath.IsNearMiddle(second)
+            ? Normal(PortableMath.Log(u), PortableMath.SinCos(2 * Math.PI * v), deviation)
+            : (first, second);
     }
 
-    private static double LogOfUniform(double u, double low, double high) => Math.Log(low + u * (high - low));
+    private static (double, double) Normal(double logarithm, (double Sin, double Cos) angle, double deviation)
+    {
+        double radius = Math.Sqrt(-2 * logarithm);
+        return (radius * angle.Cos * deviation, radius * angle.Sin * deviation);
+    }
+
+    private static double LogOfUniform(double u, double low, double high) => PortableMath.Log(low + u * (high - low));
 
     // softplus⁻¹(s) = ln(eˢ − 1) = s + ln(1 − e⁻ˢ).
     private static double StepOfLogUniform(double u, double low, double high)
     {
-        double step = low * Math.Pow(high / low, u);
-        return step + Math.Log(-Math.Exp(-step) + 1);
+        double step = low * PortableMath.Pow(high / low, u);
+        return step + PortableMath.Log(-PortableMath.Exp(-step) + 1);
     }
 }

@@ -1,3 +1,5 @@
+using NanoFold.Kernels.Lanes;
+
 namespace NanoFold.Engine.Training;
 
 /// <summary>Share of the peak learning rate at each step: linear warm-up, then cosine, linear, constant, or constant with a linear tail (WSD).</summary>
@@ -36,7 +38,7 @@ public sealed class LearningRateSchedule(ScheduleKind kind, int steps, int warmu
         double progress = Math.Clamp((position - warmup) / Math.Max(1, steps - warmup), 0, 1);
         return kind switch
         {
-            ScheduleKind.Cosine => final + (1 - final) * 0.5 * (1 + Math.Cos(Math.PI * progress)),
+            ScheduleKind.Cosine => final + (1 - final) * 0.5 * (1 + PortableMath.SinCos(Math.PI * progress).Cos),
             ScheduleKind.Linear => 1 + (final - 1) * progress,
             ScheduleKind.Wsd => Tail(position),
             _ => 1,

@@ -80,6 +80,13 @@ public sealed record TrainConfig
     [Bounds(0)]
     public double Clip { get; init; } = 1.0;
 
+    /// <summary>
+    /// The weight of KL(model ‖ initial model), the mean over the places with a target in nats, beside the loss: what is trained should not drift from the model that
+    /// <c>train.init</c> names. metrics.jsonl has it as kl, and with its weight as klLoss. 0 for none.
+    /// </summary>
+    [Bounds(0)]
+    public double KlWeight { get; init; }
+
     /// <summary>Of initial values, batches, dropout and samples: the same seed gives the same bits.</summary>
     [Bounds(0, long.MaxValue)]
     public long Seed { get; init; } = 1;
@@ -174,6 +181,11 @@ public sealed record TrainConfig
         if (Init is { Length: 0 })
         {
             yield return new ConfigProblem($"{path}.init", "is empty; use null to draw weights by the seed");
+        }
+
+        if (KlWeight > 0 && Init is null)
+        {
+            yield return new ConfigProblem($"{path}.klWeight", "is of the model that a run begins with; name it with --init (train.init)");
         }
 
         if (InitHash is not null && Init is null)

@@ -35,8 +35,9 @@ public sealed class Trainer : IDisposable
     /// <param name="task">What it learns; not disposed here.</param>
     /// <param name="arena">Memory shared with what does not run during a step; null for its own.</param>
     /// <param name="collective">The processes that train together; null for this one alone.</param>
+    /// <param name="reference">The model as it was when the run began, where <c>train.klWeight</c> asks for it; not disposed here.</param>
     /// <exception cref="UserException">The micro-batches of a step cannot be shared evenly by the processes, or what there is to train on is shorter than a row.</exception>
-    public Trainer(Transformer model, TrainConfig config, LearningTask task, SharedArena? arena = null, ICollective? collective = null)
+    public Trainer(Transformer model, TrainConfig config, LearningTask task, SharedArena? arena = null, ICollective? collective = null, Reference? reference = null)
     {
         _collective = collective ?? Alone.Instance;
         _arena = arena ?? new SharedArena(model.Backend);
@@ -57,7 +58,8 @@ public sealed class Trainer : IDisposable
         State = model.Backend.NewState();
         LossScale = (config.Precision.ScalesLoss() ? LossScaling.Initial : 1, 0);
         _buffers = new BatchBuffers(model.Backend, fields, _shape.Rows, type);
-        _pass = new TrainingPass(model, config, task, _buffers, State);
+        _pass = new TrainingPass(model, config, task, _buffers, State, reference);
+        ReferenceBytes = reference?.Bytes ?? 0;
         Optimizer = new Optimizer(model.Store, config, State);
         _sum = new StepSum(model.Store, State, _collective, _batches.Count);
         _update = new Replay(model.Backend, Optimizer.Update);
@@ -108,9 +110,12 @@ public sealed class Trainer : IDisposable
     /// <summary>Bytes of what carries gradients from one micro-batch to the next; none where a process runs a single one in a step.</summary>
     public long SumBytes => _sum.Bytes;
 
+    /// <summary>Bytes of the model that it is compared with, where that is another.</summary>
+    public long ReferenceBytes { get; }
+
     /// <summary>Bytes of parameters, gradients, optimizer state, inputs and activations: all that training allocates on the device.</summary>
     public long PeakBytes =>
-        _model.Store.Bytes + SumBytes + Optimizer.Bytes + InputBytes + ArenaBytes;
+        _model.Store.Bytes + ReferenceBytes + SumBytes + Optimizer.Bytes + InputBytes + ArenaBytes;
 
     /// <summary>The recorded step.</summary>
     public Plan Plan => _pass.Plan;

@@ -1,6 +1,8 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tasks;
+using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Training;
@@ -14,7 +16,8 @@ namespace NanoFold.Engine.Training;
 /// <param name="task">What it learns.</param>
 /// <param name="buffers">The micro-batch on the device.</param>
 /// <param name="state">What its kernels read and add up.</param>
-internal sealed class TrainingPass(Transformer model, TrainConfig config, LearningTask task, BatchBuffers buffers, StepState state) : IDisposable
+/// <param name="reference">What it should not drift from, or null.</param>
+internal sealed class TrainingPass(Transformer model, TrainConfig config, LearningTask task, BatchBuffers buffers, StepState state, Reference? reference) : IDisposable
 {
     private readonly long[] _changes = [.. model.Config.LayerConfigs().Select(layer => layer.Mixer.Traits(model.Config).WarmUpSteps).Where(steps => steps > 0).Distinct()];
     private Plan? _plan;
@@ -56,8 +59,38 @@ internal sealed class TrainingPass(Transformer model, TrainConfig config, Learni
     public Plan Record(TapSet? taps)
     {
         var tape = new Tape(model.Backend, config.Precision.Arithmetic(), training: true, taps) { Step = _recordedFor, State = state };
-        task.RecordLoss(tape, model, buffers.On(tape));
+        BatchTensors batch = buffers.On(tape);
+        TaskLoss loss = task.RecordLoss(tape, model, batch);
+        if (reference is not null && config.KlWeight > 0)
+        {
+            RecordDivergence(tape, reference, batch, loss);
+        }
+
         return new Plan(tape, config.Recompute);
+    }
+
+    // weight · Σ KL(model ‖ reference) over the places with a target ÷ their number, and the divergence alone for those who read.
+    private void RecordDivergence(Tape tape, Reference from, BatchTensors batch, TaskLoss loss)
+    {
+        if (loss.Stream.IsNone)
+        {
+            throw new UserException($"train.klWeight: {task.Name} has a loss of its own, beside which there is no divergence; leave it out");
+        }
+
+        if ((model.Language.WhyNoLosses ?? from.Model.Language.WhyNoLosses) is { } reason)
+        {
+            throw new UserException($"train.klWeight: {reason}");
+        }
+
+        (Tensor Stream, Tensor Weight) said;
+        using (tape.AsReference(from.IsWithoutAdapters))
+        {
+            said = from.Model.Language.AsReference(tape, task.RecordBody(tape, from.Model, batch));
+        }
+
+        Tensor nats = model.Language.Divergence(tape, loss.Stream, said, batch[BatchField.Targets]);
+        tape.AddLoss(LossTermOp.Record(tape, nats, "klLoss", config.KlWeight, perTarget: true));
+        LossTermOp.Record(tape, nats, "kl", perTarget: true);
     }
 
     public void Dispose()

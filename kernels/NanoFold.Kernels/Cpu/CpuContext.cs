@@ -80,6 +80,31 @@ public sealed class CpuContext : IDisposable
         }
     }
 
+    /// <summary>Work items to be run over and over, as <see cref="Run{TWork}(DType, long, ref TWork, bool)"/> does.</summary>
+    /// <param name="type">Of the lane.</param>
+    /// <param name="count">Items.</param>
+    /// <param name="work">What is done; it points at nothing that is gone by then.</param>
+    /// <param name="parallel">Whether several threads take part.</param>
+    /// <param name="check">Looks at contents that may be wrong, before every run; or null.</param>
+    public PreparedCall Prepare<TWork>(DType type, long count, in TWork work, bool parallel = true, Action? check = null)
+        where TWork : struct, ILaneWork
+    {
+        Require(type);
+        bool shares = parallel && count > 1;
+        if (type == DType.Float64)
+        {
+            return new Prepared<TWork, LaneDouble>(Workers, count, work, shares, check);
+        }
+
+        return Isa switch
+        {
+            Isa.Vector512 => new Prepared<TWork, Lane16>(Workers, count, work, shares, check),
+            Isa.Vector256 => new Prepared<TWork, Lane8>(Workers, count, work, shares, check),
+            Isa.Vector128 => new Prepared<TWork, Lane4>(Workers, count, work, shares, check),
+            _ => new Prepared<TWork, Lane1>(Workers, count, work, shares, check),
+        };
+    }
+
     /// <summary>Runs items that need no lane.</summary>
     public void Run<TWork>(ref TWork work, long count, bool parallel)
         where TWork : struct, IWork
@@ -121,6 +146,28 @@ public sealed class CpuContext : IDisposable
 
         var call = new Call<TWork, V> { Work = work };
         Workers.Run(count, ref call);
+    }
+
+    private sealed class Prepared<TWork, V>(Workers workers, long count, TWork work, bool shares, Action? check) : PreparedCall
+        where TWork : struct, ILaneWork
+        where V : struct, ICpuLane<V>
+    {
+        public override void Run()
+        {
+            check?.Invoke();
+            if (shares)
+            {
+                // Threads see it by address, which the garbage collector must not change.
+                var call = new Call<TWork, V> { Work = work };
+                workers.Run(count, ref call);
+                return;
+            }
+
+            for (long i = 0; i < count; i++)
+            {
+                work.Invoke<V>(i, 0);
+            }
+        }
     }
 
     private struct Call<TWork, V> : IWork

@@ -34,7 +34,7 @@ public readonly struct Lane1 : ICpuLane<Lane1>, IFloatLane<Lane1>
     public static Lane1 operator -(Lane1 a) => new(-a._value);
 
     [MethodImpl(Inline)]
-    public static Lane1 MultiplyAdd(Lane1 a, Lane1 b, Lane1 c) => new(float.MultiplyAddEstimate(a._value, b._value, c._value));
+    public static Lane1 MultiplyAdd(Lane1 a, Lane1 b, Lane1 c) => new(MathF.FusedMultiplyAdd(a._value, b._value, c._value));
 
     [MethodImpl(Inline)]
     public static Lane1 Max(Lane1 a, Lane1 b) => new(a._value > b._value ? a._value : b._value);

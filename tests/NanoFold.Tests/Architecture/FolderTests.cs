@@ -28,7 +28,8 @@ public class FolderTests
         ["kernels/NanoFold.Kernels.Gpu"] = ["NanoFold.Kernels"],
         ["engine/NanoFold.Engine"] = ["NanoFold.Kernels"],
         ["tools/NanoFold.Reports"] = ["NanoFold.Engine"],
-        ["tools/NanoFold.Cli"] = ["NanoFold.Engine", "NanoFold.Reports", "NanoFold.Kernels.Gpu"],
+        ["tools/NanoFold.Server"] = ["NanoFold.Engine"],
+        ["tools/NanoFold.Cli"] = ["NanoFold.Engine", "NanoFold.Reports", "NanoFold.Server", "NanoFold.Kernels.Gpu"],
     };
 
     private static SourceTree Engine => new(RepositoryRoot.File("engine/NanoFold.Engine"), "NanoFold.Engine");

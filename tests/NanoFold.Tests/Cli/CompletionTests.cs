@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using NanoFold.Cli;
+using NanoFold.Cli.Commands.Bench;
 using NanoFold.Cli.Completion;
 using NanoFold.Engine.Runs;
 
@@ -14,7 +15,7 @@ public class CompletionTests
     [
         ("nanofold tr", ["train"]),
         ("nanofold bench ge", ["gemm"]),
-        ("nanofold --json bench ", ["attention", "decode", "gemm", "gpu", "kernel", "step"]),
+        ("nanofold --json bench ", [.. BenchCommand.Parts.Order(StringComparer.Ordinal)]),
         ("nanofold train --prec", ["--precision"]),
         ("nanofold train --preset ", ["gpt2", "nano", "small"]),
         ("nanofold plan --device c", ["cpu", "cuda"]),

@@ -70,6 +70,32 @@ public class SamplerTests
         }
     }
 
+    [Test]
+    public void FrequenciesOfManyFollowTheProbabilities([Values(1, 0.9)] double topP, [Values(0, 30)] int topK)
+    {
+        const int Count = 60000;
+        var random = new Random(6);
+        float[] logits = [.. Enumerable.Range(0, 53).Select(_ => (float)(random.NextDouble() * 4))];
+        (logits[7], logits[52]) = (float.NegativeInfinity, 4.5f);
+        double[] weights = [.. logits.Select(l => Math.Exp(l / 0.8))];
+        int[] order = [.. Enumerable.Range(0, 53).OrderByDescending(i => logits[i])];
+        double[] kept = new double[53];
+        double total = order.Take(topK == 0 ? 53 : topK).Sum(i => weights[i]), sum = 0;
+        foreach (int i in order.Take(topK == 0 ? 53 : topK).TakeWhile(_ => sum < topP * total * (1 - 1e-9)))
+        {
+            kept[i] = weights[i];
+            sum += weights[i];
+        }
+
+        int[] draws = Draws(s_plain with { Temperature = 0.8, TopP = topP, TopK = topK }, logits, Count), counts = new int[53];
+        draws.ToList().ForEach(draw => counts[draw]++);
+        for (int id = 0; id < 53; id++)
+        {
+            double p = kept[id] / sum;
+            Assert.That(counts[id] / (double)Count, Is.EqualTo(p).Within(5 * Math.Sqrt(p * (1 - p) / Count)), $"token {id}");
+        }
+    }
+
     [TestCase(1e-3)]
     [TestCase(1e-300)]
     [TestCase(double.Epsilon)]
@@ -175,8 +201,22 @@ public class SamplerTests
 
     [TestCase(float.NaN)]
     [TestCase(float.PositiveInfinity)]
-    public void LogitsThatAreNoNumbersAreAnError(float logit) =>
+    public void LogitsThatAreNoNumbersAreAnError(float logit)
+    {
         Assert.That(() => Draws(s_plain, [1, logit, 2], 1), Throws.TypeOf<UserException>().With.Message.Contains("token 1"));
+        float[] many = new float[100];
+        (many[31], many[33]) = (logit, float.NaN);
+        Assert.That(() => Draws(s_plain, many, 1), Throws.TypeOf<UserException>().With.Message.Contains("token 31"));
+    }
+
+    [Test]
+    public void TheLikeliestIsTheFirstOfEquals([Values(1, 15, 16, 40, 99)] int place)
+    {
+        float[] logits = new float[101];
+        Array.Fill(logits, -1);
+        (logits[place], logits[100]) = (0f, -0f);
+        Assert.That(new Sampler(s_plain with { Temperature = 0 }, 101, 1).Next(logits, [], 0), Is.EqualTo(place));
+    }
 
     [Test]
     public void LogitsWithoutAnyPossibleTokenAreAnError() =>

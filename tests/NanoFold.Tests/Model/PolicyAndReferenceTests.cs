@@ -33,6 +33,56 @@ public class PolicyAndReferenceTests : EngineTests
     }
 
     [Test]
+    public void AModelWithoutItsAdaptersIsAReferenceThatTakesNoMemory()
+    {
+        using var policy = new TinyModel(ModelVariants.Base with { Adapters = [LoraConfig.Tiny] }, Backend(), DType.Float64);
+        using var check = new GradCheck(policy.Store, tape =>
+        {
+            tape.State.Set(StepSlot.TargetCount, (long)policy.Targets.Count(t => t >= 0));
+            Tensor tokens = policy.Integers(tape, "tokens", policy.Tokens), targets = policy.Integers(tape, "targets", policy.Targets);
+            Tensor x = policy.Model.Body.Forward(tape, tokens);
+            (Tensor Stream, Tensor Weight) said;
+            using (tape.AsReference(withoutAdapters: true))
+            {
+                said = policy.Model.Language.AsReference(tape, policy.Model.Body.Forward(tape, tokens));
+            }
+
+            Assert.That(tape.Stores, Has.Count.EqualTo(1));
+            tape.AddLoss(LossTermOp.Record(tape, policy.Model.Language.Divergence(tape, x, said, targets), "klLoss", 0.6, perTarget: true));
+        });
+        GradientDifference[] differences = [.. check.Run(elements: 2)];
+        Assert.That(differences, Has.Length.GreaterThan(8));
+        foreach (GradientDifference difference in differences)
+        {
+            Assert.That(difference.Relative, Is.LessThan(1e-6), difference.ToString());
+        }
+
+        // The same divergence of logits that are there as a whole, of a model without adapters by itself.
+        using var plain = new TinyModel(ModelVariants.Base, Backend(), DType.Float64);
+        plain.Store.Fill(new StoreSource(policy.Store));
+        var both = new Tape(Backend(), DType.Float64);
+        Tensor ids = policy.Integers(both, "tokens", policy.Tokens), marks = policy.Integers(both, "targets", policy.Targets), stream = policy.Model.Body.Forward(both, ids);
+        Tensor whole = KlDivergenceOp.Record(both, policy.Model.RecordLogits(both, ids), plain.Model.RecordLogits(both, ids), marks);
+        (Tensor Stream, Tensor Weight) initial;
+        using (both.AsReference(withoutAdapters: true))
+        {
+            initial = policy.Model.Language.AsReference(both, policy.Model.Body.Forward(both, ids));
+        }
+
+        Tensor chunked = policy.Model.Language.Divergence(both, stream, initial, marks);
+
+        both.Keep(whole);
+        both.Keep(chunked);
+        var plan = new Plan(both);
+        using DeviceBuffer arena = Backend().Allocate(plan.ArenaBytes);
+        plan.Bind(arena);
+        plan.Run();
+        double[] nats = Host.Read(Backend(), plan[chunked]);
+        Assert.That(nats.Zip(Host.Read(Backend(), plan[whole]), (a, e) => Math.Abs(a - e)).Max(), Is.LessThan(1e-12));
+        Assert.That(nats.Max(), Is.GreaterThan(1e-4));
+    }
+
+    [Test]
     public void TheWeightChangesWithoutANewRecordingAndTheTermIsReported()
     {
         using var policy = new TinyModel(s_model, Backend());

@@ -93,7 +93,7 @@ public class OutsideTests
         OutsideProject project = OutsideProject.Done();
         string[] gpu = project.HasGpu ? ["NanoFold.Kernels.Gpu"] : [];
         Dictionary<string, string> packages = Directory.GetFiles(project["packages"], "*.nupkg").ToDictionary(file => Path.GetFileName(file).Split(".0.1.0")[0]);
-        Assert.That(packages.Keys, Is.EquivalentTo(gpu.Concat(["NanoFold.Kernels", "NanoFold.Engine", "NanoFold.Reports", "NanoFold.Cli", "NanoFold.Tool"])));
+        Assert.That(packages.Keys, Is.EquivalentTo(gpu.Concat(["NanoFold.Kernels", "NanoFold.Engine", "NanoFold.Reports", "NanoFold.Server", "NanoFold.Cli", "NanoFold.Tool"])));
         foreach ((string name, string file) in packages)
         {
             using ZipArchive package = ZipFile.OpenRead(file);

@@ -65,14 +65,14 @@ internal static class TokenizerCommand
         command.Does(invocation => Decode(invocation, Load(invocation, model), invocation.Get(ids) ?? []));
     }
 
-    private static Option<string?> AddModel(VerbCommand command)
+    internal static Option<string?> AddModel(VerbCommand command)
     {
         Option<string?> option = command.Text("--model", "PATH", "A tokenizer's file (tokenizer.json, tokenizer.model, vocab.json, ranks of tiktoken) or the folder of one, a run or a checkpoint, or byte");
         option.Required = true;
         return option;
     }
 
-    private static Tokenizer Load(Invocation invocation, Option<string?> model)
+    internal static Tokenizer Load(Invocation invocation, Option<string?> model)
     {
         string path = invocation.Get(model)!;
         return path == "byte" ? new ByteTokenizer() : SavedTokenizer.Load(path);

@@ -43,8 +43,8 @@ internal sealed class Prompts
 
         string[] all =
         [
-            .. texts.Select(text => text == StandardInput ? Read(text) : Unescaped(invocation, text, _texts.Name)),
-            .. files.Select(Read),
+            .. texts.Select(text => text == StandardInput ? ReadFile(text, _files.Name) : Unescaped(invocation, text, _texts.Name)),
+            .. files.Select(file => ReadFile(file, _files.Name)),
         ];
         return all.Length > 0 ? all : [""];
     }
@@ -55,16 +55,20 @@ internal sealed class Prompts
     /// <summary>A text of the command line, with its escapes understood where <c>-e</c> asks for that.</summary>
     public string Unescaped(Invocation invocation, string text, string option) => invocation.Get(_escapes) ? Escapes.Decode(text, option) : text;
 
-    private static string Read(string path)
+    /// <summary>The text of a file, or of standard input, without its last line break.</summary>
+    /// <param name="path">The file, or <c>-</c>.</param>
+    /// <param name="option">Where it was given, for messages.</param>
+    /// <exception cref="UserException">It cannot be read or is no text.</exception>
+    public static string ReadFile(string path, string option)
     {
         if (path.Length == 0)
         {
-            throw UserException.Usage("--prompt-file: is empty; expected FILE");
+            throw UserException.Usage($"{option}: is empty; expected FILE");
         }
 
         if (Directory.Exists(path))
         {
-            throw new UserException($"--prompt-file {path}: is a folder; name a file");
+            throw new UserException($"{option} {path}: is a folder; name a file");
         }
 
         string name = path == StandardInput ? "standard input" : path;

@@ -8,7 +8,7 @@ internal sealed class SamplingOptions
 {
     private static readonly Type s_settings = typeof(GenerationConfig);
 
-    private readonly Prompts _prompts;
+    private readonly Func<Invocation, string, string, string> _unescape;
     private readonly Option<string[]> _stops;
     private readonly Option<long?> _maxTokens;
     private readonly Option<double?> _temperature;
@@ -20,9 +20,11 @@ internal sealed class SamplingOptions
     private readonly Option<bool> _ignoreEos;
     private readonly Option<long?> _keep;
 
-    public SamplingOptions(VerbCommand command, Prompts prompts)
+    /// <param name="command">Gets the options.</param>
+    /// <param name="unescape">What a text that was given with an option means.</param>
+    public SamplingOptions(VerbCommand command, Func<Invocation, string, string, string> unescape)
     {
-        _prompts = prompts;
+        _unescape = unescape;
         _stops = command.Texts("--stop", "TEXT", "End before this text; may be given several times");
         _maxTokens = command.Integer("--max-tokens", "Tokens at most (generation.maxTokens)", 1, int.MaxValue);
         _temperature = command.Number("--temperature", "X", "0 takes the likeliest token (generation.temperature)", s_settings, nameof(GenerationConfig.Temperature));
@@ -38,7 +40,7 @@ internal sealed class SamplingOptions
     /// <summary>What the options change of a configuration.</summary>
     public Func<GenerationConfig, GenerationConfig> Change(Invocation invocation)
     {
-        string[]? stops = invocation.Get(_stops) is { Length: > 0 } given ? [.. given.Select(text => _prompts.Unescaped(invocation, text, _stops.Name))] : null;
+        string[]? stops = invocation.Get(_stops) is { Length: > 0 } given ? [.. given.Select(text => _unescape(invocation, text, _stops.Name))] : null;
         return options => options with
         {
             MaxTokens = (int)(invocation.Get(_maxTokens) ?? options.MaxTokens),

@@ -87,7 +87,8 @@ internal sealed class PlanBuilder
             }
 
             View scratch = _scratch[t] < 0 ? default : Scratch(node, backward, arena, _arena.Offset(_scratch[t]));
-            steps[t] = new(call.Kind, new OpCall(_tape, node, inputs, outputs, inputGradients, outputGradients, call.Accumulate, scratch), call.IsRecomputed, default, 0);
+            var bound = new OpCall(_tape, node, inputs, outputs, inputGradients, outputGradients, call.Accumulate, scratch);
+            steps[t] = new(call.Kind, bound, call.IsRecomputed, default, 0) { Prepared = backward ? null : node.Op.Prepare(_tape.Backend, bound) };
         }
 
         return steps;

@@ -19,6 +19,9 @@ internal enum PlanStepKind
 /// <param name="Value">What it is filled with.</param>
 internal sealed record PlanStep(PlanStepKind Kind, OpCall? Call, bool IsRecomputed, View Target, double Value)
 {
+    /// <summary>The forward call made ready, see <see cref="Op.Prepare"/>.</summary>
+    public PreparedCall? Prepared { get; init; }
+
     /// <summary>Whether it belongs to the backward pass.</summary>
     public bool IsBackward => Kind != PlanStepKind.Forward || IsRecomputed;
 
@@ -27,6 +30,12 @@ internal sealed record PlanStep(PlanStepKind Kind, OpCall? Call, bool IsRecomput
 
     public void Run(Backend backend)
     {
+        if (Prepared is not null)
+        {
+            Prepared.Run();
+            return;
+        }
+
         switch (Kind)
         {
             case PlanStepKind.Forward:

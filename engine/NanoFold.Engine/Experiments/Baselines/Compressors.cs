@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.IO.Compression;
 using System.Numerics;
 using SharpCompress.Compressors.LZMA;
 using ZstdSharp;
@@ -7,7 +8,7 @@ using ZstdSharp.Unsafe;
 namespace NanoFold.Engine.Experiments.Baselines;
 
 /// <summary>General compressors as baselines of text: by itself, and after the text that was trained on. A model sees that one, so the second is what it is to be compared with.</summary>
-internal static class Compressors
+public static class Compressors
 {
     // As xz -9e has it.
     private const int LzmaFastBytes = 273;
@@ -35,6 +36,18 @@ internal static class Compressors
         }
 
         return found;
+    }
+
+    /// <summary>Bytes of what gzip makes of it, as with -9.</summary>
+    public static long Gzip(byte[] bytes)
+    {
+        using var target = new MemoryStream();
+        using (var encoder = new GZipStream(target, CompressionLevel.SmallestSize, leaveOpen: true))
+        {
+            encoder.Write(bytes);
+        }
+
+        return target.Length;
     }
 
     /// <summary>Bytes of what LZMA makes of it, without the few that the container of an .xz file adds.</summary>

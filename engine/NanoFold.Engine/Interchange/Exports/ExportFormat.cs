@@ -51,6 +51,9 @@ public sealed record ExportedFiles(string Format, IReadOnlyList<CheckpointFile> 
 /// <param name="Read">All elements of one of them, by its name; what is given is not changed.</param>
 public sealed record OwnModel(ModelConfig Config, Tokenizer? Tokenizer, IReadOnlyList<WeightInfo> Weights, Func<string, float[]> Read)
 {
+    /// <summary>The text of its chat template; null where it has none.</summary>
+    public string? ChatTemplate { get; init; }
+
     /// <summary>The model that it began with, by its path; null where it began with none.</summary>
     public string? Base { get; init; }
 

@@ -88,7 +88,7 @@ internal sealed class GgufExport : ExportFormat
     {
         var writer = new GgufWriter();
         GgufKeys.Write(writer, here.Name, model.Config, type);
-        GgufTokens.Write(writer, model.Tokenizer, model.Config.Vocab, notes);
+        GgufTokens.Write(writer, model.Tokenizer, model.Config.Vocab, model.ChatTemplate, notes);
         var none = new NoTensors(GgufKeys.Experts(model.Config));
         var theirs = new RuledTensors(published.Tensors(model.Config).Select(rule => here.Rule(rule, none, model.Config)), model.Read);
         // Gains of these norms are stored as they act.

@@ -13,8 +13,9 @@ internal static class GgufTokens
     /// <param name="writer">Where to.</param>
     /// <param name="tokenizer">The tokenizer, or null.</param>
     /// <param name="vocab">Of the model: rows without a token are said to be unused.</param>
+    /// <param name="template">The text of its chat template, or null.</param>
     /// <param name="notes">Gets why it has no place.</param>
-    public static void Write(GgufWriter writer, Tokenizer? tokenizer, int vocab, List<string> notes)
+    public static void Write(GgufWriter writer, Tokenizer? tokenizer, int vocab, string? template, List<string> notes)
     {
         GgufVocabulary? found = null;
         try
@@ -70,6 +71,11 @@ internal static class GgufTokens
         if (vocabulary.AddBos is { } add)
         {
             writer.Flag(Prefix + "add_bos_token", add);
+        }
+
+        if (template is not null)
+        {
+            writer.Text(GgufTokenizer.ChatTemplateKey, template);
         }
     }
 }

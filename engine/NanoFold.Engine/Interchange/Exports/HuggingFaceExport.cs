@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -5,6 +6,7 @@ using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Interchange.HuggingFace;
 using NanoFold.Engine.Interchange.HuggingFace.Architectures;
 using NanoFold.Engine.Text;
+using NanoFold.Engine.Text.Chat;
 
 namespace NanoFold.Engine.Interchange.Exports;
 
@@ -45,7 +47,7 @@ internal sealed class HuggingFaceExport : ExportFormat
                 JsonFile(HuggingFaceFormat.ConfigFile, keys),
                 new CheckpointFile(ModelFile.Name, stream => Weights(model, architecture, type).WriteTo(stream)),
                 JsonFile("generation_config.json", generation),
-                .. model.Tokenizer is { } tokenizer ? TokenizerFiles(tokenizer, model.Config.Context) : [],
+                .. model.Tokenizer is { } tokenizer ? TokenizerFiles(tokenizer, model.Config.Context, model.ChatTemplate) : [],
             ],
             model.Tokenizer is null ? ["the model has no tokenizer: the folder has none"] : []);
     }
@@ -69,7 +71,7 @@ internal sealed class HuggingFaceExport : ExportFormat
         return writer;
     }
 
-    private static IEnumerable<CheckpointFile> TokenizerFiles(Tokenizer tokenizer, int context)
+    private static IEnumerable<CheckpointFile> TokenizerFiles(Tokenizer tokenizer, int context, string? template)
     {
         JsonObject keys = new() { ["tokenizer_class"] = "PreTrainedTokenizerFast", ["model_max_length"] = context, ["clean_up_tokenization_spaces"] = false };
         foreach ((string key, int? id) in new[] { ("bos_token", tokenizer.Bos), ("eos_token", tokenizer.Eos) })
@@ -80,7 +82,13 @@ internal sealed class HuggingFaceExport : ExportFormat
             }
         }
 
-        return [new CheckpointFile(Tokenizer.FileName, stream => stream.Write(tokenizer.ToHuggingFace())), JsonFile("tokenizer_config.json", keys)];
+        if (template is not null)
+        {
+            // Where older versions look; the others take the file.
+            keys["chat_template"] = template;
+        }
+
+        return [new CheckpointFile(Tokenizer.FileName, stream => stream.Write(tokenizer.ToHuggingFace())), JsonFile("tokenizer_config.json", keys), .. template is null ? Array.Empty<CheckpointFile>() : [new CheckpointFile(ChatTemplate.FileName, stream => stream.Write(Encoding.UTF8.GetBytes(template)))]];
     }
 
     private static CheckpointFile JsonFile(string name, JsonObject content) => new(name, stream =>

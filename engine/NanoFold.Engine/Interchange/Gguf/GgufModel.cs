@@ -38,6 +38,7 @@ internal static class GgufModel
             return new ForeignModel(files, published, () => GgufTokenizer.Read(file.Metadata))
             {
                 Path = path, Format = $"GGUF {architecture.Name}", Config = config, Ignored = [.. ignored, .. weights.LeftOut], Weights = weights,
+                ChatTemplate = GgufTokenizer.ChatTemplate(file.Metadata),
             };
         }
         catch

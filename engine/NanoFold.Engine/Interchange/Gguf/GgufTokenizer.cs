@@ -6,6 +6,9 @@ namespace NanoFold.Engine.Interchange.Gguf;
 internal static class GgufTokenizer
 {
     private const string Prefix = "tokenizer.ggml.", Kind = Prefix + "model", Tokens = Prefix + "tokens", Types = Prefix + "token_type", Scores = Prefix + "scores", Merges = Prefix + "merges";
+    /// <summary>The key of the chat template.</summary>
+    public const string ChatTemplateKey = "tokenizer.chat_template";
+
     private const string ByteLevel = "gpt2", SentencePieces = "llama";
 
     // Kinds that llama.cpp knows besides.
@@ -92,6 +95,10 @@ internal static class GgufTokenizer
         };
         return vocabulary.ToTokenizer(metadata.Path);
     }
+
+    /// <summary>The chat template, or null.</summary>
+    /// <exception cref="UserException">It is no text.</exception>
+    public static string? ChatTemplate(GgufMetadata metadata) => metadata.TextOf(ChatTemplateKey);
 
     private static int? IdOf(GgufMetadata metadata, string name, int count)
     {

@@ -1,6 +1,7 @@
 using NanoFold.Engine.Interchange.HuggingFace.Architectures;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Text;
+using NanoFold.Engine.Text.Chat;
 
 namespace NanoFold.Engine.Interchange.HuggingFace;
 
@@ -22,6 +23,7 @@ internal static class HuggingFaceModel
             return new ForeignModel(files, published, () => HasTokenizer(path) ? Tokenizer.Load(path) : null)
             {
                 Path = path, Format = $"Hugging Face {architecture.Name}", Config = config, Ignored = [.. ignored, .. weights.LeftOut], Weights = weights,
+                ChatTemplate = ChatTemplateFile.Read(path)?.Source,
             };
         }
         catch

@@ -5,6 +5,7 @@ using NanoFold.Engine.Ops;
 using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Engine.Mixers;
 
@@ -59,7 +60,7 @@ internal sealed class Differential : AttentionMixer
     public Differential(ModuleBuilder builder, HeadShape shape)
         : base(builder, shape)
     {
-        _start = 0.8 - (0.6 * Math.Exp(-0.3 * builder.Layer));
+        _start = 0.8 - (0.6 * PortableMath.Exp(-0.3 * builder.Layer));
         _norm = Builder.Norm("o_norm", shape.ValueDim, NormKind.Rms, GrowthKind.None);
         _lambda = [.. new[] { "lambda_q1", "lambda_k1", "lambda_q2", "lambda_k2" }.Select(name =>
             Builder.Add(name, Layout.Of(shape.HeadDim), ParameterRole.Vector, Initializer.Normal(0.1), GrowthKind.None))];

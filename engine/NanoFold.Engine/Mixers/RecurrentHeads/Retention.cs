@@ -3,6 +3,7 @@ using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Engine.Mixers;
 
@@ -53,7 +54,7 @@ internal sealed class Retention : RecurrentHeadsMixer
     {
         _rotary = new Rotary(Builder, shape.HeadDim);
         // ln(1 − 2^(−5−h)): of many heads the last ones do not fade at all.
-        _decay = Builder.Table($"retention {shape.Heads}", Layout.Of(shape.Heads), () => [.. Enumerable.Range(0, shape.Heads).Select(h => Math.Log(1 - Math.Pow(2, -5 - h)))]);
+        _decay = Builder.Table($"retention {shape.Heads}", Layout.Of(shape.Heads), () => [.. Enumerable.Range(0, shape.Heads).Select(h => PortableMath.Log(1 - PortableMath.Pow(2, -5 - h)))]);
     }
 
     protected override Tensor Feature(ForwardContext context, Tensor x) => _rotary.Forward(context, x);

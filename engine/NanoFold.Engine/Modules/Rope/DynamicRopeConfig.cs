@@ -1,5 +1,6 @@
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Ops;
+using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Engine.Modules;
 
@@ -21,7 +22,7 @@ public sealed record DynamicRopeConfig : StretchedRopeConfig
         }
 
         double grown = (Factor * length / Original) - (Factor - 1);
-        return RopeTable.Frequencies(angles.Width, angles.Base * Math.Pow(grown, angles.Width / (angles.Width - 2.0)));
+        return RopeTable.Frequencies(angles.Width, angles.Base * PortableMath.Pow(grown, angles.Width / (angles.Width - 2.0)));
     }
 
     /// <inheritdoc/>

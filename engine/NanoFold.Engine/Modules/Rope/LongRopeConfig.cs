@@ -1,4 +1,5 @@
 using NanoFold.Engine.Configuration;
+using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Engine.Modules;
 
@@ -33,7 +34,7 @@ public sealed record LongRopeConfig : RopeScalingConfig
     public override int GetHashCode() => HashCode.Combine(ShortFactor.Count, LongFactor.Aggregate(0, HashCode.Combine), Original, Factor, AttentionFactor);
 
     /// <inheritdoc/>
-    public override double FactorOn => AttentionFactor ?? (Factor <= 1 || Original <= 1 ? 1 : Math.Sqrt(1 + (Math.Log(Factor) / Math.Log(Original))));
+    public override double FactorOn => AttentionFactor ?? (Factor <= 1 || Original <= 1 ? 1 : Math.Sqrt(1 + (PortableMath.Log(Factor) / PortableMath.Log(Original))));
 
     /// <inheritdoc/>
     public override (int First, int Last) ChangingLengths(int context) => Original < context ? (Original, Original + 1) : (context, context);

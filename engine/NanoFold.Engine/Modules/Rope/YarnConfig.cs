@@ -1,4 +1,5 @@
 using NanoFold.Engine.Configuration;
+using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Engine.Modules;
 
@@ -37,7 +38,7 @@ public sealed record YarnConfig : StretchedRopeConfig
     /// <inheritdoc/>
     public override double[] Frequencies(RopeAngles angles, int length)
     {
-        double Bound(double turns) => angles.Width * Math.Log(Original / (2 * Math.PI * turns)) / (2 * Math.Log(angles.Base));
+        double Bound(double turns) => angles.Width * PortableMath.Log(Original / (2 * Math.PI * turns)) / (2 * PortableMath.Log(angles.Base));
         double low = Bound(BetaFast), high = Bound(BetaSlow);
         (low, high) = Truncate ? (Math.Floor(low), Math.Ceiling(high)) : (low, high);
         (low, high) = (Math.Max(low, 0), Math.Min(high, angles.Width - 1));
@@ -52,5 +53,5 @@ public sealed record YarnConfig : StretchedRopeConfig
         ];
     }
 
-    private double Temperature(double scale) => (0.1 * scale * Math.Log(Factor)) + 1;
+    private double Temperature(double scale) => (0.1 * scale * PortableMath.Log(Factor)) + 1;
 }

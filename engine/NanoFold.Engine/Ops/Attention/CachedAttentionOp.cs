@@ -40,7 +40,11 @@ public sealed class CachedAttentionOp(IKernel<CachedAttentionCall> kernel, doubl
 
     public override bool HasSideEffects => true;
 
-    public override void Forward(Backend backend, OpCall call) => kernel.Run(new CachedAttentionCall
+    public override void Forward(Backend backend, OpCall call) => kernel.Run(Call(call));
+
+    public override PreparedCall? Prepare(Backend backend, OpCall call) => kernel.Prepare(Call(call));
+
+    private CachedAttentionCall Call(OpCall call) => new()
     {
         Q = call.Input(0),
         K = call.Input(1),
@@ -56,7 +60,7 @@ public sealed class CachedAttentionOp(IKernel<CachedAttentionCall> kernel, doubl
         Decay = call.Input(Decay),
         DecayCache = call.Input(Decay + 1),
         SinkLogits = call.Input(Decay + 2),
-    });
+    };
 
     private static Tensor Record(
         Tape tape, Tensor q, Tensor k, Tensor v, int valueDim, AttentionCache cache, Tensor positions, Tensor counts, double scale, Visibility visibility, ScoreTerms terms)

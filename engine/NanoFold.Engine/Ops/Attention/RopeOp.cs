@@ -35,6 +35,15 @@ public sealed class RopeOp(IKernel<RopeCall> kernel, bool interleaved, int start
 
     public override void Forward(Backend backend, OpCall call) => Turn(backend, call, call.Input(0), call.Output(0), inverse: false, accumulate: false);
 
+    public override PreparedCall? Prepare(Backend backend, OpCall call)
+    {
+        ref readonly View x = ref call.Input(0);
+        int width = call.Input(1).Layout[-1];
+        return width == x.Layout[-1]
+            ? kernel.Prepare(new RopeCall(x, call.Output(0), call.Input(1), call.Input(2), interleaved, Inverse: false, Accumulate: false))
+            : null;
+    }
+
     public override void Backward(Backend backend, OpCall call) =>
         Turn(backend, call, call.OutputGradient(0), call.InputGradient(0), inverse: true, call.Accumulates(0));
 

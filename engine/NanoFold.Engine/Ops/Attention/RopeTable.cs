@@ -1,3 +1,5 @@
+using NanoFold.Kernels.Lanes;
+
 namespace NanoFold.Engine.Ops;
 
 /// <summary>Cosines and sines of rotary angles, in double: [positions, D], D/2 cosines then D/2 sines of position · θᵢ.</summary>
@@ -7,7 +9,7 @@ public static class RopeTable
     private const int PartBits = 24;
 
     /// <summary>θᵢ = base^(−2i/D), [D/2].</summary>
-    public static double[] Frequencies(int headDim, double thetaBase) => [.. Enumerable.Range(0, headDim / 2).Select(i => Math.Pow(thetaBase, -2.0 * i / headDim))];
+    public static double[] Frequencies(int headDim, double thetaBase) => [.. Enumerable.Range(0, headDim / 2).Select(i => PortableMath.Pow(thetaBase, -2.0 * i / headDim))];
 
     /// <summary>With θᵢ = base^(−2i/D).</summary>
     public static double[] Compute(int positions, int headDim, double thetaBase) => Compute(positions, Frequencies(headDim, thetaBase));
@@ -23,9 +25,9 @@ public static class RopeTable
         {
             for (int i = 0; i < half; i++)
             {
-                (double sin, double cos) = Math.SinCos(p * frequencies[i]);
-                table[((long)p * headDim) + i] = cos * factor;
-                table[((long)p * headDim) + half + i] = sin * factor;
+                (double sin, double cos) = PortableMath.SinCosForSingle(p * frequencies[i], factor);
+                table[((long)p * headDim) + i] = cos;
+                table[((long)p * headDim) + half + i] = sin;
             }
         }
 

@@ -16,6 +16,8 @@ public sealed class ActivationOp<TActivation> : Op
     public override void Forward(Backend backend, OpCall call) =>
         backend.Map(default(Value), call.Input(0), call.Output(0));
 
+    public override PreparedCall? Prepare(Backend backend, OpCall call) => backend.PrepareMap(default(Value), call.Input(0), call.Output(0));
+
     public override void Backward(Backend backend, OpCall call) =>
         backend.Zip(default(Gradient), call.Input(0), call.OutputGradient(0), call.InputGradient(0), call.Accumulates(0));
 

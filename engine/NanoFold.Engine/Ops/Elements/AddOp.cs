@@ -26,6 +26,8 @@ public sealed class AddOp : Op
     public override void Forward(Backend backend, OpCall call) =>
         backend.Zip(default(Sum), call.Input(0), call.Input(1), call.Output(0));
 
+    public override PreparedCall? Prepare(Backend backend, OpCall call) => backend.PrepareZip(default(Sum), call.Input(0), call.Input(1), call.Output(0));
+
     public override void Backward(Backend backend, OpCall call)
     {
         for (int i = 0; i < 2; i++)

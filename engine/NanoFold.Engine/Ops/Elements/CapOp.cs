@@ -16,6 +16,8 @@ public sealed class CapOp(double cap) : Op
 
     public override void Forward(Backend backend, OpCall call) => backend.Map(new Value(cap), call.Input(0), call.Output(0));
 
+    public override PreparedCall? Prepare(Backend backend, OpCall call) => backend.PrepareMap(new Value(cap), call.Input(0), call.Output(0));
+
     public override void Backward(Backend backend, OpCall call) =>
         backend.Zip(new Gradient(cap), call.Input(0), call.OutputGradient(0), call.InputGradient(0), call.Accumulates(0));
 

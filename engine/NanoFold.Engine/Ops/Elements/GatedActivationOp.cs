@@ -18,6 +18,8 @@ public sealed class GatedActivationOp<TActivation> : Op
     public override void Forward(Backend backend, OpCall call) =>
         backend.Zip(default(Value), call.Input(0), call.Input(1), call.Output(0));
 
+    public override PreparedCall? Prepare(Backend backend, OpCall call) => backend.PrepareZip(default(Value), call.Input(0), call.Input(1), call.Output(0));
+
     public override void Backward(Backend backend, OpCall call)
     {
         ref readonly View gate = ref call.Input(0);

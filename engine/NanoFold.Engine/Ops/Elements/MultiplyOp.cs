@@ -23,6 +23,8 @@ public sealed class MultiplyOp : Op
     public override void Forward(Backend backend, OpCall call) =>
         backend.Zip(default(Product), call.Input(0), call.Input(1), call.Output(0));
 
+    public override PreparedCall? Prepare(Backend backend, OpCall call) => backend.PrepareZip(default(Product), call.Input(0), call.Input(1), call.Output(0));
+
     public override void Backward(Backend backend, OpCall call)
     {
         ref readonly View dy = ref call.OutputGradient(0);

@@ -67,7 +67,7 @@ internal sealed class DetailedEvaluator(Transformer model, RunConfig config, Lea
 
     // How many times as long the longest rows are that what is held back has places for; of tasks that make rows up for their length, 1. Whatever the model can read: all models of a
     // text are evaluated on the same places.
-    private int Longest() => config.Task.IsText ? s_factors.LastOrDefault(factor => (long)factor * config.Model.Context <= task.Places(TaskSplit.Validation), 1) : 1;
+    private int Longest() => config.Task is TextConfig ? s_factors.LastOrDefault(factor => (long)factor * config.Model.Context <= task.Places(TaskSplit.Validation), 1) : 1;
 
     private ContextEvaluation AtContext(int factor, int longest, SharedArena arena, CancellationToken cancel)
     {
@@ -87,7 +87,7 @@ internal sealed class DetailedEvaluator(Transformer model, RunConfig config, Lea
 
             using Transformer copy = LongerRows.Copy(longer, model);
             // Rows of a text may have any length; what is made up is made up for it.
-            using LearningTask? opened = config.Task.IsText ? null : config.Task.Open(TrainData.ContextOf(longer, cancel: cancel));
+            using LearningTask? opened = config.Task is TextConfig ? null : config.Task.Open(TrainData.ContextOf(longer, cancel: cancel));
             return ToContext(Evaluate(copy, opened ?? task, longer.Model.Context, Math.Max(1, longest / factor), [ScoreAxis.Position], arena, cancel), factor, longer.Model.Context);
         }
         catch (UserException e)

@@ -90,17 +90,20 @@ public static class ModelExport
             return last.Values;
         });
         NameGlobs? trains = trained.Config.Train.Trains ?? model.Adapters?.Names;
+        // An adapter that was trained on is one of the same base.
+        string? start = trained.Base is { } folder && PeftFolder.Is(folder) ? PeftFolder.FindBase(folder) : trained.Base;
         return own with
         {
-            Base = trained.Base,
-            BaseArchitecture = ArchitectureOf(trained.Base),
+            Base = start,
+            ChatTemplate = trained.ChatSource,
+            BaseArchitecture = ArchitectureOf(start),
             Trained = trains is null ? own.Trained : store.Parameters.Select(parameter => parameter.Name).Where(trains.Matches).ToHashSet(),
         };
     }
 
     private static string? ArchitectureOf(string? path)
     {
-        using ForeignModel? foreign = path is null || PeftFolder.Is(path) ? null : ForeignModel.TryOpen(path);
+        using ForeignModel? foreign = path is null ? null : ForeignModel.TryOpen(path);
         return foreign?.Architecture;
     }
 }

@@ -4,6 +4,7 @@ using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Text;
+using NanoFold.Engine.Text.Chat;
 
 namespace NanoFold.Engine.Runs.Imports;
 
@@ -56,9 +57,14 @@ public static class ModelImport
             throw new UserException($"{path}: is of another model than the state before it, so that they make no run together");
         }
 
-        var imported = new ImportedModel(foreign.Format, run, foreign.Weights.All.Sum(weight => weight.Count), foreign.Ignored, tokenizer?.Name);
+        var imported = new ImportedModel(foreign.Format, run, foreign.Weights.All.Sum(weight => weight.Count), foreign.Ignored, tokenizer?.Name) { HasChatTemplate = foreign.ChatTemplate is not null };
         ImportFolder.WriteFile(folder, ConfigFile(imported));
         ImportFolder.WriteFile(folder, new CheckpointFile(ModelFile.Name, stream => WeightFile.Write(foreign.Weights, foreign.Path, stream)));
+        if (foreign.ChatTemplate is { } template)
+        {
+            ImportFolder.WriteFile(folder, new CheckpointFile(ChatTemplate.FileName, stream => stream.Write(Encoding.UTF8.GetBytes(template))));
+        }
+
         if (tokenizer is not null)
         {
             ImportFolder.WriteFile(folder, new CheckpointFile(Tokenizer.FileName, stream => stream.Write(tokenizer.Serialize())));
@@ -113,6 +119,9 @@ public sealed record ImportOptions(string? Tokenizer = null, int? Context = null
 /// <param name="Tokenizer">The kind of its tokenizer, or null.</param>
 public sealed record ImportedModel(string Format, RunConfig Run, long Parameters, IReadOnlyList<string> Ignored, string? Tokenizer)
 {
+    /// <summary>Whether it came with a chat template, which is kept beside it.</summary>
+    public bool HasChatTemplate { get; init; }
+
     /// <summary>Of the checkpoints, where there are several.</summary>
     public IReadOnlyList<long> Steps { get; init; } = [];
 }

@@ -58,14 +58,23 @@ internal sealed class MetricsJson(JsonLinesLog log, long flopsPerToken, double c
         });
 
     /// <summary>An evaluation: on the windows that every evaluation of the run takes, and at its end on all of them.</summary>
-    public void AppendEvaluation(RunPlace place, Evaluation evaluation, Evaluation? full)
-        => log.Append((place, evaluation, full, flopsPerToken), static (json, state) =>
+    /// <param name="place">How far the run is.</param>
+    /// <param name="evaluation">On those windows.</param>
+    /// <param name="full">On all, or null.</param>
+    /// <param name="drift">How far the weights are from those that the run began with, relative to these; null where it began with none.</param>
+    public void AppendEvaluation(RunPlace place, Evaluation evaluation, Evaluation? full, double? drift = null)
+        => log.Append((place, evaluation, full, drift, flopsPerToken), static (json, state) =>
         {
             WritePlace(json, state.place, state.flopsPerToken);
             WriteScores(json, "validation", state.evaluation);
             if (state.full is { } full)
             {
                 WriteScores(json, "fullValidation", full);
+            }
+
+            if (state.drift is { } drift)
+            {
+                json.WriteFigure("drift"u8, drift);
             }
         });
 

@@ -14,7 +14,7 @@ internal static class FullPaths
     };
 
     /// <summary>The same of the texts alone: of a run of an older version, whose tokenizer is the one in its checkpoints and keeps its name.</summary>
-    public static DataConfig Of(DataConfig data) => data with { Path = Full(data.Path), Validation = Full(data.Validation) };
+    public static DataConfig Of(DataConfig data) => data with { Path = Full(data.Path), Validation = Full(data.Validation), Replay = Full(data.Replay) };
 
     // A pipe is gone when the run goes on, and its name may then lead to another.
     private static string? Full(string? path) => path is null or Corpus.Pipe ? path : Corpus.CanBeReadOnce(path) ? Corpus.Pipe : Path.GetFullPath(path);

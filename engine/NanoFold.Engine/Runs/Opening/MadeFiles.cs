@@ -1,5 +1,6 @@
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Runs.Metrics;
+using NanoFold.Engine.Text.Chat;
 
 namespace NanoFold.Engine.Runs;
 
@@ -19,7 +20,7 @@ internal sealed class MadeFiles
     {
         string config = Path.Combine(path, RunConfig.FileName);
         var missing = new List<string>([config + PlainFile.New, config]);
-        missing.AddRange(new[] { RunFolder.MetricsFile, RunFolder.GeometryFile, EventFile.Name, RunLock.FileName }.Select(name => Path.Combine(path, name)).Where(file => !File.Exists(file)));
+        missing.AddRange(new[] { RunFolder.MetricsFile, RunFolder.GeometryFile, EventFile.Name, RunLock.FileName, ChatTemplate.FileName, PreferenceReference.FileName }.Select(name => Path.Combine(path, name)).Where(file => !File.Exists(file)));
         missing.AddRange(new[] { Path.Combine(path, RunFolder.CheckpointsFolder) }.Where(folder => !Directory.Exists(folder)));
         for (string? folder = Path.GetFullPath(path); folder is not null && !Directory.Exists(folder); folder = Path.GetDirectoryName(folder))
         {

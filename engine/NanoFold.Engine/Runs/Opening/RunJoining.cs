@@ -85,6 +85,8 @@ internal static class RunJoining
 
             MemoryCheck.Require(Part(config, collective), backend);
             session = new TrainSession(config, task, backend, folder: null, drawsParameters: false, collective);
+            RunReference.Fill(config, session.Reference);
+            PreferenceReference.Require(session, null, null, note, cancel);
             session.Begin(step);
             session.Trainer.Align(session.Model.Store);
             collective.Any(false);

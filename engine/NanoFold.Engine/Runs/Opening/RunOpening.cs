@@ -49,11 +49,17 @@ internal static class RunOpening
 
             session.RequireGoal();
             InitialWeights.Read(start, session, note);
+            RunReference.Fill(config, session.Reference);
+            PreferenceReference.Require(session, run?.Path, start, note, cancel);
             RunJoining.Give(session);
             if (run is not null)
             {
                 DiskCheck.Require(run.Path, DiskCheck.CheckpointBytes(session), config.Train.KeepCheckpoints, DiskCheck.FreeBytes(run.Path), note);
                 run.WriteConfig(config);
+                if ((task.ChatTemplate ?? start?.ChatTemplate) is { } template)
+                {
+                    run.WriteTemplate(template);
+                }
             }
 
             SaveAtStart(session);

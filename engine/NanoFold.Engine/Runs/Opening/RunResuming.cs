@@ -36,12 +36,13 @@ internal static class RunResuming
             SavedModel? start = found is null ? InitialWeights.Open(ref config) : null;
             RunJoining.RequireShared(config, collective);
             PrecisionCheck.Require(config.Train.Precision, backend);
-            task = OpenTask(config, note, cancel, found?.Tokenizer);
+            task = OpenTask(config, note, cancel, found?.Tokenizer, run.ReadTemplate());
             InitialWeights.RequireTokenizer(start, task);
             config = config.WithVocab(task.Vocab) with { Data = FullPaths.Of(config.Data) };
             MemoryCheck.RequireRun(RunJoining.Part(config, collective), backend);
             session = new TrainSession(config, task, backend, run, drawsParameters: checkpoint is null && start is null, collective);
             session.RequireGoal();
+            RunReference.Fill(config, session.Reference);
             if (found is not null)
             {
                 Restore(session, run, checkpoint!, found, note);
@@ -56,6 +57,7 @@ internal static class RunResuming
                 RunOpening.SaveAtStart(session);
             }
 
+            PreferenceReference.Require(session, run.Path, start, note, cancel);
             Remember(run, config);
             return session;
         }
@@ -97,11 +99,11 @@ internal static class RunResuming
                 $"{Path.Combine(run.Path, RunConfig.FileName)}: is not what the run was trained with; to go on, take back what was changed ({checkpoint.File(RunConfig.FileName)} has it)");
     }
 
-    private static LearningTask OpenTask(RunConfig config, Action<string>? note, CancellationToken cancel, Tokenizer? own)
+    private static LearningTask OpenTask(RunConfig config, Action<string>? note, CancellationToken cancel, Tokenizer? own, string? template)
     {
         try
         {
-            return config.Task.Open(TrainData.ContextOf(config, note, cancel, own));
+            return config.Task.Open(TrainData.ContextOf(config, note, cancel, own, template));
         }
         catch (UserException e) when (TrainData.IsGone(config.Data.Path))
         {

@@ -17,11 +17,16 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? To
 {
     private string? Start { get; init; }
 
+    private string? OwnChatTemplate { get; init; }
+
     /// <summary>Its values, of which that file may leave some to the model that it began with.</summary>
     public required SavedValues Values { get; init; }
 
     /// <summary>The path of the model that it is on top of; null where it is on none, or that is not there any more.</summary>
     public string? Base => Start ?? (Config.Train.Init is { } init && Path.Exists(init) ? init : null);
+
+    /// <summary>The text of its chat template, or else of that of the model that it is on top of; null where there is none.</summary>
+    public string? ChatTemplate => OwnChatTemplate ?? SavedChat.In(Folder) ?? (Base is { } start ? SavedChat.Of(start) : null);
 
     /// <summary>Whether it is an adapter of peft on another model.</summary>
     public bool IsAdapter => Start is not null;
@@ -129,6 +134,7 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? To
         {
             Folder = folder,
             Start = start,
+            OwnChatTemplate = SavedChat.In(folder) ?? model.OwnChatTemplate,
             Config = model.Config with
             {
                 Model = adapter.Config,
@@ -146,6 +152,6 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? To
             RequireRoom(tokenizer, foreign.Config.Vocab, foreign.Path);
         }
 
-        return new SavedModel(foreign.Path, ConfigOf(foreign.Config, tokenizer is null ? null : Path.GetFullPath(foreign.Path)), tokenizer) { Values = SavedValues.Of(foreign) };
+        return new SavedModel(foreign.Path, ConfigOf(foreign.Config, tokenizer is null ? null : Path.GetFullPath(foreign.Path)), tokenizer) { Values = SavedValues.Of(foreign), OwnChatTemplate = foreign.ChatTemplate };
     }
 }

@@ -5,6 +5,7 @@ using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Interchange.Peft;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
 using NanoFold.Kernels.Null;
 
 namespace NanoFold.Engine.Runs;
@@ -86,10 +87,8 @@ internal sealed class SavedValues
         RequireShapes(model.Store.Tensors.Where(tensor => names.Contains(tensor.Name) || model.Adapters?.Has(tensor.Name) != true));
     }
 
-    /// <summary>Reads all values into a model.</summary>
-    /// <param name="store">Its parameters and state.</param>
-    /// <param name="rest">Of what they do not have, or null.</param>
-    public void Fill(ParameterStore store, IParameterSource? rest = null)
+    /// <summary>Opens all files, to read one tensor after another.</summary>
+    public OpenedValues Open()
     {
         List<OpenValues> files = [];
         try
@@ -99,12 +98,49 @@ internal sealed class SavedValues
                 files.Add(values._open());
             }
 
-            store.Fill(new FirstOfSources([.. files, .. rest is null ? [] : new[] { rest }]));
+            return new OpenedValues(files);
         }
-        finally
+        catch
         {
             files.ForEach(file => file.Dispose());
+            throw;
         }
+    }
+
+    /// <summary>Opens the files for a model that is going to be only used, or whose weights are single precision in its own memory.</summary>
+    /// <param name="backend">Where it is used.</param>
+    /// <param name="storage">What its weights are to be there.</param>
+    /// <param name="leastFileBytes">Weights of smaller files are copied where storage is that of the file.</param>
+    /// <exception cref="UserException">They are gone or damaged.</exception>
+    public SourceInFiles Open(Backend backend, WeightStorage storage, long leastFileBytes = WeightHolder.LeastFileBytes)
+    {
+        List<(OpenValues, SavedValues)> files = [];
+        try
+        {
+            for (SavedValues? values = this; values is not null; values = values._base)
+            {
+                files.Add((values._open(), values));
+            }
+
+            return new SourceInFiles(files, new WeightHolder(backend, storage, leastFileBytes));
+        }
+        catch
+        {
+            files.ForEach(file => file.Item1.Dispose());
+            throw;
+        }
+    }
+
+    /// <summary>Whether a file of its own has a tensor of that name.</summary>
+    public bool HasOwn(string name) => _own.Contains(name);
+
+    /// <summary>Reads all values into a model.</summary>
+    /// <param name="store">Its parameters and state.</param>
+    /// <param name="rest">Of what they do not have, or null.</param>
+    public void Fill(ParameterStore store, IParameterSource? rest = null)
+    {
+        using OpenedValues values = Open();
+        store.Fill(rest is null ? values : new FirstOfSources(values, rest));
     }
 
     private static SavedValues Look(string folder, RunConfig config, bool hashes, HashSet<string> above)

@@ -13,15 +13,22 @@ public static class TrainData
     /// <param name="note">Told, in a line, what takes time.</param>
     /// <param name="cancel">Ends what takes time.</param>
     /// <param name="own">The tokenizer of a checkpoint, in place of the file that <c>tokenizer.path</c> names: that one may be gone.</param>
-    public static TaskContext ContextOf(RunConfig config, Action<string>? note = null, CancellationToken cancel = default, Tokenizer? own = null) => new()
+    /// <param name="template">The chat template of a run, in place of that of the model that it began with: that one may be gone.</param>
+    public static TaskContext ContextOf(RunConfig config, Action<string>? note = null, CancellationToken cancel = default, Tokenizer? own = null, string? template = null) => new()
     {
         Model = config.Model,
         Seed = (ulong)config.Train.Seed,
         Data = config.Data,
         Tokenizer = () => config.Tokenizer is FileTokenizerConfig { Path: { } path } ? TokenizerSpec.Given(own ?? SavedTokenizer.Load(path)) : TokenizerSpec.Of(config.Tokenizer),
+        ChatTemplate = () => TemplateOf(config),
+        KeptTemplate = template,
+        Accumulate = config.Train.Accumulate,
         Note = note,
         Cancel = cancel,
     };
+
+    private static string? TemplateOf(RunConfig config) =>
+        config.Train.Init is { } init && Path.Exists(init) ? SavedModel.Open(SavedRun.FindCheckpoint(init), weights: false).ChatTemplate : null;
 
     /// <summary>Opens the corpus that a configuration names, tokenized; from the cache where it was tokenized before.</summary>
     /// <inheritdoc cref="ContextOf"/>

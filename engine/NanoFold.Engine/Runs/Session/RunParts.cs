@@ -28,7 +28,8 @@ internal sealed class RunParts : IDisposable
         Arena = new SharedArena(backend);
         try
         {
-            Trainer = new Trainer(Model, train, task, Arena, collective);
+            Reference = RunReference.Of(config, Model);
+            Trainer = new Trainer(Model, train, task, Arena, collective, Reference);
             long arena = Trainer.ArenaBytes;
             Arithmetic arithmetic = train.Precision.Arithmetic();
             if (task.Places(TaskSplit.Validation) > 0 && collective.Rank == 0)
@@ -61,6 +62,9 @@ internal sealed class RunParts : IDisposable
 
     public Trainer Trainer { get; } = null!;
 
+    /// <summary>What is trained is held near it; null where it is not.</summary>
+    public Reference? Reference { get; }
+
     /// <summary>Null where there is nothing to validate with.</summary>
     public Evaluator? Evaluator { get; }
 
@@ -76,6 +80,11 @@ internal sealed class RunParts : IDisposable
         Evaluator?.Dispose();
         Geometry?.Dispose();
         Arena.Dispose();
+        if (Reference is { IsWithoutAdapters: false })
+        {
+            Reference.Model.Dispose();
+        }
+
         Model.Dispose();
     }
 

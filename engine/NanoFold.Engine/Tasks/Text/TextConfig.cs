@@ -10,7 +10,10 @@ namespace NanoFold.Engine.Tasks;
 public sealed record TextConfig : TaskConfig
 {
     /// <inheritdoc/>
-    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path) => OfText(model);
+
+    /// <summary>Why a model is none of text.</summary>
+    internal static IEnumerable<ConfigProblem> OfText(ModelConfig model)
     {
         if (model.Inputs > 0 || model.Outputs > 0)
         {
@@ -32,7 +35,7 @@ public sealed record TextConfig : TaskConfig
     }
 
     /// <inheritdoc/>
-    public override LearningTask Open(TaskContext context) => new TextTask(Read(context), context.Data, context.Seed);
+    public override LearningTask Open(TaskContext context) => ReplayTask.Of(new TextTask(Read(context), context.Data, context.Seed), context);
 
     /// <inheritdoc/>
     public override LearningTask Sketch(TaskContext context) => new RandomTokens(Math.Max(1, context.Model.Vocab), context.Seed, context.Data.MaskDocuments);

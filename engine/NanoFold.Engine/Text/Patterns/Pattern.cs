@@ -27,10 +27,12 @@ internal sealed class Pattern
     private readonly List<int[]> _threads = [];
     private readonly List<int> _before = [];
     private readonly int _stride;
-    private readonly int[] _starts;
+
+    // States by what stands before the first character: of each class, or nothing; and where their rows begin.
+    private readonly int[] _starts, _startRows;
     private readonly bool _behind;
 
-    // Of state and class of the next character (or end): (state after it << 1) | whether a match ends before it.
+    // Of state and class of the next character (or end): (where the row of the state after it begins << 1) | whether a match ends before it.
     private int[] _table;
 
     private Pattern(PatternNode node, string source)
@@ -43,8 +45,8 @@ internal sealed class Pattern
         _table = new int[_stride * 8];
         StateOf([], 0);
 
-        // What stands before the first character: of each class, or nothing.
         _starts = [.. Enumerable.Range(0, _stride).Select(before => StateOf([0], _behind ? before : 0))];
+        _startRows = [.. _starts.Select(state => state * _stride)];
     }
 
     /// <summary>The pattern of an expression; the same for the same text.</summary>
@@ -75,7 +77,7 @@ internal sealed class Pattern
             {
                 for (int value = 0; value < _classes.Count; value++)
                 {
-                    int next = Transition(state, value) >> 1;
+                    int next = (Transition(state, value) >> 1) / _stride;
                     if (letters.Contains(value))
                     {
                         int atSpace = Transition(next, space), atEnd = Transition(next, _classes.Count);
@@ -123,7 +125,7 @@ internal sealed class Pattern
     {
         int[] table = Volatile.Read(ref _table);
         ReadOnlySpan<byte> ascii = _classes.Ascii;
-        int state = _starts[_behind ? ClassBefore(text, start) : 0];
+        int row = _startRows[_behind ? ClassBefore(text, start) : 0];
         int end = -1;
         int at = start;
         tail.Begin();
@@ -132,34 +134,34 @@ internal sealed class Pattern
             int value = text[at];
             int length = 1;
             value = value < 0x80 ? ascii[value] : _classes.Of(CodePoints.Read(text, at, out length));
-            int entry = state * _stride + value;
-            int transition = entry < table.Length ? table[entry] : Unknown;
+            int entry = row + value;
+            int transition = (uint)entry < (uint)table.Length ? table[entry] : Unknown;
             if (transition == Unknown)
             {
-                (transition, table) = Make(state, value);
+                (transition, table) = Make(row, value);
             }
 
             end = (transition & 1) != 0 ? at : end;
-            state = transition >> 1;
-            if (state == Dead)
+            row = transition >> 1;
+            if (row == Dead)
             {
                 break;
             }
 
             at += length;
-            if (((at ^ (at - length)) & ~PatternTail.Grid) != 0 && tail.Passed(at, state))
+            if (((at ^ (at - length)) & ~PatternTail.Grid) != 0 && tail.Passed(at, row))
             {
                 break;
             }
         }
 
-        if (at == text.Length && state != Dead)
+        if (at == text.Length && row != Dead)
         {
-            int last = state * _stride + _classes.Count;
+            int last = row + _classes.Count;
             int finish = last < table.Length ? table[last] : Unknown;
             if (finish == Unknown)
             {
-                (finish, _) = Make(state, _classes.Count);
+                (finish, _) = Make(row, _classes.Count);
             }
 
             end = (finish & 1) != 0 ? text.Length : end;
@@ -176,11 +178,11 @@ internal sealed class Pattern
     private int ClassBefore(ReadOnlySpan<byte> text, int start) =>
         start == 0 ? _classes.Count : _classes.Of(CodePoints.Read(text, CodePoints.Before(text, start), out _));
 
-    private (int Transition, int[] Table) Make(int state, int value)
+    private (int Transition, int[] Table) Make(int row, int value)
     {
         lock (_gate)
         {
-            int transition = Transition(state, value);
+            int transition = Transition(row / _stride, value);
             return (transition, _table);
         }
     }
@@ -207,7 +209,7 @@ internal sealed class Pattern
             next = threads.Count == 0 ? Dead : StateOf([.. threads], _behind ? value : 0);
         }
 
-        int made = (next << 1) | (found ? 1 : 0);
+        int made = (next * _stride << 1) | (found ? 1 : 0);
         Volatile.Write(ref _table[entry], made);
         return made;
     }

@@ -34,7 +34,7 @@ public sealed record AdEMAMixConfig : OptimizerConfig
     /// <inheritdoc/>
     public override UpdateRule Build(OptimizerBuilder builder) => new ElementRule<AdEMAMixFormula>(
         builder, "ademamix", new(Beta1, Beta2, Beta3, Alpha, Epsilon), ["first", "slow", "second"],
-        step => 1 / (1 - Math.Pow(Beta1, step)), step => 1 / (1 - Math.Pow(Beta2, step)));
+        step => 1 / (1 - PortableMath.Pow(Beta1, step)), step => 1 / (1 - PortableMath.Pow(Beta2, step)));
 }
 
 /// <summary>

@@ -17,7 +17,7 @@ internal static unsafe class LogSumExp
             total += Exponentials(x, start, Math.Min(start + LaneSum.Chunk, width), shift);
         }
 
-        return largest + Math.Log(total);
+        return largest + PortableMath.Log(total);
     }
 
     /// <summary>Σ e^(x − shift). One accumulator: an exponential takes far longer than the addition that waits for the last one.</summary>

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
@@ -15,28 +16,44 @@ internal unsafe struct DotProducts<O, V>
     /// <summary>s[column] = Σ a[k] · b[column, k].</summary>
     public readonly void One(byte* a, int depth, double* sums)
     {
+        One(a, depth, out V s0, out V s1, out V s2, out V s3);
+        O.SumFour(s0, s1, s2, s3, sums);
+    }
+
+    /// <summary>The same as floats.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Vector128<float> One(byte* a, int depth)
+    {
+        One(a, depth, out V s0, out V s1, out V s2, out V s3);
+        return O.SumFour(s0, s1, s2, s3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly void One(byte* a, int depth, out V sum0, out V sum1, out V sum2, out V sum3)
+    {
         V s0 = O.Zero, s1 = O.Zero, s2 = O.Zero, s3 = O.Zero;
+        byte* b0 = B0, b1 = B1, b2 = B2, b3 = B3;
         nint end = (nint)depth * O.ElementBytes, k = 0;
         for (; k <= end - O.Bytes; k += O.Bytes)
         {
             V x = O.Load(a + k);
-            s0 = O.MultiplyAdd(x, O.Load(B0 + k), s0);
-            s1 = O.MultiplyAdd(x, O.Load(B1 + k), s1);
-            s2 = O.MultiplyAdd(x, O.Load(B2 + k), s2);
-            s3 = O.MultiplyAdd(x, O.Load(B3 + k), s3);
+            s0 = O.MultiplyAdd(x, O.Load(b0 + k), s0);
+            s1 = O.MultiplyAdd(x, O.Load(b1 + k), s1);
+            s2 = O.MultiplyAdd(x, O.Load(b2 + k), s2);
+            s3 = O.MultiplyAdd(x, O.Load(b3 + k), s3);
         }
 
         if (k < end)
         {
             int rest = (int)(end - k) / O.ElementBytes;
             V x = O.LoadPart(a + k, rest);
-            s0 = O.MultiplyAdd(x, O.LoadPart(B0 + k, rest), s0);
-            s1 = O.MultiplyAdd(x, O.LoadPart(B1 + k, rest), s1);
-            s2 = O.MultiplyAdd(x, O.LoadPart(B2 + k, rest), s2);
-            s3 = O.MultiplyAdd(x, O.LoadPart(B3 + k, rest), s3);
+            s0 = O.MultiplyAdd(x, O.LoadPart(b0 + k, rest), s0);
+            s1 = O.MultiplyAdd(x, O.LoadPart(b1 + k, rest), s1);
+            s2 = O.MultiplyAdd(x, O.LoadPart(b2 + k, rest), s2);
+            s3 = O.MultiplyAdd(x, O.LoadPart(b3 + k, rest), s3);
         }
 
-        Put(sums, s0, s1, s2, s3);
+        (sum0, sum1, sum2, sum3) = (s0, s1, s2, s3);
     }
 
     /// <summary>Two rows, the sums of the second four places on.</summary>
@@ -65,8 +82,8 @@ internal unsafe struct DotProducts<O, V>
             Add(x, y, O.LoadPart(b3 + k, rest), ref s3, ref t3);
         }
 
-        Put(sums, s0, s1, s2, s3);
-        Put(sums + 4, t0, t1, t2, t3);
+        O.SumFour(s0, s1, s2, s3, sums);
+        O.SumFour(t0, t1, t2, t3, sums + 4);
     }
 
     /// <summary>Three rows, the sums of each four places on.</summary>
@@ -96,9 +113,9 @@ internal unsafe struct DotProducts<O, V>
             Add(x, y, z, O.LoadPart(b3 + k, rest), ref s3, ref t3, ref u3);
         }
 
-        Put(sums, s0, s1, s2, s3);
-        Put(sums + 4, t0, t1, t2, t3);
-        Put(sums + 8, u0, u1, u2, u3);
+        O.SumFour(s0, s1, s2, s3, sums);
+        O.SumFour(t0, t1, t2, t3, sums + 4);
+        O.SumFour(u0, u1, u2, u3, sums + 8);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -114,14 +131,5 @@ internal unsafe struct DotProducts<O, V>
         s = O.MultiplyAdd(x, b, s);
         t = O.MultiplyAdd(y, b, t);
         u = O.MultiplyAdd(z, b, u);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(double* sums, V s0, V s1, V s2, V s3)
-    {
-        sums[0] = O.Sum(s0);
-        sums[1] = O.Sum(s1);
-        sums[2] = O.Sum(s2);
-        sums[3] = O.Sum(s3);
     }
 }

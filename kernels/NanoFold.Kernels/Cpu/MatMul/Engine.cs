@@ -16,6 +16,9 @@ internal abstract class Engine
     /// <summary>One product by one worker alone.</summary>
     public abstract void MultiplyAlone(CpuContext context, in Product product, int worker);
 
+    /// <summary>One product of few rows, to be done over and over by all workers; null for others.</summary>
+    public abstract PreparedCall? Prepare(CpuContext context, in Product product);
+
     /// <summary>One product whose rows are so many parts of one size, each with the bits that it has as a product of its own.</summary>
     public void MultiplyParts(CpuContext context, in Product product, int parts)
     {
@@ -117,6 +120,12 @@ internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
         }
     }
 
+    public override PreparedCall? Prepare(CpuContext context, in Product product)
+    {
+        Product seen = Oriented(product);
+        return SkinnyPass<O, V, T>.Fits(seen) ? new PreparedSkinny(this, context, product, new SkinnyPass<O, V, T>(seen)) : null;
+    }
+
     protected override bool TryMultiplyTogether(CpuContext context, in Product product, int partRows)
     {
         // Columns of y that are not adjacent, or a single one, may turn the product.
@@ -135,7 +144,7 @@ internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
     private static Product Oriented(in Product product)
     {
         Product seen = product;
-        if (seen.Columns == 1 && seen.Rows > 1)
+        if (seen.Columns == 1 && seen.Rows > 1 && !seen.IsStored)
         {
             return seen.Transposed();
         }
@@ -145,7 +154,31 @@ internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
             seen.YColumn = sizeof(T);
         }
 
-        return seen.YColumn != sizeof(T) && seen.YRow == sizeof(T) ? seen.Transposed() : seen;
+        return seen.YColumn != sizeof(T) && seen.YRow == sizeof(T) && !seen.IsStored ? seen.Transposed() : seen;
+    }
+
+    private sealed class PreparedSkinny(Engine engine, CpuContext context, Product product, SkinnyPass<O, V, T> pass) : PreparedCall
+    {
+        private readonly long _items = pass.Items;
+
+        public override void Run()
+        {
+            if (context.Sequences > 1 && product.Rows % context.Sequences == 0)
+            {
+                engine.MultiplyParts(context, product, context.Sequences);
+                return;
+            }
+
+            if (_items == 1)
+            {
+                pass.Multiply(0, (byte*)context.Scratch(0, pass.ScratchBytes));
+                return;
+            }
+
+            SkinnyPass<O, V, T> shared = pass;
+            var work = new SkinnyWork { Context = context, Pass = &shared };
+            context.Workers.Run(_items, ref work);
+        }
     }
 
     private struct SkinnyWork : IWork

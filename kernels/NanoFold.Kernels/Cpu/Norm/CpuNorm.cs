@@ -36,6 +36,18 @@ public sealed unsafe class CpuNorm(CpuContext context)
             LayerNormBackwardCall.Name, call.X, call.Gain, call.Statistics, call.DY, call.DX, call.AccumulateX, call.DGain, call.DBias, call.Scratch, centered: true);
     }
 
+    public PreparedCall? Prepare(in RmsNormCall call)
+    {
+        call.Check();
+        return Prepare(Work(call.X, call.Gain, default, call.Y, call.Statistics, call.Epsilon, centered: false, call.ToLength), call.X.Type);
+    }
+
+    public PreparedCall? Prepare(in LayerNormCall call)
+    {
+        call.Check();
+        return Prepare(Work(call.X, call.Gain, call.Bias, call.Y, call.Statistics, call.Epsilon, centered: true), call.X.Type);
+    }
+
     public long ScratchBytes(in RmsNormBackwardCall shape) => shape.DGain.IsNone ? 0 : ScratchBytes(shape.X);
 
     public long ScratchBytes(in LayerNormBackwardCall shape) => shape.DGain.IsNone && shape.DBias.IsNone ? 0 : ScratchBytes(shape.X);
@@ -45,24 +57,30 @@ public sealed unsafe class CpuNorm(CpuContext context)
 
     private void Forward(in View x, in View gain, in View bias, in View y, in View statistics, double epsilon, bool centered, bool toLength = false)
     {
+        NormForward work = Work(x, gain, bias, y, statistics, epsilon, centered, toLength);
+        context.Run(x.Type, RowBlocks.Items(work.Rows, work.RowsPerItem), ref work);
+    }
+
+    private PreparedCall? Prepare(in NormForward work, DType type) =>
+        CpuContext.Supports(type) ? context.Prepare(type, RowBlocks.Items(work.Rows, work.RowsPerItem), work) : null;
+
+    private static NormForward Work(in View x, in View gain, in View bias, in View y, in View statistics, double epsilon, bool centered, bool toLength = false)
+    {
         int width = x.Layout[-1];
-        long rows = x.Layout.Rows;
-        int rowsPerItem = RowBlocks.RowsPerItem(width);
-        var work = new NormForward
+        return new NormForward
         {
             X = new RowSpace(x),
             Y = new RowSpace(y),
             Gain = gain.Address,
             Bias = bias.Address,
             Statistics = statistics.Address,
-            Rows = rows,
-            RowsPerItem = rowsPerItem,
+            Rows = x.Layout.Rows,
+            RowsPerItem = RowBlocks.RowsPerItem(width),
             Width = width,
             Divisor = toLength ? 1 : width,
             Epsilon = epsilon,
             Centered = centered,
         };
-        context.Run(x.Type, RowBlocks.Items(rows, rowsPerItem), ref work);
     }
 
     private void Backward(

@@ -1,6 +1,7 @@
 using System.Numerics;
 using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Cpu.Loops;
+using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Optimizers;
 
@@ -68,8 +69,8 @@ public sealed unsafe class CpuOptimizer(CpuContext context) :
             GradientScale = scale,
             Keep1 = call.Beta1,
             Keep2 = call.Beta2,
-            FirstRate = rate / (1 - Math.Pow(call.Beta1, step)),
-            SecondCorrection = 1 / (1 - Math.Pow(call.Beta2, step)),
+            FirstRate = rate / (1 - PortableMath.Pow(call.Beta1, step)),
+            SecondCorrection = 1 / (1 - PortableMath.Pow(call.Beta2, step)),
             Epsilon = call.Epsilon,
             DecayRate = rate * call.Decay,
         };

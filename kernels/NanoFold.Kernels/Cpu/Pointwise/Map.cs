@@ -61,13 +61,34 @@ internal static unsafe class Map
         Run(context, ref work, y);
     }
 
+    /// <summary>The formula of one operand or two, to be run over and over.</summary>
+    public static PreparedCall Prepare<TOp>(CpuContext context, TOp op, in View a, in View b, in View y)
+        where TOp : struct, IPointwise
+    {
+        var work = new Work<TOp> { Op = op, Nest = new Nest(y.Layout), A = a.Address, B = b.Address, Y = y.Address };
+        work.Nest.Add(a.Layout, y.Layout);
+        if (TOp.Operands > 1)
+        {
+            work.Nest.Add(b.Layout, y.Layout);
+        }
+
+        Lay(ref work);
+        return context.Prepare(y.Type, work.Cut.Items, work, y.Count >= SmallElements);
+    }
+
     private static void Run<TOp>(CpuContext context, ref Work<TOp> work, in View y)
+        where TOp : struct, IPointwise
+    {
+        Lay(ref work);
+        // Integers are only ever copied, which a float lane does bit by bit.
+        context.Run(y.Type, work.Cut.Items, ref work, y.Count >= SmallElements);
+    }
+
+    private static void Lay<TOp>(ref Work<TOp> work)
         where TOp : struct, IPointwise
     {
         work.Nest.Collapse();
         work.Cut = new RowCut(work.Nest.Rows, work.Nest.Inner);
-        // Integers are only ever copied, which a float lane does bit by bit.
-        context.Run(y.Type, work.Cut.Items, ref work, y.Count >= SmallElements);
     }
 
     private struct Work<TOp> : ILaneWork

@@ -43,7 +43,7 @@ internal unsafe struct DepthAttention : ILaneWork
 
             for (int i = 0; i < count; i++)
             {
-                sum += scores[i] = Math.Exp(scores[i] - largest);
+                sum += scores[i] = PortableMath.Exp(scores[i] - largest);
             }
 
             for (int i = 0; i < count; i++)

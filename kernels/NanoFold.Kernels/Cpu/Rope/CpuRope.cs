@@ -12,16 +12,34 @@ public sealed unsafe class CpuRope(CpuContext context) : IKernel<RopeCall>
     public void Run(in RopeCall call)
     {
         call.Check();
-        View x = call.X, y = call.Y, table = call.Table, positions = call.Positions;
-        int batch = x.Layout[0], time = x.Layout[1], headDim = x.Layout[3];
+        CheckPositions(call.Positions);
+        RopeWork work = Work(call);
+        context.Run(call.X.Type, RowBlocks.Items(work.Tokens, work.TokensPerItem), ref work);
+    }
+
+    public PreparedCall? Prepare(in RopeCall call)
+    {
+        call.Check();
+        View positions = call.Positions;
+        RopeWork work = Work(call);
+        return CpuContext.Supports(call.X.Type)
+            ? context.Prepare(call.X.Type, RowBlocks.Items(work.Tokens, work.TokensPerItem), work, check: () => CheckPositions(positions))
+            : null;
+    }
+
+    private static void CheckPositions(in View positions)
+    {
         if (!positions.IsNone)
         {
             RowCheck.Indices(RopeCall.Name, "positions", positions, int.MaxValue, optional: false);
         }
+    }
 
-        int tokensPerItem = RowBlocks.RowsPerItem(checked(x.Layout[2] * headDim));
-        long tokens = (long)batch * time;
-        var work = new RopeWork
+    private RopeWork Work(in RopeCall call)
+    {
+        View x = call.X, y = call.Y, table = call.Table, positions = call.Positions;
+        int batch = x.Layout[0], time = x.Layout[1], headDim = x.Layout[3];
+        return new RopeWork
         {
             X = (byte*)x.Address,
             Y = (byte*)y.Address,
@@ -35,8 +53,8 @@ public sealed unsafe class CpuRope(CpuContext context) : IKernel<RopeCall>
             YHead = y.Layout.Stride(2),
             TableStride = table.Layout.Stride(0),
             LastPosition = table.Layout[0] - 1,
-            Tokens = tokens,
-            TokensPerItem = tokensPerItem,
+            Tokens = (long)batch * time,
+            TokensPerItem = RowBlocks.RowsPerItem(checked(x.Layout[2] * headDim)),
             Time = time,
             Heads = x.Layout[2],
             HeadDim = headDim,
@@ -45,6 +63,5 @@ public sealed unsafe class CpuRope(CpuContext context) : IKernel<RopeCall>
             Accumulate = call.Accumulate,
             Context = context,
         };
-        context.Run(x.Type, RowBlocks.Items(tokens, tokensPerItem), ref work);
     }
 }

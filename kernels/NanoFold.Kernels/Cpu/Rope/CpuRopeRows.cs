@@ -51,9 +51,9 @@ public sealed unsafe class CpuRopeRows(CpuContext context) : IKernel<RopeRowsCal
                 for (int i = 0; i < Half; i++)
                 {
                     long turn = ((long)Element.Get<V>(turns, i) << 24) | (long)Element.Get<V>(turns, Half + i);
-                    (double sin, double cos) = Math.SinCos(2 * Math.PI / RopeRowsCall.Turn * (position * turn & (RopeRowsCall.Turn - 1)));
-                    Element.Set<V>(Y, row + i, cos * Factor);
-                    Element.Set<V>(Y, row + Half + i, sin * Factor);
+                    (double sin, double cos) = PortableMath.SinCosForSingle(2 * Math.PI / RopeRowsCall.Turn * (position * turn & (RopeRowsCall.Turn - 1)), Factor);
+                    Element.Set<V>(Y, row + i, cos);
+                    Element.Set<V>(Y, row + Half + i, sin);
                 }
             }
         }

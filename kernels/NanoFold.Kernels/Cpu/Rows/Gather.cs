@@ -14,9 +14,15 @@ internal static unsafe class Gather
     public static void Run(CpuContext context, in View table, in View ids, in View y, bool accumulate)
     {
         CheckIds("gather", ids, table.Layout[0]);
-        var work = new GatherWork { Table = new ViewRows(table), Ids = ids.Ints, Y = new ViewRows(y), Accumulate = accumulate };
-        work.Cut = new RowCut(work.Y.Count, work.Y.Length);
+        GatherWork work = Work(table, ids, y, accumulate);
         context.Run(y.Type, work.Cut.Items, ref work, y.Count >= Map.SmallElements);
+    }
+
+    /// <summary>The same to be run over and over; ids are looked at each time.</summary>
+    public static PreparedCall Prepare(CpuContext context, View table, View ids, View y)
+    {
+        GatherWork work = Work(table, ids, y, accumulate: false);
+        return context.Prepare(y.Type, work.Cut.Items, work, y.Count >= Map.SmallElements, () => CheckIds("gather", ids, table.Layout[0]));
     }
 
     public static void ScatterAdd(CpuContext context, in View x, in View ids, in View table)
@@ -28,7 +34,14 @@ internal static unsafe class Gather
         context.Run(x.Type, items, ref work, x.Count >= Map.SmallElements);
     }
 
-    private static void CheckIds(string op, in View ids, int count)
+    private static GatherWork Work(in View table, in View ids, in View y, bool accumulate)
+    {
+        var work = new GatherWork { Table = new ViewRows(table), Ids = ids.Ints, Y = new ViewRows(y), Accumulate = accumulate };
+        work.Cut = new RowCut(work.Y.Count, work.Y.Length);
+        return work;
+    }
+
+    internal static void CheckIds(string op, in View ids, int count)
     {
         int* id = ids.Ints;
         for (long i = 0; i < ids.Count; i++)

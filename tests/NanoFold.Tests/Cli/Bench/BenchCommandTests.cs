@@ -21,6 +21,22 @@ public class BenchCommandTests
     }
 
     [Test]
+    public void TokenizersAreTimedOnTheirFirstTextAndAgain()
+    {
+        using var folder = new TempFolder();
+        folder.Write("text.txt", System.Text.Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("naïve 中文 text\n", 400))));
+        string text = Path.Combine(folder.Path, "text.txt");
+        JsonObject result = CommandLine.Json("bench", "tokenizer", "--model", "byte", "--data", text, "--bytes", "5000");
+        Assert.That(result.Select(p => p.Key), Is.EqualTo(new[] { "firstBytesPerSecond", "encodeBytesPerSecond", "decodeBytesPerSecond", "tokens", "bytes", "vocab" }));
+        Assert.That((result["tokens"]!.GetValue<int>(), result["bytes"]!.GetValue<int>(), result["vocab"]!.GetValue<int>()), Is.EqualTo((5000, 5000, 256)));
+        Assert.That(result.Take(3).Select(p => p.Value!.GetValue<double>()), Is.All.Positive);
+
+        folder.Write("empty.txt", []);
+        CommandLine run = CommandLine.Run("bench", "tokenizer", "--model", "byte", "--data", Path.Combine(folder.Path, "empty.txt"));
+        Assert.That((run.Code, run.ErrorLines.Length), Is.EqualTo((1, 1)), run.Error);
+    }
+
+    [Test]
     public void AttentionIsTimedOverContexts()
     {
         JsonObject result = CommandLine.Json("bench", "attention", "--context", "16,64", "--heads", "4", "--kv-heads", "2", "--head-dim", "8", "--batch", "2", "--window", "16", "--threads", "1");
@@ -121,6 +137,7 @@ public class BenchCommandTests
     [TestCase("gemm", "transA")]
     [TestCase("attention", "forwardMs")]
     [TestCase("decode", "bandwidthShare")]
+    [TestCase("tokenizer", "firstBytesPerSecond")]
     public void TheKeysOfEveryPartAreInItsHelp(string part, string key)
         => Assert.That(CommandLine.Run("bench", part, "--help").Standard, Does.Match($@"Keys of the --json line:\n.*{key}"));
 }

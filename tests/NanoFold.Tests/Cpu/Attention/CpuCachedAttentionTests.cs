@@ -69,6 +69,31 @@ public sealed class CpuCachedAttentionTests
         Verify(IsaExtensions.Best, reference, window == 0 ? 700 : 310, chunk, start: 550);
     }
 
+    [Test]
+    public void DepthsOfWholeAndHalfVectors([Values(Isa.Vector256, Isa.Vector512)] Isa isa, [Values(8, 16, 24, 40, 64, 72)] int depth) =>
+        Verify(isa, new AttentionReference(1, 9, 4, 2, depth) { ValueDepth = depth == 64 ? 8 : depth }, 140, chunk: 1, start: 101);
+
+    [Test]
+    public void ACallThatWasMadeReadyDoesTheSame([Values(1, 3)] int chunk, [Values(40, 600)] int position)
+    {
+        var reference = new AttentionReference(1, 60, 4, 2, 16);
+        using var context = new CpuContext(2, IsaExtensions.Best);
+        using var attention = new CpuCachedAttention(context);
+        using CacheRig called = new(reference, DType.Float32, chunk, 700), ready = new(reference, DType.Float32, chunk, 700);
+        PreparedCall prepared = ((IKernel<CachedAttentionCall>)attention).Prepare(ready.Args)!;
+        for (int token = 0; token < 3; token++)
+        {
+            called.Set(0, position + (token * chunk), chunk);
+            ready.Set(0, position + (token * chunk), chunk);
+            attention.Run(called.Args);
+            prepared.Run();
+            Assert.That(ready.Y.ToArray(), Is.EqualTo(called.Y.ToArray()));
+        }
+
+        ready.Set(0, 700, 1);
+        Assert.That(prepared.Run, Throws.ArgumentException.With.Message.Contains("1 tokens at position 700 do not fit a cache of 700"));
+    }
+
     [TestCase(2, 1)]
     [TestCase(2, 3)]
     [TestCase(6, 1)]

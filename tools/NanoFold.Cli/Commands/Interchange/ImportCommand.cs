@@ -22,7 +22,7 @@ internal static class ImportCommand
         Option<string?> tokenizer = command.Text("--tokenizer", "FILE", "Its tokenizer; what lies beside the model if not given");
         Option<long?> context = command.Integer("--context", "Tokens that a sequence has at most; as the model says if not given", 1, 1 << 22);
         command.Common = [];
-        command.JsonKeys = "path, format (what it was), parameters, layers, width, context, vocab, tokenizer (its kind, or null), steps (of the checkpoints, where there are several), ignored (what was left out), seconds";
+        command.JsonKeys = "path, format (what it was), parameters, layers, width, context, vocab, tokenizer (its kind, or null), chatTemplate (whether it came with one), steps (of the checkpoints, where there are several), ignored (what was left out), seconds";
         command.Does(invocation => Run(
             invocation,
             invocation.Get(paths) ?? [],
@@ -56,6 +56,7 @@ internal static class ImportCommand
                 ["context", Display.Count(model.Context)],
                 ["vocabulary", Display.Count(model.Vocab)],
                 ["tokenizer", imported.Tokenizer ?? "none"],
+                ["chat template", imported.HasChatTemplate ? "kept" : "none"],
                 .. imported.Steps.Count == 0 ? Array.Empty<string[]>() : [["steps", string.Join(", ", imported.Steps)]],
                 ["written to", target],
             ]);
@@ -69,6 +70,7 @@ internal static class ImportCommand
             ["context"] = model.Context,
             ["vocab"] = model.Vocab,
             ["tokenizer"] = imported.Tokenizer,
+            ["chatTemplate"] = imported.HasChatTemplate,
             ["steps"] = new JsonArray([.. imported.Steps.Select(step => (JsonNode)step)]),
             ["ignored"] = new JsonArray([.. imported.Ignored.Select(key => (JsonNode)key)]),
             ["seconds"] = seconds,

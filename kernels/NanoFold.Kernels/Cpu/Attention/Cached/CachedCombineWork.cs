@@ -36,7 +36,7 @@ internal readonly unsafe struct CachedCombineWork(CpuContext context, CachedProb
             for (int part = 0; part < plan.Parts && plan.Part(part, total).First < total; part++)
             {
                 void* column = parts.Column<V>(problem, batch, keyHead, part, c);
-                double factor = Math.Exp(Element.Get<V>(column, 0) - maximum);
+                double factor = PortableMath.Exp(Element.Get<V>(column, 0) - maximum);
                 sum += factor * Element.Get<V>(column, 1);
                 HeadRow.AddScaled(V.Constant(factor), Element.At<V>(column, 2), output, problem.ValueDepth);
             }

@@ -60,7 +60,10 @@ internal readonly struct CachedPlan
 
     public int BlockKeys { get; }
 
-    public int Parts { get; }
+    public int Parts { get; private init; }
+
+    /// <summary>The same where no row sees more keys than these: one part where they do not fill a second one, to the same bits.</summary>
+    public CachedPlan For(int keys) => keys <= MinPartKeys ? this with { Parts = 1 } : this;
 
     /// <summary>Visible keys [first, end) of one part, by their index.</summary>
     public (int First, int End) Part(int part, int total)

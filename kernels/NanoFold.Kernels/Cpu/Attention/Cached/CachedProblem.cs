@@ -15,7 +15,7 @@ internal readonly unsafe struct CachedProblem
     private readonly void* _decay, _decayCache, _sinkLogits;
     private readonly int* _positions, _counts, _prefixes;
 
-    /// <exception cref="ArgumentException">A shape, stride or type does not fit, or a row's positions do not fit the cache.</exception>
+    /// <exception cref="ArgumentException">A shape, stride or type does not fit.</exception>
     public CachedProblem(in CachedAttentionCall args)
     {
         string op = CachedAttentionCall.Name;
@@ -47,10 +47,6 @@ internal readonly unsafe struct CachedProblem
         Cap = args.Cap;
         Rule = args.Visible.Rule();
         _prefixes = args.Visible.Prefixes.Ints;
-        for (int b = 0; b < Batch; b++)
-        {
-            CheckRow(op, b);
-        }
     }
 
     /// <summary>Query heads that share a key head.</summary>
@@ -125,6 +121,20 @@ internal readonly unsafe struct CachedProblem
                 }
             }
         }
+    }
+
+    /// <summary>Looks at the positions and counts that there are now; returns the most keys that a row sees, its new ones included.</summary>
+    /// <exception cref="ArgumentException">They do not fit the cache.</exception>
+    public int CheckRows()
+    {
+        int most = 0;
+        for (int b = 0; b < Batch; b++)
+        {
+            CheckRow(CachedAttentionCall.Name, b);
+            most = Math.Max(most, Math.Min(Position(b), Capacity) + Count(b));
+        }
+
+        return most;
     }
 
     private void CheckRow(string op, int batch)

@@ -13,6 +13,9 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
     /// <summary>Below so many columns the register tiles would be mostly empty.</summary>
     private const int MinTileColumns = 4;
 
+    /// <summary>Keys shorter than this lie close together: the processor itself fetches them ahead.</summary>
+    private const int LineBytes = 64;
+
     private int HeadBlocks => problem.KeyHeads / plan.HeadBlock;
 
     public long Items => (long)problem.Batch * HeadBlocks * plan.TokenBlocks * plan.Parts;
@@ -100,7 +103,7 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
                 var rows = new CacheRows(
                     problem.KeyCache.Row<V>(batch, slot, firstHead + h), problem.KeyCache.Time,
                     problem.ValueCache.Row<V>(batch, slot, problem.ValueHead(firstHead + h)), problem.ValueCache.Time, visible);
-                if (c == 0)
+                if (c == 0 && problem.Depth * lane.Bytes >= LineBytes)
                 {
                     rows = Ahead<V>(rows, batch, blocks.Slot, blocks.Count, h);
                 }

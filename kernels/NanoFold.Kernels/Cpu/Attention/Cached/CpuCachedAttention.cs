@@ -13,37 +13,64 @@ public sealed unsafe class CpuCachedAttention(CpuContext context) : IKernel<Cach
     /// <summary>Columns from which on tiles of those that chose a block are fuller than lanes.</summary>
     private const int LeastColumns = 128;
 
+    /// <summary>Products with elements of keys and values from which on other threads are called: they take microseconds to come.</summary>
+    private const long LeastElements = 1 << 17;
+
     private readonly CallMemory _memory = new();
 
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others, or a row's positions do not fit the cache.</exception>
     public void Run(in CachedAttentionCall call)
     {
         var problem = new CachedProblem(call);
-        var plan = new CachedPlan(problem, context.Sequences);
-        bool isListed = !call.Visible.Blocks.IsNone;
-        if (plan.AppendsFirst || isListed)
+        if (call.Visible.Blocks.IsNone)
         {
-            var append = new CachedAppendWork(problem);
-            context.Run(problem.Type, append.Items, ref append);
+            Dense(problem);
+            return;
         }
 
-        if (isListed)
+        problem.CheckRows();
+        Append(problem);
+        Selected(new SelectedProblem(problem, call.Visible.Blocks));
+    }
+
+    public PreparedCall? Prepare(in CachedAttentionCall call)
+    {
+        if (!call.Visible.Blocks.IsNone || !CpuContext.Supports(call.Q.Type))
         {
-            Selected(new SelectedProblem(problem, call.Visible.Blocks));
-            return;
+            return null;
+        }
+
+        return new Prepared(this, new CachedProblem(call));
+    }
+
+    public void Dispose() => _memory.Dispose();
+
+    /// <summary>Over all that is visible.</summary>
+    private void Dense(in CachedProblem problem)
+    {
+        int keys = problem.CheckRows();
+        CachedPlan plan = new CachedPlan(problem, context.Sequences).For(keys);
+        bool parallel = (long)keys * problem.Batch * problem.Time * problem.Heads * (problem.Depth + problem.ValueDepth) >= LeastElements;
+        if (plan.AppendsFirst)
+        {
+            Append(problem);
         }
 
         var parts = new CachedParts(_memory.Take(CachedParts.Bytes(problem, plan)), plan);
         var work = new CachedWork(context, problem, plan, parts);
-        context.Run(problem.Type, work.Items, ref work);
+        context.Run(problem.Type, work.Items, ref work, parallel);
         if (plan.Parts > 1)
         {
             var combine = new CachedCombineWork(context, problem, plan, parts);
-            context.Run(problem.Type, combine.Items, ref combine);
+            context.Run(problem.Type, combine.Items, ref combine, parallel);
         }
     }
 
-    public void Dispose() => _memory.Dispose();
+    private void Append(in CachedProblem problem)
+    {
+        var append = new CachedAppendWork(problem);
+        context.Run(problem.Type, append.Items, ref append);
+    }
 
     /// <summary>New keys are in place: over the blocks that each token lists.</summary>
     private void Selected(in SelectedProblem problem)
@@ -57,6 +84,11 @@ public sealed unsafe class CpuCachedAttention(CpuContext context) : IKernel<Cach
 
         var tiles = new SelectedForwardWork(context, problem);
         context.Run(problem.Type, tiles.Items, ref tiles);
+    }
+
+    private sealed class Prepared(CpuCachedAttention kernel, CachedProblem problem) : PreparedCall
+    {
+        public override void Run() => kernel.Dense(problem);
     }
 }
 

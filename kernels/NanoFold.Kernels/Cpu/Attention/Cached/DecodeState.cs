@@ -131,18 +131,51 @@ internal readonly unsafe struct DecodeState
             Four(Element.At<V>(values, i), valueRow, count, Element.At<V>(_output, i), correction);
         }
 
-        for (; i < _valueDepth; i += V.Width)
+        for (; i + V.Width <= _valueDepth; i += V.Width)
         {
-            int rest = Math.Min(V.Width, _valueDepth - i);
+            One(Element.At<V>(values, i), valueRow, count, Element.At<V>(_output, i), correction);
+        }
+
+        if (typeof(V) == typeof(Lane16) && i + Lane8.Width == _valueDepth)
+        {
+            One(Element.At<V>(values, i), valueRow, count, Element.At<V>(_output, i), Lane8.Constant(V.Largest(correction)));
+            i += Lane8.Width;
+        }
+
+        if (i < _valueDepth)
+        {
+            int rest = _valueDepth - i;
             V y = V.Load(_output, i) * correction;
             for (int j = 0; j < count; j++)
             {
-                void* row = Element.At<V>(values, j * valueRow + i);
-                y = V.MultiplyAdd(V.Splat(_scores, j), rest == V.Width ? V.Load(row, 0) : V.LoadPart(row, 0, rest), y);
+                y = V.MultiplyAdd(V.Splat(_scores, j), V.LoadPart(Element.At<V>(values, j * valueRow + i), 0, rest), y);
             }
 
             V.Store(_output, i, y);
         }
+    }
+
+    /// <summary>A single lane of the output: four sums over the keys, as each would wait for the addition before.</summary>
+    private void One<V>(void* values, nint valueRow, int count, void* output, V correction)
+        where V : struct, ICpuLane<V>
+    {
+        V y0 = V.Load(output, 0) * correction, y1 = default, y2 = default, y3 = default;
+        nint j = 0;
+        for (; j + 4 <= count; j += 4)
+        {
+            void* row = Element.At<V>(values, j * valueRow);
+            y0 = V.MultiplyAdd(V.Splat(_scores, j), V.Load(row, 0), y0);
+            y1 = V.MultiplyAdd(V.Splat(_scores, j + 1), V.Load(row, valueRow), y1);
+            y2 = V.MultiplyAdd(V.Splat(_scores, j + 2), V.Load(row, 2 * valueRow), y2);
+            y3 = V.MultiplyAdd(V.Splat(_scores, j + 3), V.Load(row, 3 * valueRow), y3);
+        }
+
+        for (; j < count; j++)
+        {
+            y0 = V.MultiplyAdd(V.Splat(_scores, j), V.Load(values, j * valueRow), y0);
+        }
+
+        V.Store(output, 0, (y0 + y1) + (y2 + y3));
     }
 
     private void Eight<V>(void* values, nint valueRow, int count, void* output, V correction)

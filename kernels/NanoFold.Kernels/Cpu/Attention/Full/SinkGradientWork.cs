@@ -22,7 +22,7 @@ internal readonly unsafe struct SinkGradientWork(AttentionProblem problem, Gradi
             for (int t = 0; t < problem.Time; t++)
             {
                 double delta = HeadRow.Dot<V>(problem.Y.Row<V>(b, t, head), gradients.DY.Row<V>(b, t, head), problem.ValueDepth);
-                double part = Math.Exp(sink - Element.Get<V>(logSumExp, t)) * delta;
+                double part = PortableMath.Exp(sink - Element.Get<V>(logSumExp, t)) * delta;
                 sum += part;
                 if (gradients.WantsDecay)
                 {

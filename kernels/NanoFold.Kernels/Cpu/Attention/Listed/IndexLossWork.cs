@@ -63,15 +63,15 @@ internal readonly unsafe struct IndexLossWork(CpuContext context, IndexLossProbl
         double maximum = count > 0 ? V.Largest(largest) : 0, sum = 0, divergence = 0;
         for (int i = 0; i < count; i++)
         {
-            sum += Math.Exp(Element.Get<V>(scratch.Scores, i) - maximum);
+            sum += PortableMath.Exp(Element.Get<V>(scratch.Scores, i) - maximum);
         }
 
-        double logSum = maximum + Math.Log(sum);
+        double logSum = maximum + PortableMath.Log(sum);
         for (int i = 0; i < count; i++)
         {
             double p = Element.Get<V>(scratch.Weights, i), log = Element.Get<V>(scratch.Scores, i) - logSum;
-            divergence += p > 0 ? p * (Math.Log(p) - log) : p;
-            Element.Set<V>(scratch.Gradients, i, (Math.Exp(log) - p) * problem.GradientFactor);
+            divergence += p > 0 ? p * (PortableMath.Log(p) - log) : p;
+            Element.Set<V>(scratch.Gradients, i, (PortableMath.Exp(log) - p) * problem.GradientFactor);
         }
 
         IndexGradients<V>(scratch, sums, batch, time, keys, count);

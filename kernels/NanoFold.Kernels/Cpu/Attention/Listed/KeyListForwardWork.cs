@@ -43,7 +43,7 @@ internal readonly unsafe struct KeyListForwardWork(CpuContext context, Attention
         {
             (double maximum, double sum) = Exponentiate<V>(Element.At<V>(scratch.Scores, r * scratch.ScoreRow), scratch.Counts[r]);
             Element.Set<V>(scratch.Sums, r, sum);
-            Element.Set<V>(problem.LogSumExpRow<V>(batch, head, first + r), 0, (maximum * SoftmaxPower.NatsPerBit) + Math.Log(sum));
+            Element.Set<V>(problem.LogSumExpRow<V>(batch, head, first + r), 0, (maximum * SoftmaxPower.NatsPerBit) + PortableMath.Log(sum));
         }
 
         HeadRow.Zero<V>(scratch.Output, count * scratch.OutputRow);

@@ -127,7 +127,7 @@ internal static unsafe class LargestScores
             middle = Element.Get<V>(&middle, 0);
             if (!(middle > low && middle < high))
             {
-                double each = Math.Exp(high - maximum);
+                double each = PortableMath.Exp(high - maximum);
                 int equal = aboveLow - aboveHigh;
                 return aboveHigh + (each > 0 ? (int)Math.Clamp(Math.Ceiling((target - weightAboveHigh) / each), 1, equal) : equal);
             }

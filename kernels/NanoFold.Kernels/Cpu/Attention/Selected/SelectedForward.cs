@@ -157,7 +157,7 @@ internal readonly unsafe struct SelectedForwardWork(CpuContext context, Selected
         if (problem.LogSumExp is not null)
         {
             double maximum = Element.Get<V>(scratch.Maxima, column) * SoftmaxPower.NatsPerBit;
-            Element.Set<V>(problem.LogSumExpAt<V>(batch, head, query), 0, maximum + Math.Log(sum));
+            Element.Set<V>(problem.LogSumExpAt<V>(batch, head, query), 0, maximum + PortableMath.Log(sum));
         }
     }
 

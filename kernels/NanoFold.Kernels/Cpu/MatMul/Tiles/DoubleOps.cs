@@ -51,4 +51,12 @@ internal readonly unsafe struct DoubleOps : IVectorOps<Vector256<double>>
 
     [MethodImpl(Inline)]
     public static double Sum(Vector256<double> value) => Vector256.Sum(value);
+
+    [MethodImpl(Inline)]
+    public static void SumFour(Vector256<double> a, Vector256<double> b, Vector256<double> c, Vector256<double> d, double* sums) =>
+        (sums[0], sums[1], sums[2], sums[3]) = (Sum(a), Sum(b), Sum(c), Sum(d));
+
+    [MethodImpl(Inline)]
+    public static Vector128<float> SumFour(Vector256<double> a, Vector256<double> b, Vector256<double> c, Vector256<double> d) =>
+        Vector128.Create((float)Sum(a), (float)Sum(b), (float)Sum(c), (float)Sum(d));
 }

@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.MatMul.Tiles;
@@ -42,6 +43,12 @@ internal unsafe interface IVectorOps<V>
 
     /// <summary>Sum of the elements, in an order that depends on the width only.</summary>
     static abstract double Sum(V value);
+
+    /// <summary>The sums of four vectors, each to the bits of <see cref="Sum"/>.</summary>
+    static abstract void SumFour(V a, V b, V c, V d, double* sums);
+
+    /// <summary>The same rounded to floats, which sums of floats are.</summary>
+    static abstract Vector128<float> SumFour(V a, V b, V c, V d);
 }
 
 /// <summary>4 floats.</summary>
@@ -82,6 +89,12 @@ internal readonly unsafe struct Ops128 : IVectorOps<Vector128<float>>
 
     [MethodImpl(Inline)]
     public static double Sum(Vector128<float> value) => Vector128.Sum(value);
+
+    [MethodImpl(Inline)]
+    public static void SumFour(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d, double* sums) => FourSums.Widen(FourSums.Of(a, b, c, d), sums);
+
+    [MethodImpl(Inline)]
+    public static Vector128<float> SumFour(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d) => FourSums.Of(a, b, c, d);
 }
 
 /// <summary>8 floats.</summary>
@@ -122,6 +135,12 @@ internal readonly unsafe struct Ops256 : IVectorOps<Vector256<float>>
 
     [MethodImpl(Inline)]
     public static double Sum(Vector256<float> value) => Vector256.Sum(value);
+
+    [MethodImpl(Inline)]
+    public static void SumFour(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, double* sums) => FourSums.Widen(FourSums.Of(a, b, c, d), sums);
+
+    [MethodImpl(Inline)]
+    public static Vector128<float> SumFour(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d) => FourSums.Of(a, b, c, d);
 }
 
 /// <summary>16 floats.</summary>
@@ -162,6 +181,12 @@ internal readonly unsafe struct Ops512 : IVectorOps<Vector512<float>>
 
     [MethodImpl(Inline)]
     public static double Sum(Vector512<float> value) => Vector512.Sum(value);
+
+    [MethodImpl(Inline)]
+    public static void SumFour(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, double* sums) => FourSums.Widen(FourSums.Of(a, b, c, d), sums);
+
+    [MethodImpl(Inline)]
+    public static Vector128<float> SumFour(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d) => FourSums.Of(a, b, c, d);
 }
 
 /// <summary>One float or double.</summary>
@@ -205,8 +230,14 @@ internal readonly unsafe struct OpsScalar<T> : IVectorOps<T>
     public static T Multiply(T a, T b) => a * b;
 
     [MethodImpl(Inline)]
-    public static T MultiplyAdd(T a, T b, T c) => T.MultiplyAddEstimate(a, b, c);
+    public static T MultiplyAdd(T a, T b, T c) => typeof(T) == typeof(float) ? (T)(object)MathF.FusedMultiplyAdd((float)(object)a, (float)(object)b, (float)(object)c) : T.MultiplyAddEstimate(a, b, c);
 
     [MethodImpl(Inline)]
     public static double Sum(T value) => double.CreateTruncating(value);
+
+    [MethodImpl(Inline)]
+    public static void SumFour(T a, T b, T c, T d, double* sums) => (sums[0], sums[1], sums[2], sums[3]) = (Sum(a), Sum(b), Sum(c), Sum(d));
+
+    [MethodImpl(Inline)]
+    public static Vector128<float> SumFour(T a, T b, T c, T d) => Vector128.Create((float)Sum(a), (float)Sum(b), (float)Sum(c), (float)Sum(d));
 }

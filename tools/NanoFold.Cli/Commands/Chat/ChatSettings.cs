@@ -1,0 +1,58 @@
+using System.Globalization;
+using NanoFold.Engine;
+using NanoFold.Engine.Generation;
+
+namespace NanoFold.Cli.Commands.Chat;
+
+/// <summary>What <c>/set</c> changes: the options of the command line by their names.</summary>
+internal static class ChatSettings
+{
+    private static readonly (string Name, Func<GenerationConfig, object> Read, Func<GenerationConfig, double, GenerationConfig> Write)[] s_all =
+    [
+        ("temperature", settings => settings.Temperature, (settings, value) => settings with { Temperature = value }),
+        ("top-k", settings => settings.TopK, (settings, value) => settings with { TopK = Whole(value) }),
+        ("top-p", settings => settings.TopP, (settings, value) => settings with { TopP = value }),
+        ("min-p", settings => settings.MinP, (settings, value) => settings with { MinP = value }),
+        ("repetition-penalty", settings => settings.RepetitionPenalty, (settings, value) => settings with { RepetitionPenalty = value }),
+        ("max-tokens", settings => settings.MaxTokens, (settings, value) => settings with { MaxTokens = Whole(value) }),
+    ];
+
+    private const string Seed = "seed";
+
+    public static IEnumerable<string> Names => [.. s_all.Select(one => one.Name), Seed];
+
+    /// <summary>All of them with their values.</summary>
+    public static IEnumerable<string[]> All(Conversation conversation) =>
+        [.. s_all.Select(one => (string[])[one.Name, Convert.ToString(one.Read(conversation.Settings), CultureInfo.InvariantCulture)!]), [Seed, conversation.Seed.ToString(CultureInfo.InvariantCulture)]];
+
+    /// <summary>Changes one.</summary>
+    /// <param name="conversation">Whose.</param>
+    /// <param name="text">A name and a value.</param>
+    /// <exception cref="UserException">There is no such setting, or its value is none.</exception>
+    public static void Change(Conversation conversation, string text)
+    {
+        string[] words = text.Split([' ', '='], StringSplitOptions.RemoveEmptyEntries);
+        string name = words[0].TrimStart('-');
+        int at = Array.FindIndex(s_all, one => one.Name == name);
+        if (at < 0 && name != Seed)
+        {
+            throw new UserException($"/set {words[0]}: is no setting; those that are: {string.Join(", ", Names)}");
+        }
+
+        if (words.Length != 2 || !double.TryParse(words[1], NumberStyles.Float, CultureInfo.InvariantCulture, out double value))
+        {
+            throw new UserException($"/set {name}: expected one number");
+        }
+
+        if (at >= 0)
+        {
+            conversation.Change(s_all[at].Write(conversation.Settings, value));
+        }
+        else
+        {
+            conversation.Seed = long.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out long seed) ? seed : throw new UserException("/set seed: expected a whole number from 0");
+        }
+    }
+
+    private static int Whole(double value) => double.IsInteger(value) && Math.Abs(value) <= int.MaxValue ? (int)value : throw new UserException("/set: expected a whole number");
+}

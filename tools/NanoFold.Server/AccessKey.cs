@@ -1,0 +1,17 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace NanoFold.Server;
+
+/// <summary>Whether a client has the key.</summary>
+internal static class AccessKey
+{
+    private const string Scheme = "Bearer ";
+
+    /// <summary>Compares in a time that says nothing about where the two differ.</summary>
+    public static bool Fits(string? header, string key) =>
+        header is not null && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+        && CryptographicOperations.FixedTimeEquals(Hash(header[Scheme.Length..].Trim()), Hash(key));
+
+    private static byte[] Hash(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
+}
