@@ -27,6 +27,16 @@ public abstract class Backend : IDisposable
     /// <summary>Whether calls may have views of this type. Without those of 16 bits a backend computes in single precision only.</summary>
     public virtual bool Supports(DType type) => true;
 
+    /// <summary>
+    /// Whether weights may have a type of files, of 16 bits or of blocks, where everything else is in single precision: b of <see cref="MatMul"/> and <see cref="GroupedMatMul"/> with
+    /// <see cref="MatMulArgs.TransposeB"/>, the table of <see cref="Gather"/>, and x of <see cref="Copy"/> to a contiguous y of its shape. Results are those with widened weights, bit by bit.
+    /// </summary>
+    public virtual bool ReadsWeights(DType type) => false;
+
+    /// <summary>A file as memory of the device, read where it is used; what is written is seen here only. Null where the device cannot. The caller disposes it.</summary>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public virtual DeviceBuffer? Map(string path) => null;
+
     /// <summary>Whether <see cref="MatMulArgs.AllowsTensorFloat32"/> makes a difference.</summary>
     public virtual bool HasTensorFloat32 => false;
 

@@ -11,18 +11,30 @@ internal static class BackendChecks
         where T : unmanaged
     {
         Checks.Inside(op, "the view", x);
-        if (!x.Layout.IsContiguous || x.Count != count || x.Type.Size() != System.Runtime.CompilerServices.Unsafe.SizeOf<T>())
+        int size = System.Runtime.CompilerServices.Unsafe.SizeOf<T>();
+        // Blocks go as bytes.
+        bool fits = x.Type.IsBlocks() ? size == 1 && x.Type.Bytes(x.Count) == count : size == x.Type.Size() && x.Count == count;
+        if (!x.Layout.IsContiguous || !fits)
         {
             Checks.Throw(op, $"{count} of {typeof(T).Name} with {x}, expected {x.Count} of the same size, contiguous");
         }
     }
 
-    public static void Copy(in View x, in View y, bool accumulate)
+    /// <param name="weights">Whether the backend takes an x of another type, see <see cref="Backend.ReadsWeights"/>.</param>
+    public static void Copy(in View x, in View y, bool accumulate, bool weights = false)
     {
         Checks.Writable("copy", "y", y);
         Checks.Inside("copy", "x", x);
         Checks.Fits("copy", "x", x, y);
-        if (x.Type != y.Type && (!Converts(x.Type) || !Converts(y.Type)))
+        if (weights && !accumulate && x.Type.IsBlocks() && y.Type == DType.Float32)
+        {
+            Stored("copy", "x", x);
+            if (!x.Layout.SameShape(y.Layout) || !x.Layout.IsContiguous || !y.Layout.IsContiguous)
+            {
+                Checks.Throw("copy", $"x is {x}, y is {y}, expected both contiguous, of one shape");
+            }
+        }
+        else if (x.Type != y.Type && (!Converts(x.Type) || !Converts(y.Type)))
         {
             Checks.Throw("copy", $"x is {x}, y is {y}, expected one type, or two of Float32, BFloat16 and Float16");
         }
@@ -67,11 +79,20 @@ internal static class BackendChecks
         Checks.Fits("sum", "y", y, x);
     }
 
-    public static void Gather(in View table, in View ids, in View y)
+    /// <param name="weights">Whether the backend takes a table of another type than y, see <see cref="Backend.ReadsWeights"/>.</param>
+    public static void Gather(in View table, in View ids, in View y, bool weights = false)
     {
         Checks.Writable("gather", "y", y);
         Checks.Real("gather", "table", table);
-        Checks.Like("gather", "y", y, table);
+        if (weights && IsStored(table, y))
+        {
+            Stored("gather", "table", table);
+        }
+        else
+        {
+            Checks.Like("gather", "y", y, table);
+        }
+
         Rows("gather", table, ids, y, "y");
     }
 
@@ -172,11 +193,12 @@ internal static class BackendChecks
         }
     }
 
-    public static void MatMul(in MatMulArgs args)
+    /// <param name="weights">Whether the backend takes a b of another type, see <see cref="Backend.ReadsWeights"/>.</param>
+    public static void MatMul(in MatMulArgs args, bool weights = false)
     {
         const string Op = "matmul";
         View a = args.A, b = args.B, y = args.Y;
-        Product(Op, a, b, y);
+        Product(Op, a, b, y, weights && args.TransposeB && !args.TransposeA && !args.IsSymmetric);
         if (a.Layout.Rank < 2 || b.Layout.Rank < 2 || y.Layout.Rank < 2)
         {
             Checks.Throw(Op, $"a is {a}, b is {b}, y is {y}, expected at least two dimensions each");
@@ -221,11 +243,12 @@ internal static class BackendChecks
 
     public static bool IsSamePlace(in View a, in View b) => ReferenceEquals(a.Buffer, b.Buffer) && a.Offset == b.Offset;
 
-    public static void GroupedMatMul(in GroupedMatMulArgs args)
+    /// <inheritdoc cref="MatMul"/>
+    public static void GroupedMatMul(in GroupedMatMulArgs args, bool weights = false)
     {
         const string Op = "grouped matmul";
         View a = args.A, b = args.B, y = args.Y;
-        Product(Op, a, b, y);
+        Product(Op, a, b, y, weights && args.TransposeB && !args.PerGroupOutput);
         Checks.Rank(Op, "a", a, 2);
         Checks.Rank(Op, "b", b, args.PerGroupOutput ? 2 : 3);
         Checks.Rank(Op, "y", y, args.PerGroupOutput ? 3 : 2);
@@ -253,12 +276,38 @@ internal static class BackendChecks
     }
 
     // A product of 16 bits may leave the activations: a gradient of parameters.
-    private static void Product(string op, in View a, in View b, in View y)
+    private static void Product(string op, in View a, in View b, in View y, bool weights)
     {
         Checks.Writable(op, "y", y);
         Checks.Real(op, "a", a);
         Checks.LikeOrSum(op, "y", y, a);
-        Checks.Like(op, "b", b, a);
+        if (weights && !b.IsNone && IsStored(b, a))
+        {
+            Stored(op, "b", b);
+        }
+        else
+        {
+            Checks.Like(op, "b", b, a);
+        }
+    }
+
+    /// <summary>Whether weights have a type of files beside single precision.</summary>
+    public static bool IsStored(in View weights, in View x) => x.Type == DType.Float32 && (weights.Type.Is16Bit() || weights.Type.IsBlocks());
+
+    // Rows of weights: whole blocks, their elements one after the other.
+    private static void Stored(string op, string name, in View x)
+    {
+        Checks.Inside(op, name, x);
+        bool fits = x.Layout.Rank > 1 && x.Layout.Stride(-1) == 1;
+        for (int i = 0; x.Type.IsBlocks() && i < x.Layout.Rank - 1; i++)
+        {
+            fits &= x.Layout.Stride(i) % DTypeExtensions.BlockValues == 0;
+        }
+
+        if (!fits || (x.Type.IsBlocks() && x.Layout[-1] % DTypeExtensions.BlockValues != 0))
+        {
+            Checks.Throw(op, $"{name} is {x}, expected rows of whole blocks whose elements are adjacent");
+        }
     }
 
     private static bool Converts(DType type) => type == DType.Float32 || type.Is16Bit();

@@ -14,7 +14,11 @@ public static class Checks
         }
 
         long end = x.Offset + x.Layout.Extent;
-        if (x.Offset < 0 || end > x.Buffer.Bytes / x.Type.Size())
+        if (x.Type.IsBlocks())
+        {
+            InsideBlocks(op, name, x, end);
+        }
+        else if (x.Offset < 0 || end > x.Buffer.Bytes / x.Type.Size())
         {
             Throw(op, $"{name} {x} ends at element {end} of a buffer of {x.Buffer.Bytes / x.Type.Size()}");
         }
@@ -148,6 +152,14 @@ public static class Checks
         if (slot != StepSlot.None)
         {
             Slot(op, name, slot);
+        }
+    }
+
+    private static void InsideBlocks(string op, string name, in View x, long end)
+    {
+        if (x.Offset < 0 || x.Offset % DTypeExtensions.BlockValues != 0 || end % DTypeExtensions.BlockValues != 0 || x.Type.Bytes(end) > x.Buffer.Bytes)
+        {
+            Throw(op, $"{name} {x}, elements {x.Offset} to {end}, is no whole number of blocks in a buffer of {x.Buffer.Bytes} bytes");
         }
     }
 

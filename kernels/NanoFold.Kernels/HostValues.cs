@@ -28,6 +28,11 @@ public static class HostValues
                 backend.Download<Half>(source, halves);
                 Convert(halves, target, v => (float)v);
                 break;
+            case DType.Q8_0 or DType.Q4_0 or DType.Q4_1:
+                var blocks = new byte[source.Type.Bytes(target.Length)];
+                backend.Download<byte>(source, blocks);
+                StoredValues.Widen(source.Type, blocks, target);
+                break;
             default:
                 throw new ArgumentException($"read: {source}, expected a real type");
         }

@@ -38,7 +38,7 @@ public readonly struct View(DeviceBuffer buffer, long offset, Layout layout, DTy
     public unsafe void* Address
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Buffer is null ? null : ((NativeBuffer)Buffer).Pointer + Offset * Type.Size();
+        get => Buffer is null ? null : ((NativeBuffer)Buffer).Pointer + Type.Bytes(Offset);
     }
 
     public unsafe float* Floats => (float*)Address;

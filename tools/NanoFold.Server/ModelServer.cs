@@ -27,6 +27,7 @@ public sealed class ModelServer : IAsyncDisposable
     private readonly ServedModel _served;
     private readonly ServerOptions _options;
     private readonly ServerMetrics _metrics = new();
+    private readonly RequestGuard _guard;
     private readonly DecodeThread _decode;
     private readonly Answerer _answerer;
     private readonly WebApplication _app;
@@ -35,6 +36,7 @@ public sealed class ModelServer : IAsyncDisposable
     private ModelServer(ServedModel served, ServerOptions options)
     {
         (_served, _options) = (served, options);
+        _guard = new RequestGuard(options, _metrics);
         _decode = new DecodeThread(served, options, _metrics);
         _answerer = new Answerer(_decode, served.Tokenizer, _metrics);
         _app = Build();
@@ -104,7 +106,7 @@ public sealed class ModelServer : IAsyncDisposable
         builder.Services.AddRateLimiter(limiter =>
         {
             limiter.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
-            limiter.OnRejected = (rejected, _) => new ValueTask(Refuse(rejected.HttpContext));
+            limiter.OnRejected = (rejected, _) => new ValueTask(_guard.Refuse(rejected.HttpContext));
             limiter.AddConcurrencyLimiter(Limited, places => (places.PermitLimit, places.QueueLimit) = (_options.Streams + _options.Queue, 0));
         });
         if (_options.Key is null)
@@ -119,7 +121,7 @@ public sealed class ModelServer : IAsyncDisposable
             app.UseHostFiltering();
         }
 
-        app.Use(Guarded);
+        app.Use(_guard.Run);
         app.UseRouting();
         app.UseRequestTimeouts();
         app.UseRateLimiter();
@@ -152,7 +154,17 @@ public sealed class ModelServer : IAsyncDisposable
         }
 
         using JsonDocument body = await Body(context).ConfigureAwait(false);
-        TextJob job = read(body.RootElement, _served, _options);
+        TextJob job;
+        try
+        {
+            job = read(body.RootElement, _served, _options);
+        }
+        catch (InvalidOperationException e)
+        {
+            // Thrown where a text is read: half of a surrogate pair, or bytes that are no UTF-8.
+            throw new ApiException(400, $"the body has a text that is no Unicode: {e.Message}", code: "invalid_json");
+        }
+
         AnswerShape shape = shapeOf(_served.Name, job.Fields.Seed);
         CancellationToken left = context.RequestAborted;
         IResult result = job.Fields.Streams
@@ -183,66 +195,5 @@ public sealed class ModelServer : IAsyncDisposable
             context.Response.Headers.Connection = "close";
             throw new ApiException(408, $"the body was not there after {_options.BodyTimeout.TotalSeconds:0.#} s");
         }
-    }
-
-    // Who may come in, and what is answered where something goes wrong.
-    private async Task Guarded(HttpContext context, RequestDelegate next)
-    {
-        try
-        {
-            if (_options.Key is { } key && context.Request.Path != "/health" && !AccessKey.Fits(context.Request.Headers.Authorization, key))
-            {
-                context.Response.Headers.WWWAuthenticate = "Bearer";
-                throw new ApiException(401, "a key is needed: send the header 'Authorization: Bearer KEY'", code: "invalid_api_key");
-            }
-
-            await next(context).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
-        {
-            // The client left; nobody reads an answer.
-        }
-        catch (Exception e) when (!context.Response.HasStarted)
-        {
-            await ErrorAnswer.Write(context, Told(e)).ConfigureAwait(false);
-        }
-        catch (Exception e)
-        {
-            // A stream that took too long, or a fault in the midst of one: the client sees that it is cut off.
-            if (e is not OperationCanceledException)
-            {
-                Told(e);
-            }
-
-            context.Abort();
-        }
-        finally
-        {
-            _metrics.AddRequest(context.GetEndpoint() is RouteEndpoint { RoutePattern.RawText: { } path } && !path.Contains('{', StringComparison.Ordinal) ? path : "other", context.Response.StatusCode);
-        }
-    }
-
-    private ApiException Told(Exception fault)
-    {
-        switch (fault)
-        {
-            case ApiException known:
-                return known;
-            case BadHttpRequestException bad:
-                return new ApiException(bad.StatusCode, bad.StatusCode == StatusCodes.Status413PayloadTooLarge ? $"the body is longer than {_options.MostBodyBytes} bytes" : bad.Message);
-            case UserException user:
-                return new ApiException(400, user.Message);
-            default:
-                _options.Note($"a request failed: {fault.GetType().Name}: {fault.Message}");
-                return new ApiException(500, $"{fault.GetType().Name} (a fault of this program)");
-        }
-    }
-
-    private Task Refuse(HttpContext context)
-    {
-        // When about as many requests as are written at a time have been answered.
-        int seconds = (int)Math.Clamp(Math.Ceiling(_metrics.MeanSeconds), 1, 60);
-        context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
-        return ErrorAnswer.Write(context, new ApiException(429, $"{_options.Streams + _options.Queue} requests are being answered or wait; try again in {seconds} s", code: "rate_limit_exceeded"));
     }
 }

@@ -26,9 +26,10 @@ internal sealed class TapeSources(Tape tape, List<TapeValue> values, bool traini
         if (!_parameters.TryGetValue(parameter, out Tensor tensor))
         {
             ParameterStore store = Meet(parameter.Store);
-            DType type = tape.Type.Is16Bit() ? tape.Type : store.Type;
-            if (type != store.Type)
+            DType type = parameter.Type;
+            if (tape.Type.Is16Bit())
             {
+                type = tape.Type;
                 store.Shadow(type);
             }
 

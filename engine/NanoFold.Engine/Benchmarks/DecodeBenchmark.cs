@@ -38,6 +38,13 @@ public sealed record DecodeBenchmark(double TokensPerSecond, double PrefillToken
         MemoryCheck.RequireShape(config);
         MemoryCheck.RequireDecoding(config.Model, batch, backend);
         using var model = new Transformer(config.Model, backend, (ulong)config.Train.Seed);
+        return Run(model, backend, promptTokens, tokens, batch);
+    }
+
+    /// <summary>The same of a model that is there.</summary>
+    /// <inheritdoc cref="Run(RunConfig, Backend, int, int, int)"/>
+    public static DecodeBenchmark Run(Transformer model, Backend backend, int promptTokens, int tokens, int batch)
+    {
         using var decoder = new Decoder(model, batch);
         using var bandwidth = new MemoryBandwidth(backend);
         var round = new Round(backend, decoder, model.Config.Vocab, promptTokens, tokens);
@@ -58,7 +65,7 @@ public sealed record DecodeBenchmark(double TokensPerSecond, double PrefillToken
         return new DecodeBenchmark(
             batch / SampleStatistics.Median(steps),
             (double)batch * promptTokens / SampleStatistics.Median(prefills),
-            DecodeCost.BytesPerToken(model.Config, (int)meanKeys, batch),
+            DecodeCost.BytesPerToken(model, (int)meanKeys, batch),
             SampleStatistics.Median(reads));
     }
 

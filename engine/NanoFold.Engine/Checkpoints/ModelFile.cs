@@ -79,6 +79,11 @@ public static class ModelFile
         /// <summary>Bytes of a contiguous view from one on, until the next call.</summary>
         public ReadOnlySpan<byte> Piece(View view, long start)
         {
+            if (view.Type.IsBlocks())
+            {
+                throw new InvalidOperationException($"model file: values in {view.Type} have no place in a safetensors file; load the model with its weights in single precision");
+            }
+
             int size = view.Type.Size();
             int bytes = (int)Math.Min(PieceBytes, (view.Count * size) - start);
             if (_piece.Length < bytes)

@@ -1,3 +1,5 @@
+using NanoFold.Kernels;
+
 namespace NanoFold.Engine.Checkpoints;
 
 /// <summary>Element type of a tensor in a safetensors file, named as the format names it.</summary>
@@ -26,6 +28,16 @@ public static class SafeTensorTypeExtensions
         SafeTensorType.F32 or SafeTensorType.I32 => 4,
         SafeTensorType.F16 or SafeTensorType.BF16 or SafeTensorType.I16 => 2,
         _ => 1,
+    };
+
+    /// <summary>The same type of tensors in memory, of a real one.</summary>
+    public static DType OfTensors(this SafeTensorType type) => type switch
+    {
+        SafeTensorType.F64 => DType.Float64,
+        SafeTensorType.F32 => DType.Float32,
+        SafeTensorType.F16 => DType.Float16,
+        SafeTensorType.BF16 => DType.BFloat16,
+        _ => throw new ArgumentException($"safetensors: {type} is no type of real numbers"),
     };
 
     /// <summary>The name in the file's header, such as <c>BF16</c>.</summary>

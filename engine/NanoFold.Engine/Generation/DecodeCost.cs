@@ -3,6 +3,7 @@ using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Null;
 using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Engine.Generation;
@@ -20,14 +21,36 @@ public static class DecodeCost
     public static double BytesPerToken(ModelConfig model, int keys, int batch)
     {
         using var dry = new DryRun();
+        return BytesPerToken(dry, model.Resolve(), new SeedSource(0), keys, batch);
+    }
+
+    /// <summary>The same of a model that is there, whose weights may have smaller types.</summary>
+    /// <inheritdoc cref="BytesPerToken(ModelConfig, int, int)"/>
+    public static double BytesPerToken(Transformer model, int keys, int batch)
+    {
+        using var dry = new DryRun();
+        return BytesPerToken(dry, model.Config, new TypesOf(model.Store), keys, batch);
+    }
+
+    private static double BytesPerToken(DryRun dry, ModelConfig model, IParameterSource source, int keys, int batch)
+    {
         // A cache for as many keys as are seen is full.
-        model = model.Resolve();
-        using var transformer = new Transformer(model with { Context = Math.Min(keys, model.Context) }, dry.Backend);
+        using var transformer = new Transformer(model with { Context = Math.Min(keys, model.Context) }, dry.Backend, source, trains: null);
         using DecodeCache cache = transformer.NewCache(batch, chunk: 1);
         using var inputs = new DecodeInputs(dry.Backend, batch, largestChunk: 1);
         var tape = new Tape(dry.Backend);
         inputs.RecordOn(tape, transformer, cache, chunk: 1);
         return dry.Of(new Plan(tape)).Sum(call => BytesRead(tape, call.Step.Call!.Node, call.Cost)) / batch;
+    }
+
+    // Nothing but the types of another store.
+    private sealed class TypesOf(ParameterStore store) : IHoldingSource
+    {
+        public HeldValues? TryHold(Parameter parameter) => store[parameter.Name].Held is { } held && parameter.Layout.SameShape(store[parameter.Name].Layout)
+            ? new HeldValues(new NullBuffer(held.Type.Bytes(parameter.Layout.Count)), held.Type)
+            : null;
+
+        public bool TryFill(StoredTensor tensor) => true;
     }
 
     // What an op moves besides activations, where it has operands of another kind.

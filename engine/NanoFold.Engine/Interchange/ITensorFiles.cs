@@ -1,5 +1,3 @@
-using NanoFold.Engine.Checkpoints;
-
 namespace NanoFold.Engine.Interchange;
 
 /// <summary>The tensors of a file or of several, open, under the names that they have there.</summary>
@@ -27,7 +25,7 @@ public interface ITensorFiles : IDisposable
 /// <param name="IsReal">Whether it can be read as real numbers.</param>
 public sealed record TensorEntry(string File, string Name, IReadOnlyList<long> Shape, string Type, bool IsReal)
 {
-    /// <summary>Where its elements lie as they are; null where they are blocks of a quantized type.</summary>
+    /// <summary>Where its elements lie as they are; null where they are blocks of a type that is only dequantized.</summary>
     public WeightPlace? Place { get; init; }
 
     /// <inheritdoc/>

@@ -1,4 +1,4 @@
-using NanoFold.Engine.Checkpoints;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Interchange;
 
@@ -21,8 +21,11 @@ public interface IWeights
     /// <summary>Reads all elements.</summary>
     void Read(string name, Span<float> destination) => Read(name, 0, destination);
 
-    /// <summary>Where the elements lie in a file one after the other as we have them; null where they are put together from pieces, or blocks of a quantized type.</summary>
+    /// <summary>Where the elements lie in a file one after the other as we have them; null where they are put together from pieces, or blocks of a type that is only dequantized.</summary>
     WeightPlace? PlaceOf(string name) => null;
+
+    /// <summary>The same where they lie in several pieces of one type, in order; null where they are turned round, or of types that cannot be used as they are.</summary>
+    IReadOnlyList<WeightRun>? RunsOf(string name) => PlaceOf(name) is { } place ? [new WeightRun(place, Find(name)!.Count)] : null;
 }
 
 /// <summary>A parameter of ours in the files of another program.</summary>
@@ -39,4 +42,9 @@ public sealed record WeightInfo(string Name, IReadOnlyList<int> Shape, string Ty
 /// <param name="File">Its path.</param>
 /// <param name="Offset">From the start of the file.</param>
 /// <param name="Type">Of the elements.</param>
-public readonly record struct WeightPlace(string File, long Offset, SafeTensorType Type);
+public readonly record struct WeightPlace(string File, long Offset, DType Type);
+
+/// <summary>Elements of a parameter that lie one after the other.</summary>
+/// <param name="Place">Where.</param>
+/// <param name="Count">How many.</param>
+public readonly record struct WeightRun(WeightPlace Place, long Count);

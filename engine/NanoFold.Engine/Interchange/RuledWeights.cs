@@ -1,4 +1,5 @@
 using NanoFold.Engine.Configuration;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Interchange;
 
@@ -47,10 +48,34 @@ public sealed class RuledWeights : IWeights
     public WeightInfo? Find(string name) => _all.GetValueOrDefault(name);
 
     /// <inheritdoc/>
-    public WeightPlace? PlaceOf(string name) =>
-        _rules[name] is { Parts: [{ IsTransposed: false, Runs: [{ } run] } part] } rule && _files.Find(part.Theirs)!.Place is { } place
-            ? place with { Offset = place.Offset + (run.Start * rule.RowElements * Checkpoints.SafeTensorTypeExtensions.Size(place.Type)) }
-            : null;
+    public WeightPlace? PlaceOf(string name) => RunsOf(name) is [{ } only] ? only.Place : null;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<WeightRun>? RunsOf(string name)
+    {
+        TensorRule rule = _rules[name];
+        List<WeightRun> runs = [];
+        foreach (TensorPart part in rule.Parts)
+        {
+            if (part.IsTransposed || _files.Find(part.Theirs)!.Place is not { } place || (runs is [{ } first, ..] && first.Place.Type != place.Type))
+            {
+                return null;
+            }
+
+            foreach (RowRun run in part.Runs)
+            {
+                (long start, long count) = (run.Start * rule.RowElements, run.Count * rule.RowElements);
+                if (place.Type.IsBlocks() && (start % DTypeExtensions.BlockValues != 0 || count % DTypeExtensions.BlockValues != 0))
+                {
+                    return null;
+                }
+
+                runs.Add(new WeightRun(place with { Offset = place.Offset + place.Type.Bytes(start) }, count));
+            }
+        }
+
+        return runs;
+    }
 
     /// <inheritdoc/>
     public void Read(string name, long start, Span<float> destination)

@@ -45,6 +45,8 @@ public sealed class KernelRoof(Backend backend)
         using DeviceBuffer x = backend.Allocate(set / 2), y = backend.Allocate(set / 2);
         Layout layout = Layout.Of(checked((int)(set / 2 / sizeof(float))));
         View source = new(x, 0, layout, DType.Float32), target = new(y, 0, layout, DType.Float32);
+        // Memory that was never written may be one page of zeros.
+        backend.Fill(source, 1);
         int calls = (int)Math.Max(1, BytesPerRepetition / set);
         double best = 0;
         for (int i = 0; i <= Repetitions; i++)

@@ -26,12 +26,14 @@ public sealed class MemoryBandwidth : IDisposable
         long wanted = Math.Clamp(Environment.ProcessorCount * BytesPerProcessor, LeastBytes, MostBytes);
         _buffer = backend.Allocate(Math.Min(wanted, DeviceMemory.Available(backend) / ShareOfMemory));
         _sum = backend.Allocate(sizeof(float));
+        // Memory that was never written may be one page of zeros.
+        backend.Fill(All, 1);
     }
 
     /// <summary>Bytes per second of reading the buffer once, with all of the backend's threads.</summary>
     public double Measure()
     {
-        var all = new View(_buffer, 0, Layout.Of(checked((int)(_buffer.Bytes / sizeof(float)))), DType.Float32);
+        View all = All;
         _backend.Synchronize();
         long started = Stopwatch.GetTimestamp();
         var sum = new View(_sum, 0, Layout.Of(1), DType.Float32);
@@ -49,6 +51,8 @@ public sealed class MemoryBandwidth : IDisposable
 
         return _buffer.Bytes / Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
+
+    private View All => new(_buffer, 0, Layout.Of(checked((int)(_buffer.Bytes / sizeof(float)))), DType.Float32);
 
     public void Dispose()
     {

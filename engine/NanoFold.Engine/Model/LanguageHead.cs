@@ -111,5 +111,5 @@ public sealed class LanguageHead
 
     private Tensor Scaled(Tape tape, Tensor x) => _scale == 1 ? x : ScaleOp.Record(tape, x, _scale);
 
-    private Tensor Weight(Tape tape) => _own?.Weight(tape) ?? tape.Use(_embedding!);
+    private Tensor Weight(Tape tape) => _own?.Stored(tape) ?? tape.Use(_embedding!);
 }

@@ -35,7 +35,7 @@ internal sealed class PlainEmbedding(Parameter weight) : Embedding
 
     public override Parameter Own => weight;
 
-    public override Tensor Weight(Tape tape) => tape.Use(weight);
+    public override Tensor Weight(Tape tape) => Linear.Widened(tape, tape.Use(weight));
 
     public override Tensor Forward(Tape tape, Tensor tokens) => EmbeddingOp.Record(tape, tape.Use(weight), tokens);
 }

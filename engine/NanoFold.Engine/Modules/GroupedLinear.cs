@@ -38,7 +38,7 @@ internal sealed class PlainGroupedLinear(Parameter weight) : GroupedLinear
 
     public override int Outputs => weight.Layout[1];
 
-    public override Tensor Weight(Tape tape) => tape.Use(weight);
+    public override Tensor Weight(Tape tape) => Linear.Widened(tape, tape.Use(weight));
 
     public override Tensor Forward(Tape tape, Tensor x, Tensor offsets) => GroupedLinearOp.Record(tape, x, tape.Use(weight), offsets);
 }

@@ -19,6 +19,9 @@ public abstract class Linear
     /// <summary>W [out, in] as it acts, for what reads the matrix itself; a gradient flows to whatever it is made of.</summary>
     public abstract Tensor Weight(Tape tape);
 
+    /// <summary>The same for products and look-ups of rows, which read it in whatever type it is stored.</summary>
+    public virtual Tensor Stored(Tape tape) => Weight(tape);
+
     /// <summary>b [out], none where there is no bias.</summary>
     public abstract Tensor Bias(Tape tape);
 
@@ -35,6 +38,9 @@ public abstract class Linear
     /// <param name="rows">How many there are.</param>
     public abstract Tensor Forward(Tape tape, Tensor x, int start, int rows);
 
+    /// <summary>Weights in the type of activations, where they are stored in another.</summary>
+    internal static Tensor Widened(Tape tape, Tensor stored) => stored.Type == tape.Type ? stored : BroadcastOp.Record(tape, stored, stored.Layout.ToShape());
+
     /// <summary>Some rows of a matrix, or some elements of a bias; itself where that is all of them.</summary>
     protected static Tensor Rows(Tensor of, int start, int rows) => of[0] == rows ? of : of.Slice(0, start, rows);
 }
@@ -48,7 +54,10 @@ internal sealed class PlainLinear(Parameter weight, Parameter? bias) : Linear
 
     public override bool IsMatrix => bias is null;
 
-    public override Tensor Weight(Tape tape) => tape.Use(weight);
+    // As activations are, for ops that read nothing else.
+    public override Tensor Weight(Tape tape) => Widened(tape, Stored(tape));
+
+    public override Tensor Stored(Tape tape) => tape.Use(weight);
 
     public override Tensor Bias(Tape tape) => bias is null ? default : tape.Use(bias);
 

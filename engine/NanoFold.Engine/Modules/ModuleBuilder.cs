@@ -115,6 +115,7 @@ public sealed class ModuleBuilder
         // What is declared beside the model's body is a head.
         if (AdapterOf(name, isHead: _prefix.Length == 0) is not { } adapter)
         {
+            weight.AllowsStoredTypes = true;
             return linear;
         }
 
@@ -126,7 +127,9 @@ public sealed class ModuleBuilder
     /// <summary>Declares the vectors of tokens, with the parameter <c>NAME.weight</c> [tokens, width].</summary>
     public Embedding Embedding(string name, int tokens, int width, Initializer initializer)
     {
-        var table = new PlainEmbedding(Add($"{name}.weight", Layout.Of(tokens, width), ParameterRole.Embedding, initializer));
+        Parameter weight = Add($"{name}.weight", Layout.Of(tokens, width), ParameterRole.Embedding, initializer);
+        weight.AllowsStoredTypes = true;
+        var table = new PlainEmbedding(weight);
         if (_isAdapter || _adapters?.For(Full(name), isLinear: false, isListed: false) is not { } adapter)
         {
             return table;
@@ -140,7 +143,9 @@ public sealed class ModuleBuilder
     /// <summary>Declares a matrix for each of some groups of rows, W [groups, outputs, inputs], with the parameter <c>NAME.weight</c>.</summary>
     public GroupedLinear GroupedLinear(string name, int groups, int inputs, int outputs, Initializer initializer)
     {
-        var linear = new PlainGroupedLinear(Add($"{name}.weight", Layout.Of(groups, outputs, inputs), ParameterRole.Matrix, initializer, GrowthKind.Hidden));
+        Parameter weight = Add($"{name}.weight", Layout.Of(groups, outputs, inputs), ParameterRole.Matrix, initializer, GrowthKind.Hidden);
+        weight.AllowsStoredTypes = true;
+        var linear = new PlainGroupedLinear(weight);
         if (AdapterOf(name) is not { } adapter)
         {
             return linear;

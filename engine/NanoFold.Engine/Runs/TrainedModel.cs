@@ -72,17 +72,19 @@ public sealed class TrainedModel : IDisposable
     /// <param name="path">Which.</param>
     /// <param name="backend">Where its model is.</param>
     /// <param name="adapter">The folder of an adapter of peft that is put on it; null for none. Such a folder may also be the path, where it names its base.</param>
-    /// <exception cref="UserException">There is none, or one of its files is damaged.</exception>
-    public static TrainedModel Load(string path, Backend backend, string? adapter = null)
+    /// <param name="storage">What its weights are to be in memory; of anything but single precision they can only be used, not edited or trained.</param>
+    /// <exception cref="UserException">There is none, or one of its files is damaged, or the backend cannot use weights so.</exception>
+    public static TrainedModel Load(string path, Backend backend, string? adapter = null, WeightStorage storage = WeightStorage.Float32)
     {
+        storage.Require(backend);
         string folder = SavedRun.FindCheckpoint(path);
         try
         {
             SavedModel saved = SavedModel.Open(folder, adapter: adapter);
-            var model = new Transformer(saved.Config.Model, backend, source: null, trains: null);
+            using SourceInFiles values = saved.Values.Open(backend, storage);
+            var model = new Transformer(saved.Config.Model, backend, values, trains: null);
             try
             {
-                saved.Values.Fill(model.Store);
                 TrainState? state = File.Exists(Path.Combine(folder, TrainState.FileName)) ? TrainState.Load(folder) : null;
                 return new TrainedModel(path, saved.Config, model, saved.Tokenizer, state, new Lazy<string?>(() => saved.ChatTemplate)) { Base = saved.Base };
             }

@@ -11,6 +11,19 @@ public interface IParameterSource
     bool TryFill(StoredTensor tensor);
 }
 
+/// <summary>Values of a parameter that are read where they are: those of a file in its place, or in a type of files, in memory of their own.</summary>
+/// <param name="Buffer">Where they are.</param>
+/// <param name="Type">In which they are.</param>
+public sealed record HeldValues(DeviceBuffer Buffer, DType Type);
+
+/// <summary>A source that has values in a form in which a store can use them as they are, for models that are not trained.</summary>
+public interface IHoldingSource : IParameterSource
+{
+    /// <summary>The values of a parameter as they are, whose buffer is the store's from then on; null where they are to be copied, see <see cref="IParameterSource.TryFill"/>.</summary>
+    /// <exception cref="UserException">It has values of that name, but not of that shape, or they cannot be read.</exception>
+    HeldValues? TryHold(Parameter parameter);
+}
+
 /// <summary>What one source has, and the rest from another: a base from a file beside adapters by a seed.</summary>
 public sealed class FirstOfSources(params IReadOnlyList<IParameterSource> sources) : IParameterSource
 {

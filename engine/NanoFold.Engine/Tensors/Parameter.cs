@@ -44,11 +44,17 @@ public sealed class Parameter : StoredTensor
     public Growth Growth { get; internal init; } = Growth.None;
 
     /// <inheritdoc/>
-    public override DType Type => Store.Type;
+    public override DType Type => Held?.Type ?? Store.Type;
+
+    /// <summary>Whether only products x Wᵀ and look-ups of rows read it, so that its values may have a type of files (<see cref="Backend.ReadsWeights"/>).</summary>
+    public bool AllowsStoredTypes { get; internal set; }
+
+    /// <summary>Its values where they are not among those of the store, see <see cref="IHoldingSource"/>.</summary>
+    internal HeldValues? Held { get; set; }
 
     /// <summary>
     /// Not of the set that is trained, which is chosen by <see cref="ParameterStore.Allocate(IParameterSource?, Configuration.NameGlobs?)"/>: it has neither gradient nor
-    /// optimizer slots.
+    /// optimizer slots. What is held (<see cref="IHoldingSource"/>) is not trained.
     /// </summary>
     public bool Frozen { get; internal set; }
 }

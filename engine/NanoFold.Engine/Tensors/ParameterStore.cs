@@ -19,6 +19,7 @@ public sealed class ParameterStore : IDisposable
     private readonly Dictionary<string, StoredTensor> _byName = new(StringComparer.Ordinal);
     private readonly RouterCounts _counts = new();
     private StoreLayout _layout = new([]);
+    private readonly List<DeviceBuffer> _held = [];
     private DeviceBuffer? _values;
     private DeviceBuffer? _states;
     private DeviceBuffer? _gradients;
@@ -37,8 +38,11 @@ public sealed class ParameterStore : IDisposable
     /// <summary>Type of the rounded copy of the values, or null where there is none; see <see cref="Shadow"/>.</summary>
     public DType? ShadowType => _shadow?.Type;
 
-    /// <summary>Bytes of values, gradients, shadow, state and what routers count.</summary>
-    public long Bytes => (_values?.Bytes ?? 0) + (_gradients?.Bytes ?? 0) + ShadowBytes + StateBytes + _counts.Bytes;
+    /// <summary>Bytes of values, held ones too, gradients, shadow, state and what routers count.</summary>
+    public long Bytes => (_values?.Bytes ?? 0) + HeldBytes + (_gradients?.Bytes ?? 0) + ShadowBytes + StateBytes + _counts.Bytes;
+
+    /// <summary>Bytes of values that are held as they are in their files, or rounded.</summary>
+    public long HeldBytes => _held.Sum(buffer => buffer.Bytes);
 
     public long ShadowBytes => _shadow?.Bytes ?? 0;
 
@@ -58,7 +62,7 @@ public sealed class ParameterStore : IDisposable
     /// <summary>Number of trained scalars, padding not counted.</summary>
     public long Count => _parameters.Where(p => !p.Frozen).Sum(p => p.Layout.Count);
 
-    /// <summary>Elements of the values, padding included.</summary>
+    /// <summary>Elements of the values, padding included; of those that are not held.</summary>
     public long Elements => _layout.Elements;
 
     /// <summary>Elements of the gradients, padding included.</summary>
@@ -128,15 +132,16 @@ public sealed class ParameterStore : IDisposable
             parameter.Frozen = trains?.Matches(parameter.Name) == false;
         }
 
-        _layout = new StoreLayout(_tensors);
         try
         {
+            Hold(source as IHoldingSource);
+            _layout = new StoreLayout(_tensors);
             _values = Backend.Allocate(checked(Elements * Type.Size()));
             _states = _layout.StateBytes > 0 ? Backend.Allocate(_layout.StateBytes) : null;
             _counts.Allocate(Backend);
             if (source is not null)
             {
-                Fill(source);
+                FillRest(source);
             }
         }
         catch
@@ -150,12 +155,22 @@ public sealed class ParameterStore : IDisposable
     /// <exception cref="UserException">The source has not what is wanted.</exception>
     public void Fill(IParameterSource source)
     {
+        if (_held.Count > 0)
+        {
+            throw new InvalidOperationException("parameter store: values are held as they are in their files, and cannot be written");
+        }
+
+        FillRest(source);
+    }
+
+    private void FillRest(IParameterSource source)
+    {
         if (!Backend.HoldsValues)
         {
             return;
         }
 
-        foreach (StoredTensor tensor in _tensors)
+        foreach (StoredTensor tensor in _tensors.Where(tensor => tensor is not Parameter { Held: not null }))
         {
             if (!source.TryFill(tensor))
             {
@@ -166,10 +181,10 @@ public sealed class ParameterStore : IDisposable
         Changed();
     }
 
-    public View Values(StoredTensor tensor) => new(Buffer(tensor is StateTensor ? _states : _values), tensor.Offset, tensor.Layout, tensor.Type);
+    public View Values(StoredTensor tensor) => tensor is Parameter { Held: { } held } ? new(held.Buffer, 0, tensor.Layout, held.Type) : new(Buffer(tensor is StateTensor ? _states : _values), tensor.Offset, tensor.Layout, tensor.Type);
 
-    /// <summary>The values in the store's own type, or their shadow.</summary>
-    public View Values(Parameter parameter, DType type) => type == Type ? Values(parameter)
+    /// <summary>The values in their own type, or their shadow.</summary>
+    public View Values(Parameter parameter, DType type) => type == parameter.Type ? Values(parameter)
         : type == ShadowType ? _shadow!.Of(parameter)
         : throw new InvalidOperationException($"parameter store: has no values in {type}");
 
@@ -179,6 +194,11 @@ public sealed class ParameterStore : IDisposable
         if (type == ShadowType)
         {
             return;
+        }
+
+        if (_held.Count > 0)
+        {
+            throw new InvalidOperationException($"parameter store: values in {type} beside those that are held as they are in their files");
         }
 
         if (ShadowType is not null || !type.Is16Bit() || Type != DType.Float32)
@@ -248,8 +268,31 @@ public sealed class ParameterStore : IDisposable
         _gradients?.Dispose();
         _shadow?.Dispose();
         _counts.Dispose();
+        foreach (DeviceBuffer buffer in _held)
+        {
+            buffer.Dispose();
+        }
+
+        _held.Clear();
         _values = _states = _gradients = null;
         _shadow = null;
+    }
+
+    private void Hold(IHoldingSource? source)
+    {
+        if (source is null)
+        {
+            return;
+        }
+
+        foreach (Parameter parameter in _parameters)
+        {
+            if (source.TryHold(parameter) is { } held)
+            {
+                _held.Add(held.Buffer);
+                (parameter.Held, parameter.Frozen) = (held, true);
+            }
+        }
     }
 
     private void Declare(StoredTensor tensor)

@@ -15,7 +15,7 @@ internal sealed class StoreLayout
 
     public StoreLayout(IReadOnlyList<StoredTensor> tensors)
     {
-        Parameter[] parameters = [.. tensors.OfType<Parameter>()];
+        Parameter[] parameters = [.. tensors.OfType<Parameter>().Where(parameter => parameter.Held is null)];
         foreach (ParameterRole role in Enum.GetValues<ParameterRole>())
         {
             long start = Elements;

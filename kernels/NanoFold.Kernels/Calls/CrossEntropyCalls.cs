@@ -80,11 +80,24 @@ internal static class CrossEntropyChecks
         RowCheck.Vector(op, "loss", loss, x.Type.Sum(), 1);
     }
 
-    public static void Linear(string op, in View x, in View weight, in View targets, in View logSumExp, in View kept)
+    /// <param name="stored">Whether the weights may have a type of files, see <see cref="Backend.ReadsWeights"/>: the product says then what it takes.</param>
+    public static void Linear(string op, in View x, in View weight, in View targets, in View logSumExp, in View kept, bool stored = false)
     {
         RowCheck.Matrix(op, "x", x);
-        RowCheck.Matrix(op, "weight", weight);
-        RowCheck.Matrix(op, "weight", weight, x.Type, weight.Layout[0], x.Layout[1]);
+        if (stored && BackendChecks.IsStored(weight, x))
+        {
+            Checks.Inside(op, "weight", weight);
+            if (weight.Layout.Rank != 2 || weight.Layout[1] != x.Layout[1])
+            {
+                Checks.Throw(op, $"weight is {weight}, expected [V, {x.Layout[1]}]");
+            }
+        }
+        else
+        {
+            RowCheck.Matrix(op, "weight", weight);
+            RowCheck.Matrix(op, "weight", weight, x.Type, weight.Layout[0], x.Layout[1]);
+        }
+
         Checks.Integers(op, "targets", targets, x.Layout[0]);
         RowCheck.Vector(op, "logSumExp", logSumExp, x.Type.Sum(), x.Layout[0]);
         if (!kept.IsNone)

@@ -30,7 +30,7 @@ public readonly record struct LinearCrossEntropyCall(StepState State, View X, Vi
     public void Check()
     {
         Checks.State(Name, State);
-        CrossEntropyChecks.Linear(Name, X, Weight, Targets, LogSumExp, Kept);
+        CrossEntropyChecks.Linear(Name, X, Weight, Targets, LogSumExp, Kept, stored: true);
         CrossEntropyChecks.Losses(Name, X, Losses, Loss);
     }
 

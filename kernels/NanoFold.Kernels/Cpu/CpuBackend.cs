@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NanoFold.Kernels.Cpu.MatMul;
+using NanoFold.Kernels.Cpu.Stored;
 using NanoFold.Kernels.Cpu.Reduce;
 using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Calls.Attention;
@@ -42,6 +43,10 @@ public sealed unsafe class CpuBackend : Backend
 
     public override bool Supports(DType type) => CpuContext.Supports(type);
 
+    public override bool ReadsWeights(DType type) => type.Is16Bit() || type.IsBlocks();
+
+    public override DeviceBuffer Map(string path) => NativeBuffer.Map(path);
+
     public override DeviceBuffer Allocate(long bytes) => new NativeBuffer(bytes);
 
     public override void Upload<T>(ReadOnlySpan<T> source, in View target)
@@ -64,7 +69,13 @@ public sealed unsafe class CpuBackend : Backend
 
     public override void Copy(in View x, in View y, bool accumulate = false)
     {
-        BackendChecks.Copy(x, y, accumulate);
+        BackendChecks.Copy(x, y, accumulate, weights: true);
+        if (StoredCopy.Fits(x, y, accumulate))
+        {
+            StoredCopy.Run(Context, x, y);
+            return;
+        }
+
         CpuContext.Require(x.Type);
         Pointwise.Copy.Run(Context, x, y, accumulate);
     }
@@ -101,12 +112,12 @@ public sealed unsafe class CpuBackend : Backend
 
     public override void MatMul(in MatMulArgs args)
     {
-        BackendChecks.MatMul(args);
+        BackendChecks.MatMul(args, weights: true);
         CpuContext.Require(args.A.Type);
         _matMul.MatMul(args);
     }
 
-    public override PreparedCall? PrepareMatMul(in MatMulArgs args) => Supports(args.A.Type) && args.A.Type == args.B.Type ? _matMul.Prepare(args) : null;
+    public override PreparedCall? PrepareMatMul(in MatMulArgs args) => Supports(args.A.Type) && (args.A.Type == args.B.Type || BackendChecks.IsStored(args.B, args.A)) ? _matMul.Prepare(args) : null;
 
     public override PreparedCall? PrepareMap<TOp>(TOp op, in View x, in View y)
     {
@@ -133,14 +144,20 @@ public sealed unsafe class CpuBackend : Backend
 
     public override void GroupedMatMul(in GroupedMatMulArgs args)
     {
-        BackendChecks.GroupedMatMul(args);
+        BackendChecks.GroupedMatMul(args, weights: true);
         CpuContext.Require(args.A.Type);
         _matMul.GroupedMatMul(args);
     }
 
     public override void Gather(in View table, in View ids, in View y, bool accumulate = false)
     {
-        BackendChecks.Gather(table, ids, y);
+        BackendChecks.Gather(table, ids, y, weights: true);
+        if (BackendChecks.IsStored(table, y))
+        {
+            StoredGather.Run(Context, table, ids, y, accumulate);
+            return;
+        }
+
         Rows.Gather.Run(Context, table, ids, y, accumulate);
     }
 

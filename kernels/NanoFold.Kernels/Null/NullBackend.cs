@@ -27,6 +27,8 @@ public sealed class NullBackend : Backend
 
     public override bool Supports(DType type) => _like?.Supports(type) ?? true;
 
+    public override bool ReadsWeights(DType type) => _like?.ReadsWeights(type) ?? true;
+
     public override DeviceBuffer Allocate(long bytes) => new NullBuffer(bytes);
 
     public override void Upload<T>(ReadOnlySpan<T> source, in View target) => BackendChecks.Transfer<T>("upload", target, source.Length);
@@ -39,7 +41,7 @@ public sealed class NullBackend : Backend
 
     public override void Fill(in View y, double value) => Checks.Writable("fill", "y", y);
 
-    public override void Copy(in View x, in View y, bool accumulate = false) => BackendChecks.Copy(x, y, accumulate);
+    public override void Copy(in View x, in View y, bool accumulate = false) => BackendChecks.Copy(x, y, accumulate, weights: true);
 
     public override void Map<TOp>(TOp op, in View x, in View y, bool accumulate = false) => BackendChecks.Pointwise("map", x, y);
 
@@ -52,11 +54,11 @@ public sealed class NullBackend : Backend
 
     public override void Sum(in View x, in View y, bool accumulate = false) => BackendChecks.Sum(x, y);
 
-    public override void MatMul(in MatMulArgs args) => BackendChecks.MatMul(args);
+    public override void MatMul(in MatMulArgs args) => BackendChecks.MatMul(args, weights: true);
 
-    public override void GroupedMatMul(in GroupedMatMulArgs args) => BackendChecks.GroupedMatMul(args);
+    public override void GroupedMatMul(in GroupedMatMulArgs args) => BackendChecks.GroupedMatMul(args, weights: true);
 
-    public override void Gather(in View table, in View ids, in View y, bool accumulate = false) => BackendChecks.Gather(table, ids, y);
+    public override void Gather(in View table, in View ids, in View y, bool accumulate = false) => BackendChecks.Gather(table, ids, y, weights: true);
 
     public override void ScatterAdd(in View x, in View ids, in View table) => BackendChecks.ScatterAdd(x, ids, table);
 

@@ -26,7 +26,7 @@ public readonly record struct KernelCost(double Flops, double Bytes)
             elements *= view.Layout.Stride(i) == 0 ? 1 : view.Layout[i];
         }
 
-        return elements * view.Type.Size();
+        return elements * view.Type.BlockBytes() / (view.Type.IsBlocks() ? DTypeExtensions.BlockValues : 1);
     }
 
     /// <summary>Bytes of a result: written, and read before where it is added to.</summary>

@@ -39,6 +39,10 @@ public sealed class ProfiledBackend : Backend
 
     public override bool Supports(DType type) => _inner.Supports(type);
 
+    public override bool ReadsWeights(DType type) => _inner.ReadsWeights(type);
+
+    public override DeviceBuffer? Map(string path) => _inner.Map(path);
+
     public override long? FreeBytes => _inner.FreeBytes;
 
     public override IReadOnlyList<CompiledKernel> CompiledKernels => _inner.CompiledKernels;
@@ -156,7 +160,7 @@ public sealed class ProfiledBackend : Backend
     {
         if (_log.IsOn)
         {
-            BackendChecks.MatMul(args);
+            BackendChecks.MatMul(args, _inner.ReadsWeights(args.B.Type));
             _log.Begin(EventKind.Kernel, "matmul", KernelCost.MatMul(args), KernelCost.ShapeOf(args));
         }
 
@@ -168,7 +172,7 @@ public sealed class ProfiledBackend : Backend
     {
         if (_log.IsOn)
         {
-            BackendChecks.GroupedMatMul(args);
+            BackendChecks.GroupedMatMul(args, _inner.ReadsWeights(args.B.Type));
             _log.Begin(EventKind.Kernel, "grouped-matmul", KernelCost.GroupedMatMul(args), KernelCost.ShapeOf(args));
         }
 

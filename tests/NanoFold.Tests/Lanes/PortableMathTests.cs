@@ -1,9 +1,19 @@
+using System.Text.RegularExpressions;
 using NanoFold.Kernels.Lanes;
+using NanoFold.Tests.Architecture;
 
 namespace NanoFold.Tests.Lanes;
 
-public class PortableMathTests
+public partial class PortableMathTests
 {
+    [Test]
+    public void KernelsAskNoLibraryForFunctions()
+    {
+        // The system's functions differ in their last bits, so that what is portable would not be.
+        IEnumerable<string> asking = SourceTree.Files(RepositoryRoot.File("kernels/NanoFold.Kernels/Cpu")).Where(file => LibraryFunction().IsMatch(File.ReadAllText(file)));
+        Assert.That(asking, Is.Empty, $"use {nameof(PortableMath)}");
+    }
+
     [Test]
     public void ValuesAreThoseOfTheLibraryToTheLastBits()
     {
@@ -61,4 +71,7 @@ public class PortableMathTests
             Assert.That(((float)sin, (float)cos), Is.EqualTo(((float)exactSin, (float)exactCos)));
         }
     }
+
+    [GeneratedRegex(@"\bMathF?\.(Exp|Log\w*|Pow|Sin|Cos|SinCos|Tan|Tanh|Cbrt|A?Sinh|A?Cosh|Atan\w*|Erf)\(")]
+    private static partial Regex LibraryFunction();
 }

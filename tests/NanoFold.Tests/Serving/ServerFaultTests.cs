@@ -21,6 +21,9 @@ public class ServerFaultTests
         [
             ("completions", "", 400, "the body is no JSON"),
             ("completions", "{\"prompt\":", 400, "the body is no JSON"),
+            ("completions", "{\"prompt\":\"\\ud800\"}", 400, "the body has a text that is no Unicode"),
+            ("completions", "{\"\\udfff\":1}", 400, "the body has a text that is no Unicode"),
+            ("completions", new string('[', 100), 400, "the body is no JSON"),
             ("completions", "[1]", 400, "the body is a list; expected an object"),
             ("completions", "{}", 400, "prompt: is missing"),
             ("completions", "{\"prompt\":null}", 400, "prompt: is missing"),

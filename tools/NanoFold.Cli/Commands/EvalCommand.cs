@@ -4,6 +4,7 @@ using NanoFold.Cli.Commands.Evaluations;
 using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Corpora;
+using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Runs.Evaluations;
 using NanoFold.Engine.Runs.Scoring;
@@ -23,6 +24,7 @@ internal static class EvalCommand
         Option<string?> part = command.Text("--part", "train|validation|all", "Which part of the text; if not given, of the run's own text what was held back from training, of others all");
         Option<bool> detail = command.Flag("--detail", "Also tell losses apart: by the place in the row, by how frequent a token is, by the part of the document, on longer rows; by what a task tells apart");
         var scoring = new ScoringOptions(command);
+        var weights = new WeightOptions(command);
         var reading = new TextOptions(command);
         var task = new TaskOptions(command);
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
@@ -31,6 +33,7 @@ internal static class EvalCommand
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
             invocation.Get(adapter),
+            weights.Storage(invocation),
             invocation.Get(data),
             PartOf(invocation.Get(part)),
             invocation.Get(detail),
@@ -48,11 +51,11 @@ internal static class EvalCommand
         _ => throw UserException.Usage($"--part: expected train, validation or all, not '{name}'"),
     };
 
-    private static int Run(Invocation invocation, string path, string? adapter, string? data, TextPart? wanted, bool detail, TextOptions reading, TaskOptions of, ScoringOptions scoring)
+    private static int Run(Invocation invocation, string path, string? adapter, WeightStorage weights, string? data, TextPart? wanted, bool detail, TextOptions reading, TaskOptions of, ScoringOptions scoring)
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
-        using TrainedModel loaded = TrainedModel.Load(path, backend, adapter);
+        using TrainedModel loaded = TrainedModel.Load(path, backend, adapter, weights);
         using TrainedModel trained = of.Before(invocation, loaded);
         bool isOwn = ReferenceEquals(trained, loaded);
         string? ofText = data is not null ? "--data" : reading.Given(invocation) ?? (wanted is not null ? "--part" : null);

@@ -4,6 +4,7 @@ using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Generation;
+using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Runs.Interventions;
 using NanoFold.Engine.Taps;
@@ -21,22 +22,24 @@ internal static class GenerateCommand
         var prompts = new Prompts(command);
         var sampling = new SamplingOptions(command, prompts.Unescaped);
         var edits = new EditOptions(command);
+        var weights = new WeightOptions(command);
         command.JsonKeys = "samples [{prompt, text, tokenIds, finish (length, stop or eos), number (how many equal prompts stand before it: with prompt and seed it decides the text)}], seed, tokensPerSecond";
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
             invocation.Get(adapter),
+            weights.Storage(invocation),
             edits.Edits(invocation),
             prompts.All(invocation),
             prompts.Specials(invocation),
             sampling.Change(invocation)));
     }
 
-    private static int Run(Invocation invocation, string path, string? adapter, IReadOnlyList<EditConfig> edits, string[] prompts, bool specials, Func<GenerationConfig, GenerationConfig> change)
+    private static int Run(Invocation invocation, string path, string? adapter, WeightStorage weights, IReadOnlyList<EditConfig> edits, string[] prompts, bool specials, Func<GenerationConfig, GenerationConfig> change)
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
-        using TrainedModel trained = TrainedModel.Load(path, backend, adapter);
+        using TrainedModel trained = TrainedModel.Load(path, backend, adapter, weights);
         using ReadyEdits ready = ReadyEdits.ForWriting(trained, edits, output.Note, invocation.Interrupt.Token);
         using var generator = new Generator(trained.Model, trained.Tokenizer) { Taps = edits.Count > 0 ? new TapSet([], ready.Editors) : null, ParseSpecial = specials };
         GenerationConfig options = change(trained.Config.Generation);

@@ -204,7 +204,7 @@ internal sealed class GgufFile : ITensorFiles
             free = (long)offset + (blocks * type.Bytes);
             var entry = new TensorEntry(Path, name, shape, type.Name, type.Decode is not null)
             {
-                Place = type.Stored is { } stored ? new WeightPlace(Path, data + (long)offset, stored) : null,
+                Place = type.Held is { } held ? new WeightPlace(Path, data + (long)offset, held) : null,
             };
             if (!_byName.TryAdd(name, (entry, type, data + (long)offset)))
             {

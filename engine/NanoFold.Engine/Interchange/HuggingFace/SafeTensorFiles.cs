@@ -70,7 +70,7 @@ internal sealed class SafeTensorFiles : ITensorFiles
     private static TensorEntry EntryOf(SafeTensorsFile file, SafeTensorInfo tensor)
     {
         bool isReal = tensor.Type <= SafeTensorType.BF16;
-        return new TensorEntry(file.Path, tensor.Name, tensor.Shape, tensor.Type.FormatName(), isReal) { Place = isReal ? new WeightPlace(file.Path, tensor.Offset, tensor.Type) : null };
+        return new TensorEntry(file.Path, tensor.Name, tensor.Shape, tensor.Type.FormatName(), isReal) { Place = isReal ? new WeightPlace(file.Path, tensor.Offset, tensor.Type.OfTensors()) : null };
     }
 
     private static string[] NamesIn(string folder, string index)

@@ -36,7 +36,7 @@ internal sealed class PlainTensors : ITensorFiles
         for (int layer = 0; layer < (isOfLayers ? layers : 1); layer++)
         {
             string one = name.Replace("*", $"{layer}", StringComparison.Ordinal);
-            _byName.Add(one, (new TensorEntry(Paths[0], one, shape, _type.Name, true) { Place = new WeightPlace(Paths[0], _at, _type.Stored!.Value) }, _at));
+            _byName.Add(one, (new TensorEntry(Paths[0], one, shape, _type.Name, true) { Place = new WeightPlace(Paths[0], _at, _type.Held!.Value) }, _at));
             Skip(shape.Aggregate(1L, (product, extent) => product * extent));
         }
     }

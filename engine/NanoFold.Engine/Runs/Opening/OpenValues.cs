@@ -18,6 +18,10 @@ internal abstract class OpenValues : IParameterSource, IDisposable
     /// <inheritdoc/>
     public abstract bool TryFill(StoredTensor tensor);
 
+    /// <summary>A parameter as it is to be held; null where it is to be copied.</summary>
+    /// <exception cref="UserException">It is among them in another shape, or is damaged.</exception>
+    public abstract HeldValues? TryHold(Parameter parameter, WeightHolder holder);
+
     /// <summary>Whether a tensor is among them.</summary>
     /// <exception cref="UserException">It is, in another shape.</exception>
     public abstract bool HasShape(StoredTensor tensor);
@@ -30,6 +34,14 @@ internal abstract class OpenValues : IParameterSource, IDisposable
         private readonly FileSource _source = new(file);
 
         public override bool TryFill(StoredTensor tensor) => _source.TryFill(tensor);
+
+        public override HeldValues? TryHold(Parameter parameter, WeightHolder holder)
+        {
+            SafeTensorInfo info = file[parameter.Name];
+            FileSource.RequireShape(file, info, parameter);
+            return info.Type > SafeTensorType.BF16 ? null
+                : holder.Hold(parameter, $"{file.Path}: is damaged", [new WeightRun(new WeightPlace(file.Path, info.Offset, info.Type.OfTensors()), info.Count)], (start, piece) => file.ReadPart(info.Name, start, piece));
+        }
 
         public override bool HasShape(StoredTensor tensor)
         {
@@ -50,6 +62,9 @@ internal abstract class OpenValues : IParameterSource, IDisposable
         private readonly WeightSource _source = new(weights, path);
 
         public override bool TryFill(StoredTensor tensor) => _source.TryFill(tensor);
+
+        public override HeldValues? TryHold(Parameter parameter, WeightHolder holder) =>
+            HasShape(parameter) ? holder.Hold(parameter, path, weights.RunsOf(parameter.Name), (start, piece) => weights.Read(parameter.Name, start, piece)) : null;
 
         public override bool HasShape(StoredTensor tensor) => _source.HasShape(tensor);
 

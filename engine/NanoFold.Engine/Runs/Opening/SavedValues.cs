@@ -5,6 +5,7 @@ using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Interchange.Peft;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
 using NanoFold.Kernels.Null;
 
 namespace NanoFold.Engine.Runs;
@@ -105,6 +106,33 @@ internal sealed class SavedValues
             throw;
         }
     }
+
+    /// <summary>Opens the files for a model that is going to be only used, or whose weights are single precision in its own memory.</summary>
+    /// <param name="backend">Where it is used.</param>
+    /// <param name="storage">What its weights are to be there.</param>
+    /// <param name="leastFileBytes">Weights of smaller files are copied where storage is that of the file.</param>
+    /// <exception cref="UserException">They are gone or damaged.</exception>
+    public SourceInFiles Open(Backend backend, WeightStorage storage, long leastFileBytes = WeightHolder.LeastFileBytes)
+    {
+        List<(OpenValues, SavedValues)> files = [];
+        try
+        {
+            for (SavedValues? values = this; values is not null; values = values._base)
+            {
+                files.Add((values._open(), values));
+            }
+
+            return new SourceInFiles(files, new WeightHolder(backend, storage, leastFileBytes));
+        }
+        catch
+        {
+            files.ForEach(file => file.Item1.Dispose());
+            throw;
+        }
+    }
+
+    /// <summary>Whether a file of its own has a tensor of that name.</summary>
+    public bool HasOwn(string name) => _own.Contains(name);
 
     /// <summary>Reads all values into a model.</summary>
     /// <param name="store">Its parameters and state.</param>

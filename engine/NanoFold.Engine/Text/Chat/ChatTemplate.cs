@@ -139,10 +139,6 @@ public sealed class ChatTemplate
         {
             throw Told(e);
         }
-        catch (InsufficientExecutionStackException e)
-        {
-            throw new ChatTemplateException(Name, 0, JinjaException.LimitKind, "is nested too deeply", e);
-        }
     }
 
     private Dictionary<string, object?> Names(IReadOnlyList<ChatMessage> messages, ChatOptions options)

@@ -18,6 +18,7 @@ internal unsafe struct Batches
         ref readonly Layout y = ref args.Y.Layout;
         Layout residual = args.Residual.IsNone ? default : args.Residual.Layout.BroadcastTo(y);
         int size = args.Y.Type.Size();
+        DType stored = _first.Stored;
         for (int i = 0; i < y.Rank - 2; i++)
         {
             if (y[i] > 1)
@@ -26,7 +27,7 @@ internal unsafe struct Batches
                 {
                     Length = y[i],
                     A = Stride(args.A, i - y.Rank) * size,
-                    B = Stride(args.B, i - y.Rank) * size,
+                    B = stored == DType.Float32 ? Stride(args.B, i - y.Rank) * size : (nint)stored.Bytes(Stride(args.B, i - y.Rank)),
                     Y = Stride(args.Y, i - y.Rank) * size,
                     Residual = args.Residual.IsNone ? 0 : (nint)residual.Stride(i) * size,
                 });
@@ -76,6 +77,7 @@ internal unsafe struct Batches
         View a = args.A, b = args.B, y = args.Y;
         int aRow = args.TransposeA ? -1 : -2, aStep = -3 - aRow, bStep = args.TransposeB ? -1 : -2, bColumn = -3 - bStep;
         int size = y.Type.Size();
+        bool isStored = BackendChecks.IsStored(b, y);
         var product = new Product
         {
             A = (byte*)a.Address,
@@ -83,7 +85,8 @@ internal unsafe struct Batches
             AStep = (nint)a.Layout.Stride(aStep) * size,
             B = (byte*)b.Address,
             BStep = (nint)b.Layout.Stride(bStep) * size,
-            BColumn = (nint)b.Layout.Stride(bColumn) * size,
+            BColumn = isStored ? (nint)b.Type.Bytes(b.Layout.Stride(bColumn)) : (nint)b.Layout.Stride(bColumn) * size,
+            Stored = isStored ? b.Type : DType.Float32,
             Y = (byte*)y.Address,
             YRow = (nint)y.Layout.Stride(-2) * size,
             YColumn = (nint)y.Layout.Stride(-1) * size,

@@ -31,7 +31,7 @@ internal readonly struct BlockPlan
         RowBlock = Ceiling(Ceiling(product.Rows, blocks), tileRows) * tileRows;
         blocks = Ceiling(product.Rows, RowBlock);
 
-        PacksB = product.BColumn != elementBytes || (product.Rows > tileRows && DepthBlock * product.BStep > DirectBytes);
+        PacksB = product.IsStored || product.BColumn != elementBytes || (product.Rows > tileRows && DepthBlock * product.BStep > DirectBytes);
         PacksA = product.AStep != elementBytes || product.Columns >= WideColumns;
         int strips = Ceiling(product.Columns, tileColumns);
         DepthSpan = product.Depth;

@@ -1,5 +1,6 @@
 using System.Numerics;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
+using NanoFold.Kernels.Cpu.Stored;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
 
@@ -90,6 +91,12 @@ internal unsafe struct BlockedPass<TKernel, O, V, T>
         int first = FirstPacked + (int)(item % groups) * PackStrips;
         int end = Math.Min(first + PackStrips, Strips);
         int whole = Math.Min(end, _columns / TKernel.Columns);
+        if (_product.IsStored)
+        {
+            PackStored(k, depth, first, end);
+            return;
+        }
+
         if (whole > first)
         {
             Packing.PackMany(InPlace(k, first), _product.BColumn, _product.BStep, whole - first, TKernel.Columns, depth, Packed(k, depth, first));
@@ -136,6 +143,23 @@ internal unsafe struct BlockedPass<TKernel, O, V, T>
                     block.Multiply(_column + column, columns, (byte*)Packed(k, depth, strip), TKernel.Columns * sizeof(T));
                 }
             }
+        }
+    }
+
+    // In single precision first, a strip at a time: it fits the first-level cache, as the packed one does.
+    private readonly void PackStored(int k, int depth, int first, int end)
+    {
+        float* wide = stackalloc float[TKernel.Columns * depth];
+        for (int strip = first; strip < end; strip++)
+        {
+            int column = strip * TKernel.Columns, columns = Math.Min(TKernel.Columns, _columns - column);
+            byte* b = _product.B + (nint)(_column + column) * _product.BColumn;
+            for (int line = 0; line < columns; line++)
+            {
+                StoredRows.Widen(_product.Stored, b + line * _product.BColumn, _k + k, depth, wide + line * depth);
+            }
+
+            Packing.Pack((byte*)wide, (nint)depth * sizeof(float), sizeof(float), columns, TKernel.Columns, depth, (float*)Packed(k, depth, strip));
         }
     }
 

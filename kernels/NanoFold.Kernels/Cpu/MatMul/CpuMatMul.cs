@@ -27,7 +27,7 @@ public sealed unsafe class CpuMatMul
     /// <exception cref="ArgumentException">Shapes or types do not fit.</exception>
     public void MatMul(in MatMulArgs args)
     {
-        BackendChecks.MatMul(args);
+        BackendChecks.MatMul(args, weights: true);
         var batches = new Batches(args);
         Engine engine = args.Y.Type == DType.Float64 ? Engines.Double : _single;
         long count = batches.Count;
@@ -49,7 +49,7 @@ public sealed unsafe class CpuMatMul
     /// <summary>A product of few rows to be done over and over; null for others, which take long.</summary>
     public PreparedCall? Prepare(in MatMulArgs args)
     {
-        BackendChecks.MatMul(args);
+        BackendChecks.MatMul(args, weights: true);
         var batches = new Batches(args);
         Engine engine = args.Y.Type == DType.Float64 ? Engines.Double : _single;
         return batches.Count == 1 ? engine.Prepare(_context, batches[0]) : null;
@@ -59,7 +59,7 @@ public sealed unsafe class CpuMatMul
     /// <exception cref="ArgumentException">Shapes, types or offsets do not fit.</exception>
     public void GroupedMatMul(in GroupedMatMulArgs args)
     {
-        BackendChecks.GroupedMatMul(args);
+        BackendChecks.GroupedMatMul(args, weights: true);
         var groups = new Groups(args);
         Engine engine = args.Y.Type == DType.Float64 ? Engines.Double : _single;
         for (int e = 0; e < groups.Count; e++)

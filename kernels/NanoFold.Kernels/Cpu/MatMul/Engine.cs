@@ -144,7 +144,7 @@ internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
     private static Product Oriented(in Product product)
     {
         Product seen = product;
-        if (seen.Columns == 1 && seen.Rows > 1)
+        if (seen.Columns == 1 && seen.Rows > 1 && !seen.IsStored)
         {
             return seen.Transposed();
         }
@@ -154,7 +154,7 @@ internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
             seen.YColumn = sizeof(T);
         }
 
-        return seen.YColumn != sizeof(T) && seen.YRow == sizeof(T) ? seen.Transposed() : seen;
+        return seen.YColumn != sizeof(T) && seen.YRow == sizeof(T) && !seen.IsStored ? seen.Transposed() : seen;
     }
 
     private sealed class PreparedSkinny(Engine engine, CpuContext context, Product product, SkinnyPass<O, V, T> pass) : PreparedCall

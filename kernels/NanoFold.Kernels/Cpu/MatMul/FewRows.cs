@@ -45,7 +45,7 @@ internal readonly unsafe ref struct FewRows<O, V, T>
     private int Whole => _columns / Strip * Strip;
 
     public static bool Fits(in Product product) =>
-        product.Rows is >= LeastRows and <= MostRows && product.Columns >= Strip && (long)product.Columns * product.Depth * sizeof(T) >= LargeBytes
+        !product.IsStored && product.Rows is >= LeastRows and <= MostRows && product.Columns >= Strip && (long)product.Columns * product.Depth * sizeof(T) >= LargeBytes
         && product.BColumn == sizeof(T) && product.AStep == sizeof(T);
 
     public void Multiply()

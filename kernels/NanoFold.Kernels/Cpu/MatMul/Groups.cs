@@ -43,6 +43,14 @@ internal readonly unsafe struct Groups
             };
         }
 
+        if (BackendChecks.IsStored(b, y))
+        {
+            _first.Stored = b.Type;
+            _first.BStep = _size;
+            _first.BColumn = (nint)b.Type.Bytes(b.Layout.Stride(1));
+            _groupStride = (nint)b.Type.Bytes(b.Layout.Stride(0));
+        }
+
         _first.A = (byte*)a.Address;
         _first.B = (byte*)b.Address;
         _first.Y = (byte*)y.Address;

@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
+using NanoFold.Kernels.Cpu.Stored;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
 
@@ -24,7 +25,11 @@ internal static unsafe class ManyRows<O, V, T>
     public static bool Fits(in Product product) => O.Bytes == WideBytes && product.Rows >= Half;
 
     /// <summary>The columns [column, end) of all rows.</summary>
-    public static void Run(in Product product, int column, int end)
+    /// <param name="product">The product.</param>
+    /// <param name="column">The first.</param>
+    /// <param name="end">After the last.</param>
+    /// <param name="scratch">Room for columns of weights that are widened.</param>
+    public static void Run(in Product product, int column, int end, byte* scratch)
     {
         double* sums = stackalloc double[Most * (Columns + 1)];
         // Columns far apart are long streams, which the memory delivers faster than short ones side by side.
@@ -35,6 +40,13 @@ internal static unsafe class ManyRows<O, V, T>
             byte* b0 = product.B + column * product.BColumn;
             // Missing columns are the last one again.
             byte* b1 = b0 + Math.Min(1, columns - 1) * apart * product.BColumn, b2 = b0 + Math.Min(2, columns - 1) * apart * product.BColumn;
+            if (product.IsStored)
+            {
+                b0 = StoredRows.Widened(product, b0, 0, scratch);
+                b1 = StoredRows.Widened(product, b1, Math.Min(1, columns - 1), scratch);
+                b2 = StoredRows.Widened(product, b2, Math.Min(2, columns - 1), scratch);
+            }
+
             for (int row = 0; row < product.Rows;)
             {
                 byte* a = product.A + row * product.ARow;

@@ -14,6 +14,9 @@ internal unsafe struct Product
     public nint BStep;
     public nint BColumn;
 
+    /// <summary>The type of b where it has one of files, see <see cref="Backend.ReadsWeights"/>: its columns are then rows of adjacent elements, whatever BStep; otherwise y's.</summary>
+    public DType Stored;
+
     public byte* Y;
     public nint YRow;
     public nint YColumn;
@@ -32,6 +35,8 @@ internal unsafe struct Product
     public Addend Residual;
 
     public readonly double Flops => 2.0 * Rows * Columns * Depth;
+
+    public readonly bool IsStored => Stored != DType.Float32;
 
     public readonly bool HasAddend => !Bias.IsNone || !Residual.IsNone;
 

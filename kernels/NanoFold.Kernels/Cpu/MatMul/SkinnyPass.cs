@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.Intrinsics;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
+using NanoFold.Kernels.Cpu.Stored;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
 
@@ -44,10 +45,12 @@ internal unsafe struct SkinnyPass<O, V, T>
 
     public readonly long Items => BlockPlan.Ceiling(_product.Columns, _chunk);
 
-    public readonly long ScratchBytes => Math.Max(MaxSumRows * SumColumns, FewRows<O, V, T>.ScratchElements) * sizeof(T);
+    public readonly long ScratchBytes => _product.IsStored
+        ? (long)DotColumns * _product.Depth * sizeof(float)
+        : Math.Max(MaxSumRows * SumColumns, FewRows<O, V, T>.ScratchElements) * sizeof(T);
 
     public static bool Fits(in Product product) =>
-        CanDot(product) || (product.Rows <= MaxSumRows && product.BColumn == sizeof(T)) || FewRows<O, V, T>.Fits(product);
+        CanDot(product) || (product.Rows <= MaxSumRows && product.BColumn == sizeof(T) && !product.IsStored) || FewRows<O, V, T>.Fits(product);
 
     public readonly void Multiply(long item, byte* scratch)
     {
@@ -55,11 +58,11 @@ internal unsafe struct SkinnyPass<O, V, T>
         int end = Math.Min(column + _chunk, _product.Columns);
         if (_dot && ManyRows<O, V, T>.Fits(_product))
         {
-            ManyRows<O, V, T>.Run(_product, column, end);
+            ManyRows<O, V, T>.Run(_product, column, end, scratch);
         }
         else if (_dot)
         {
-            Dot(_near ? Near(column, end) : column, end);
+            Dot(_near ? Near(column, end) : column, end, scratch);
         }
         else if (_tiles)
         {
@@ -77,7 +80,7 @@ internal unsafe struct SkinnyPass<O, V, T>
 
     /// <summary>One row of floats over a small b, with nothing between the sums and neighboring places of y but additions.</summary>
     private static bool IsNear(in Product product) =>
-        typeof(T) == typeof(float) && product.Rows == 1 && product.Alpha == 1 && product.YColumn == sizeof(T) && (long)product.Columns * product.Depth * sizeof(T) <= NearBytes
+        typeof(T) == typeof(float) && !product.IsStored && product.Rows == 1 && product.Alpha == 1 && product.YColumn == sizeof(T) && (long)product.Columns * product.Depth * sizeof(T) <= NearBytes
         && (product.Bias.IsNone || product.Bias.Column == sizeof(T)) && (product.Residual.IsNone || product.Residual.Column == sizeof(T));
 
     private static int DotChunk(in Product product)
@@ -106,9 +109,10 @@ internal unsafe struct SkinnyPass<O, V, T>
         return column;
     }
 
-    private readonly void Dot(int column, int end)
+    private readonly void Dot(int column, int end, byte* scratch)
     {
         double* sums = stackalloc double[3 * DotColumns];
+        bool direct = _product.IsStored && StoredDots.Fits<V>(_product);
         // Columns far apart are four long streams, which the memory delivers faster than four short ones side by side.
         int apart = BlockPlan.Ceiling(end - column, DotColumns), last = end - 1 - column;
         for (int left = apart; left > 0; left--, column++, last--)
@@ -123,6 +127,18 @@ internal unsafe struct SkinnyPass<O, V, T>
                 B2 = b + Math.Min(2, columns - 1) * apart * _product.BColumn,
                 B3 = b + Math.Min(3, columns - 1) * apart * _product.BColumn,
             };
+            if (direct)
+            {
+                new StoredDots { B0 = dots.B0, B1 = dots.B1, B2 = dots.B2, B3 = dots.B3, Scratch = scratch }.Run(_product, sums);
+                Put(0, _product.Rows, column, columns, apart, sums);
+                continue;
+            }
+
+            if (_product.IsStored)
+            {
+                dots = Widened(dots, columns, scratch);
+            }
+
             for (int row = 0; row < _product.Rows;)
             {
                 byte* a = _product.A + row * _product.ARow;
@@ -143,17 +159,32 @@ internal unsafe struct SkinnyPass<O, V, T>
                         break;
                 }
 
-                for (int i = 0; i < rows; i++, row++)
-                {
-                    for (int j = 0; j < columns; j++)
-                    {
-                        int y = column + j * apart;
-                        Merging.Write(_product, Y(row, y), T.CreateTruncating(_product.Alpha * sums[i * DotColumns + j]), row, y);
-                    }
-                }
+                Put(row, rows, column, columns, apart, sums);
+                row += rows;
             }
         }
     }
+
+    private readonly void Put(int row, int rows, int column, int columns, int apart, double* sums)
+    {
+        for (int i = 0; i < rows; i++)
+        {
+            for (int j = 0; j < columns; j++)
+            {
+                int y = column + j * apart;
+                Merging.Write(_product, Y(row + i, y), T.CreateTruncating(_product.Alpha * sums[i * DotColumns + j]), row + i, y);
+            }
+        }
+    }
+
+    // The columns in single precision, where they stay in a cache for all rows of a.
+    private readonly DotProducts<O, V> Widened(in DotProducts<O, V> dots, int columns, byte* scratch) => new()
+    {
+        B0 = StoredRows.Widened(_product, dots.B0, 0, scratch),
+        B1 = StoredRows.Widened(_product, dots.B1, Math.Min(1, columns - 1), scratch),
+        B2 = StoredRows.Widened(_product, dots.B2, Math.Min(2, columns - 1), scratch),
+        B3 = StoredRows.Widened(_product, dots.B3, Math.Min(3, columns - 1), scratch),
+    };
 
     /// <summary>sums[row] += a[row, k] · b[k], four k at a time, over one chunk of columns.</summary>
     private readonly void Sum(int column, int columns, T* sums)

@@ -41,7 +41,7 @@ internal static unsafe class Gather
         return work;
     }
 
-    private static void CheckIds(string op, in View ids, int count)
+    internal static void CheckIds(string op, in View ids, int count)
     {
         int* id = ids.Ints;
         for (long i = 0; i < ids.Count; i++)

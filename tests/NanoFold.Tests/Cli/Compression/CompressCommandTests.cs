@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using NanoFold.Tests.Training;
 
@@ -54,6 +55,21 @@ public class CompressCommandTests
         Assert.That((long?)JsonNode.Parse(File.ReadAllText(_rig["curve.json"]))!.AsArray()[0]!["coded"], Is.Zero);
         Assert.That(CommandLine.Run("decompress", _rig["learned.nfc"]).Code, Is.Zero);
         Assert.That(File.ReadAllText(_rig["learned"]), Is.EqualTo(TrainRig.Text[..400]));
+    }
+
+    [Test]
+    [Category("Long")]
+    public void PortableFilesAreReadWithoutVectorInstructions()
+    {
+        string text = _rig.Write("portable.txt", TrainRig.Text), packed = $"{text}.nfc";
+        Assert.That(CommandLine.Run("compress", text, "--model", _rig["run"], "--portable", "--alone").Code, Is.Zero);
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "nanofold.dll"), "decompress", packed, "--model", _rig["run"], "--out", _rig["portable.back"]]);
+        // No fused multiply-add but in software, and no vectors: as another machine.
+        start.Environment["DOTNET_EnableHWIntrinsic"] = "0";
+        using Process process = Process.Start(start)!;
+        process.WaitForExit();
+        Assert.That(process.ExitCode, Is.Zero);
+        Assert.That(File.ReadAllText(_rig["portable.back"]), Is.EqualTo(TrainRig.Text));
     }
 
     [TestCase("compress {text}", "--model or --prequential is needed")]

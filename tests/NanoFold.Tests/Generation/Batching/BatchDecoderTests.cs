@@ -2,11 +2,14 @@ using System.Runtime.InteropServices;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Generation.Batching;
+using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules.Adapters;
+using NanoFold.Engine.Runs;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Tests.Training;
 
 namespace NanoFold.Tests.Generation.Batching;
 
@@ -21,7 +24,7 @@ public class BatchDecoderTests
     public void TearDown() => _backend.Dispose();
 
     [TestCaseSource(typeof(DecoderTests), nameof(DecoderTests.Models))]
-    public void EveryRowHasTheBitsThatItHasAlone(ModelConfig config) => Compare(_backend, config, rows: 6, turns: 24);
+    public void EveryRowHasTheBitsThatItHasAlone(ModelConfig config) => Compare(_backend, config, rows: 6, turns: 16);
 
     // Products of long sums and of many rows, caches that are cut into parts, and what is added to layers.
     [TestCaseSource(nameof(Wide))]
@@ -34,6 +37,16 @@ public class BatchDecoderTests
     {
         using var backend = new CpuBackend(1, isa);
         Compare(backend, TinyModels.Shape with { FeedForward = MoeConfig.Tiny, Hidden = 0 }, rows: 5, turns: 12);
+    }
+
+    [TestCase(WeightStorage.Float16)]
+    [TestCase(WeightStorage.Q8_0)]
+    public void SoItIsWithWeightsAsTheyAreInFiles(WeightStorage storage)
+    {
+        using var rig = new TrainRig();
+        rig.Train("run", "model.width=160", "model.heads=5", "model.hidden=192", "train.stopAfter=1");
+        using TrainedModel trained = TrainedModel.Load(rig["run"], _backend, storage: storage);
+        Compare(trained.Model, rows: 7, turns: 8);
     }
 
     [Test]
@@ -68,6 +81,12 @@ public class BatchDecoderTests
     private static void Compare(Backend backend, ModelConfig config, int rows, int turns)
     {
         using Transformer model = TinyModels.Random(backend, config);
+        Compare(model, rows, turns);
+    }
+
+    private static void Compare(Transformer model, int rows, int turns)
+    {
+        ModelConfig config = model.Config;
         var texts = new List<Text>();
         using (var decoder = new BatchDecoder(model, rows))
         {

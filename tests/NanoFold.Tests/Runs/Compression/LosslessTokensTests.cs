@@ -19,6 +19,12 @@ public class LosslessTokensTests
         "vocab":{"[UNK]":0,"a":1,"b":2,"c":3,"d":4,"e":5," ":6,"ab":7},"merges":["a b"]}}
         """;
 
+    private const string Folder = "peers/tokenizers";
+
+    private static IEnumerable<string> Published => SharedData.Find(Folder) is { } folder
+        ? SharedData.Cases(Folder).Where(name => File.Exists(Path.Combine(folder, name, "cases.jsonl")))
+        : ["none"];
+
     private static IEnumerable<TestCaseData> Tokenizers()
     {
         yield return Case("bytes", () => new ByteTokenizer());
@@ -40,6 +46,19 @@ public class LosslessTokensTests
         }
 
         Prop.ForAll(ArbMap.Default.GeneratorFor<byte[]>().ToArbitrary(), bytes => RoundTrip(tokens, tokenizer, bytes)).Check(s_check);
+    }
+
+    [TestCaseSource(nameof(Published))]
+    [Category("Long")]
+    public void SymbolsOfPublishedTokenizersAreTheBytes(string name)
+    {
+        Tokenizer tokenizer = Tokenizer.Load(SharedData.Path($"{Folder}/{name}"));
+        var tokens = new LosslessTokens(tokenizer);
+        var random = new Random(3);
+        byte[] any = new byte[500];
+        random.NextBytes(any);
+        RoundTrip(tokens, tokenizer, any);
+        RoundTrip(tokens, tokenizer, Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("The CAT sat; 苹果 1234 \t\r\n ﬁne naïve e\u0301 [CLS] <s></s> 👩‍👩‍👧 ", 30))));
     }
 
     [Test]

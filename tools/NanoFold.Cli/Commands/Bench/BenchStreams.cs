@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Model;
@@ -19,6 +20,7 @@ internal static class BenchStreams
         Option<int[]?> streams = command.Integers("--streams", "Numbers of texts, separated by commas; 1,2,4,8,16 if not given", 1, MostStreams);
         Option<long?> prompt = command.Integer("--prompt-tokens", $"Tokens of each text before; {DefaultPrompt} if not given", 1, MostTokens);
         Option<long?> written = command.Integer("--tokens", $"Tokens to write to each; {DefaultTokens} if not given", 1, MostTokens);
+        var weights = new WeightOptions(command);
         var train = new TrainOptions(command, "--task", "--data", "--steps", "--minutes", "--precision", "--out", "--batch");
         command.JsonKeys = "cases [{streams, tokensPerSecond (of all texts; median step), ratio (to the first)}], promptTokens, tokens, threads";
         command.Does(invocation =>
@@ -28,7 +30,7 @@ internal static class BenchStreams
             using Backend backend = Devices.Open(invocation);
             if (invocation.Get(model) is { } path)
             {
-                using TrainedModel trained = TrainedModel.Load(path, backend);
+                using TrainedModel trained = TrainedModel.Load(path, backend, storage: weights.Storage(invocation));
                 return Run(invocation, trained.Model, counts, promptTokens, tokens);
             }
 

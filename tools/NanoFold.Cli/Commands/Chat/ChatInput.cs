@@ -6,7 +6,7 @@ namespace NanoFold.Cli.Commands.Chat;
 
 /// <summary>
 /// Lines of standard input. In a terminal a prompt stands before each, which the terminal itself edits, and a backslash at the end of a line goes on in the next.
-/// Ctrl-C ends the answer that is being written; where none is, the program at the second in a row.
+/// Ctrl-C in a terminal ends the answer that is being written; where none is, the program at the second in a row.
 /// </summary>
 internal sealed class ChatInput : IDisposable
 {
@@ -93,7 +93,8 @@ internal sealed class ChatInput : IDisposable
 
     private bool OnSignal(PosixSignal signal)
     {
-        if (signal != PosixSignal.SIGINT)
+        // Lines of a file go on by themselves: there the program is what is to end.
+        if (signal != PosixSignal.SIGINT || !IsTerminal)
         {
             return false;
         }
@@ -107,7 +108,7 @@ internal sealed class ChatInput : IDisposable
             }
         }
 
-        if (!IsTerminal || _wasAsked)
+        if (_wasAsked)
         {
             return false;
         }

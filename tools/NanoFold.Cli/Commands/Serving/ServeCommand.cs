@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using NanoFold.Cli.Options;
 using NanoFold.Engine;
+using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Text.Chat;
 using NanoFold.Kernels;
@@ -31,12 +32,14 @@ internal static class ServeCommand
         Option<long?> queue = command.Integer("--queue", $"Requests that may wait besides, {DefaultQueue} if not given; the next is answered with status 429", 0, MostQueue);
         Option<long?> timeout = command.Integer("--timeout", $"Seconds that a request may take, waiting included; {DefaultTimeout} if not given", 1, 1_000_000);
         Option<long?> most = command.Integer("--max-tokens", "Tokens that a text may have at most, whatever a request asks for", 1, int.MaxValue);
+        var weights = new WeightOptions(command);
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
         command.JsonKeys = "address, model, requests (that were answered), promptTokens, tokens (written)";
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
             invocation.Get(adapter),
+            weights.Storage(invocation),
             invocation.Get(name),
             invocation.Get(template),
             new ServerOptions
@@ -52,7 +55,7 @@ internal static class ServeCommand
             }));
     }
 
-    private static int Run(Invocation invocation, string path, string? adapter, string? name, string? template, ServerOptions options)
+    private static int Run(Invocation invocation, string path, string? adapter, WeightStorage weights, string? name, string? template, ServerOptions options)
     {
         if (options.Key is null && !IPAddress.IsLoopback(options.Address))
         {
@@ -62,7 +65,7 @@ internal static class ServeCommand
         // Ctrl-C ends in good order from here on.
         CancellationToken stop = invocation.Interrupt.Token;
         using Backend backend = Devices.Open(invocation);
-        using TrainedModel trained = TrainedModel.Load(path, backend, adapter);
+        using TrainedModel trained = TrainedModel.Load(path, backend, adapter, weights);
         ChatTemplate chat = template switch
         {
             null => trained.ChatTemplate(),

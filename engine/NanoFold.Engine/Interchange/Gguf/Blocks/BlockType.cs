@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using NanoFold.Engine.Checkpoints;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Interchange.Gguf.Blocks;
 
@@ -28,6 +29,15 @@ internal sealed record BlockType(uint Id, string Name, int Values, int Bytes, Bl
         28 => SafeTensorType.F64,
         30 => SafeTensorType.BF16,
         _ => null,
+    };
+
+    /// <summary>The same type as weights are read in without dequantizing them; null where there is none.</summary>
+    public DType? Held => Id switch
+    {
+        2 => DType.Q4_0,
+        3 => DType.Q4_1,
+        8 => DType.Q8_0,
+        _ => Stored?.OfTensors(),
     };
 
     /// <summary>All that are known.</summary>

@@ -36,9 +36,6 @@ internal sealed class Scope(Scope? around)
 /// <param name="now">The time that it sees.</param>
 internal abstract class Evaluator(IReadOnlyDictionary<string, object?> names, DateTime now)
 {
-    private const long MostWork = 5_000_000;
-    private long _work;
-
     /// <summary>The line that is being worked on.</summary>
     protected int Line { get; set; }
 
@@ -57,7 +54,7 @@ internal abstract class Evaluator(IReadOnlyDictionary<string, object?> names, Da
     /// <summary>The value of an expression.</summary>
     public object? Evaluate(Expression expression, Scope scope)
     {
-        Work(1);
+        Effort.Spend();
         if (!RuntimeHelpers.TryEnsureSufficientExecutionStack())
         {
             throw JinjaException.TooDeep();
@@ -130,7 +127,8 @@ internal abstract class Evaluator(IReadOnlyDictionary<string, object?> names, Da
     /// <summary>A value after a filter.</summary>
     public object? ApplyFilter(string name, object? value, Arguments arguments)
     {
-        Work(1);
+        Effort.Spend();
+        Effort.SpendOn(value);
         return JinjaFilters.All.TryGetValue(name, out Filter? filter) ? Measured(filter(this, value, arguments))
             : throw (JinjaFilters.Others.Contains(name) ? JinjaException.Unsupported($"the filter '{name}'") : new JinjaException(JinjaException.RuntimeKind, $"No filter named '{name}'."));
     }
@@ -138,7 +136,8 @@ internal abstract class Evaluator(IReadOnlyDictionary<string, object?> names, Da
     /// <summary>The answer of a test.</summary>
     public bool ApplyTest(string name, object? value, Arguments arguments)
     {
-        Work(1);
+        Effort.Spend();
+        Effort.SpendOn(value);
         return JinjaTests.All.TryGetValue(name, out Func<object?, Arguments, bool>? test) ? test(value, arguments) : throw new JinjaException(JinjaException.RuntimeKind, $"No test named '{name}'.");
     }
 
@@ -210,9 +209,13 @@ internal abstract class Evaluator(IReadOnlyDictionary<string, object?> names, Da
         _ => Operators.Power(left, right),
     };
 
-    private object Concatenated(object?[] parts) => Autoescape && Array.Exists(parts, part => part is SafeText)
-        ? new SafeText(string.Concat(parts.Select(part => SafeText.Escape(part).Text)))
-        : string.Concat(parts.Select(Show.Str));
+    private object Concatenated(object?[] parts)
+    {
+        bool isSafe = Autoescape && Array.Exists(parts, part => part is SafeText);
+        string[] texts = [.. parts.Select(part => isSafe ? SafeText.Escape(part).Text : Show.Str(part))];
+        Effort.RequireRoom(texts.Sum(text => (long)text.Length));
+        return isSafe ? new SafeText(string.Concat(texts)) : string.Concat(texts);
+    }
 
     private bool Compared(CompareNode compare, Scope scope)
     {
@@ -241,19 +244,9 @@ internal abstract class Evaluator(IReadOnlyDictionary<string, object?> names, Da
     }
 
     // Long values are work too.
-    private object? Measured(object? value)
+    private static object? Measured(object? value)
     {
-        Work(value switch { string text => text.Length >> 4, SafeText safe => safe.Text.Length >> 4, List<object?> list => list.Count, _ => 0 });
+        Effort.SpendOn(value);
         return value;
-    }
-
-    /// <summary>Counts work; throws where there is too much of it.</summary>
-    protected void Work(long amount)
-    {
-        _work += amount;
-        if (_work > MostWork)
-        {
-            throw new JinjaException(JinjaException.LimitKind, "does too much");
-        }
     }
 }

@@ -52,7 +52,7 @@ internal abstract class ExpressionParser(List<Token> tokens) : OperandParser(tok
     {
         int line = Current.Line, filters = Conditional;
         // Whether there is an "if" after it is not known yet.
-        Conditional += HasIf() ? 1 : 0;
+        Conditional += Conditional == 0 && HasIf() ? 1 : 0;
         Expression expression = Or();
         while (TakeName("if"))
         {

@@ -125,6 +125,7 @@ internal static class JinjaFilters
         indent = value is SafeText ? SafeText.Escape(indent).Text : indent;
         bool blank = bound.Flag(2, false);
         string[] lines = [.. PointText.Lines(text + "\n")];
+        Effort.RequireRoom(text.Length + ((long)lines.Length * indent.Length));
         string indented = string.Join('\n', lines.Select((line, i) => i > 0 && (blank || line.Length > 0) ? indent + line : line));
         indented = bound.Flag(1, false) ? indent + indented : indented;
         return value is SafeText ? new SafeText(indented) : indented;

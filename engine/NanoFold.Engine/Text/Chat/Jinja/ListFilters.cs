@@ -68,13 +68,19 @@ internal static class ListFilters
         elements = bound.Value(1) is { } attribute ? elements.Select(Getter(attribute, null)) : elements;
         if (!evaluator.Autoescape)
         {
-            return string.Join(Show.Str(separator), elements.Select(Show.Str));
+            return Joined(Show.Str(separator), [.. elements.Select(Show.Str)]);
         }
 
         object?[] all = [.. elements.Select(element => element is SafeText ? element : Show.Str(element))];
         return separator is SafeText || all.Any(element => element is SafeText)
-            ? new SafeText(string.Join(SafeText.Escape(separator).Text, all.Select(element => SafeText.Escape(element).Text)))
-            : string.Join(Show.Str(separator), all);
+            ? new SafeText(Joined(SafeText.Escape(separator).Text, [.. all.Select(element => SafeText.Escape(element).Text)]))
+            : Joined(Show.Str(separator), [.. all.Select(Show.Str)]);
+    }
+
+    private static string Joined(string separator, string[] parts)
+    {
+        Effort.RequireRoom(parts.Sum(part => (long)part.Length) + ((long)parts.Length * separator.Length));
+        return string.Join(separator, parts);
     }
 
     private static object Reverse(object? value) => value switch
@@ -233,7 +239,7 @@ internal static class ListFilters
         {
             if (fill is not null && count > batch.Count)
             {
-                batch.AddRange(Enumerable.Repeat(fill, Math.Min(count, Operators.Most) - batch.Count));
+                batch.AddRange(Enumerable.Repeat(fill, Math.Min(count, JinjaRange.Most) - Math.Min(batch.Count, JinjaRange.Most)));
             }
 
             yield return batch;
@@ -245,6 +251,11 @@ internal static class ListFilters
         List<object?> all = [.. Access.Elements(value)];
         int slices = bound.Int(0, 0);
         object? fill = bound.Value(1);
+        if (slices > JinjaRange.Most)
+        {
+            throw Operators.TooLarge();
+        }
+
         if (slices == 0)
         {
             throw new JinjaException(JinjaException.ZeroKind, "integer division or modulo by zero");

@@ -29,6 +29,7 @@ internal sealed class Renderer(IReadOnlyDictionary<string, object?> names, DateT
     {
         try
         {
+            Effort.Begin();
             FindBlocks(body);
             _output = _root;
             Run(body, _top);
@@ -70,8 +71,10 @@ internal sealed class Renderer(IReadOnlyDictionary<string, object?> names, DateT
 
     private void Print(string text)
     {
-        Work(1 + (text.Length >> 4));
-        _output.Append(text.Length <= Operators.Most - _output.Length ? text : throw Operators.TooLarge());
+        Effort.Spend();
+        Effort.SpendOn(text);
+        Effort.RequireRoom((long)text.Length + _output.Length);
+        _output.Append(text);
         if (ReferenceEquals(_output, _root))
         {
             _hasOutput = true;
@@ -90,7 +93,7 @@ internal sealed class Renderer(IReadOnlyDictionary<string, object?> names, DateT
 
         foreach (Node node in body)
         {
-            Work(1);
+            Effort.Spend();
             Line = node.Line;
             Jump jump = Run(node, scope);
             if (jump != Jump.None)
@@ -195,6 +198,7 @@ internal sealed class Renderer(IReadOnlyDictionary<string, object?> names, DateT
 
     private Jump RunLoop(ForNode node, object? elements, Scope scope, int depth)
     {
+        Effort.SpendOn(elements);
         List<object?> all = [.. Access.Elements(elements).Where(element => node.Test is null || IsWanted(node, element, scope))];
         Func<object?, int, object?>? again = node.IsRecursive ? Again : null;
         var loop = new LoopContext(all, depth, again);
@@ -202,7 +206,7 @@ internal sealed class Renderer(IReadOnlyDictionary<string, object?> names, DateT
         bool isDone = false;
         for (int i = 0; i < all.Count; i++)
         {
-            Work(1);
+            Effort.Spend();
             loop.Index0 = i;
             var inner = new Scope(scope) { ["loop"] = loop };
             Assign(node.Target, all[i], inner);

@@ -66,11 +66,17 @@ internal static class Access
     };
 
     /// <summary>Whether something is an element, a key or a part.</summary>
-    public static bool Contains(object? owner, object? value) => owner switch
+    public static bool Contains(object? owner, object? value)
+    {
+        Effort.SpendOn(owner);
+        return IsInside(owner, value);
+    }
+
+    private static bool IsInside(object? owner, object? value) => owner switch
     {
         string or SafeText => SafeText.Plain(value) is { } part ? SafeText.Plain(owner)!.Contains(part, StringComparison.Ordinal) : throw JinjaException.Type($"'in <string>' requires string as left operand, not {Show.TypeOf(value)}"),
         JinjaDict dict => dict.TryGet(value, out _),
-        JinjaRange range when Operators.Whole(value, out BigInteger whole) => Operators.Whole(whole, out _) && IsIn(range, whole),
+        JinjaRange range when Operators.Whole(value, out BigInteger whole) => IsIn(range, whole),
         _ when IsIterable(owner) => Elements(owner).Any(element => Operators.Equal(element, value)),
         _ => throw JinjaException.Type($"argument of type '{Show.TypeOf(owner)}' is not iterable"),
     };

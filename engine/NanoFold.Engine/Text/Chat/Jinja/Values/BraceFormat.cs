@@ -99,6 +99,7 @@ internal static class BraceFormat
         var text = new StringBuilder();
         for (int i = 0; i < format.Length; i++)
         {
+            Effort.RequireRoom(text.Length);
             char c = format[i];
             if (c is '{' or '}' && i + 1 < format.Length && format[i + 1] == c)
             {

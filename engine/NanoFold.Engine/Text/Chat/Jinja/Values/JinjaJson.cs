@@ -21,7 +21,7 @@ internal sealed class JinjaJson
     {
         Bound bound = arguments.Bind("tojson", 0, "ensure_ascii", "indent", "separators", "sort_keys");
         object? given = bound.Value(1);
-        string? indent = given is null ? null : SafeText.Plain(given) ?? new string(' ', Math.Clamp(bound.Int(1, 0), 0, 1000));
+        string? indent = given is null ? null : SafeText.Plain(given) ?? new string(' ', Math.Clamp(bound.Int(1, 0), 0, 100));
         object?[] separators = bound.Value(2) is { } pair ? [.. Access.Elements(pair)] : [indent is null ? ", " : ",", ": "];
         if (separators is not [string comma, string colon])
         {
@@ -69,6 +69,8 @@ internal sealed class JinjaJson
             throw JinjaException.TooDeep();
         }
 
+        Effort.Spend();
+        Effort.RequireRoom(_text.Length);
         switch (value)
         {
             case string or SafeText:

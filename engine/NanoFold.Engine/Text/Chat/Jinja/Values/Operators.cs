@@ -11,17 +11,17 @@ internal static class Operators
     /// <summary>Characters or elements that a value has at most.</summary>
     public const int Most = 1 << 24;
 
-    private const int MostBits = 1 << 20;
+    private const int MostBits = 1 << 14;
 
     public static object Add(object? a, object? b)
     {
         RequireDefined(a, b);
         return (a, b) switch
         {
-            (string x, string y) => Fits((long)x.Length + y.Length, x + y),
-            (SafeText or string, SafeText or string) => new SafeText(SafeText.Escape(a).Text + SafeText.Escape(b).Text),
-            (List<object?> x, List<object?> y) => (List<object?>)[.. x, .. y],
-            (JinjaTuple x, JinjaTuple y) => new JinjaTuple([.. x.Items, .. y.Items]),
+            (string x, string y) => Fits((long)x.Length + y.Length, x, first => first + y),
+            (SafeText or string, SafeText or string) => new SafeText((string)Add(SafeText.Escape(a).Text, SafeText.Escape(b).Text)),
+            (List<object?> x, List<object?> y) => Fits((long)x.Count + y.Count, x, first => (List<object?>)[.. first, .. y]),
+            (JinjaTuple x, JinjaTuple y) => Fits((long)x.Items.Length + y.Items.Length, x, first => new JinjaTuple([.. first.Items, .. y.Items])),
             (string or SafeText, _) => throw JinjaException.Type($"can only concatenate str (not \"{Show.TypeOf(b)}\") to str"),
             (List<object?> or JinjaTuple, _) => throw JinjaException.Type($"can only concatenate {Show.TypeOf(a)} (not \"{Show.TypeOf(b)}\") to {Show.TypeOf(a)}"),
             _ => Arithmetic("+", a, b, (x, y) => x + y, (x, y) => x + y),
@@ -119,6 +119,7 @@ internal static class Operators
     /// <summary>Whether two values are equal; those of different kinds are not, but for numbers.</summary>
     public static bool Equal(object? a, object? b)
     {
+        Effort.Spend();
         if (!RuntimeHelpers.TryEnsureSufficientExecutionStack())
         {
             throw JinjaException.TooDeep();
@@ -217,7 +218,7 @@ internal static class Operators
         return x.Count == y.Count;
     }
 
-    private static int? Order(string sign, object? a, object? b) => (a, b) switch
+    private static int? Order(string sign, object? a, object? b) => Compared(a, b) switch
     {
         (string or SafeText, string or SafeText) => CompareText(SafeText.Plain(a)!, SafeText.Plain(b)!),
         (bool or BigInteger or double, bool or BigInteger or double) => CompareNumbers(a, b),
@@ -225,6 +226,12 @@ internal static class Operators
         (JinjaTuple x, JinjaTuple y) => OrderLists(sign, x.Items, y.Items),
         _ => throw JinjaException.Type($"'{sign}' not supported between instances of '{Show.TypeOf(a)}' and '{Show.TypeOf(b)}'"),
     };
+
+    private static (object? A, object? B) Compared(object? a, object? b)
+    {
+        Effort.Spend();
+        return (a, b);
+    }
 
     private static int? OrderLists(string sign, IReadOnlyList<object?> x, IReadOnlyList<object?> y)
     {
@@ -311,11 +318,13 @@ internal static class Operators
         };
     }
 
-    private static string Fits(long size, string text) => size <= Most ? text : throw TooLarge();
-
     private static TResult Fits<T, TResult>(long size, T value, Func<T, TResult> make) => size <= Most ? make(value) : throw TooLarge();
 
-    private static BigInteger FitsBits(long bits, BigInteger x, BigInteger y) => bits <= MostBits ? x * y : throw TooLarge();
+    private static BigInteger FitsBits(long bits, BigInteger x, BigInteger y)
+    {
+        Effort.Spend(bits >> 6);
+        return bits <= MostBits ? x * y : throw TooLarge();
+    }
 
     private static double Finite(double value) => double.IsInfinity(value) ? throw TooLarge() : value;
 

@@ -20,6 +20,7 @@ internal static class PercentFormat
         int used = 0, i = 0;
         for (; i < format.Length; i++)
         {
+            Effort.RequireRoom(text.Length);
             if (format[i] != '%')
             {
                 text.Append(format[i]);

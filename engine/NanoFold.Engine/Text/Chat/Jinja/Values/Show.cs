@@ -148,6 +148,8 @@ internal static class Show
             throw JinjaException.TooDeep();
         }
 
+        Effort.Spend();
+        Effort.RequireRoom(text.Length);
         switch (value)
         {
             case null:

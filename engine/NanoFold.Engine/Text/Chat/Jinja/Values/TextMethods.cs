@@ -12,6 +12,7 @@ internal static class TextMethods
     public static object? Find(object owner, string name)
     {
         string text = SafeText.Plain(owner)!;
+        Effort.SpendOn(owner);
         bool isSafe = owner is SafeText;
         Func<Evaluator, Arguments, object?>? body = Change(text, name) ?? Ask(text, name) ?? Cut(text, name) ?? Join(text, name, isSafe);
         return body is null ? null : new JinjaFunction(name, (evaluator, arguments) => isSafe ? Safe(body(evaluator, Escaped(arguments)), name) : body(evaluator, arguments)) { IsMethod = true };
@@ -120,6 +121,7 @@ internal static class TextMethods
             object? elements = arguments.Bind(name, 1, "iterable").Value(0);
             string[] parts = [.. Access.Elements(elements is Undefined or null ? throw JinjaException.Type("can only join an iterable") : elements).Select((element, i) =>
                 (isSafe ? SafeText.Escape(element).Text : SafeText.Plain(element)) ?? throw JinjaException.Type($"sequence item {i}: expected str instance, {Show.TypeOf(element)} found"))];
+            Effort.RequireRoom(parts.Sum(part => (long)part.Length) + ((long)parts.Length * text.Length));
             return string.Join(text, parts);
         },
         "format" => (_, arguments) => BraceFormat.Apply(text, arguments, isSafe),
@@ -135,6 +137,8 @@ internal static class TextMethods
             return text;
         }
 
+        long places = old.Length > 0 ? text.AsSpan().Count(old) : text.Length + 1;
+        Effort.RequireRoom(text.Length + (Math.Min(places, count < 0 ? long.MaxValue : count) * other.Length));
         if (old.Length > 0)
         {
             return count < 0 ? text.Replace(old, other, StringComparison.Ordinal) : string.Join(other, Split(text, old, count));

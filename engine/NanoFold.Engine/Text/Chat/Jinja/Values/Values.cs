@@ -121,7 +121,13 @@ internal sealed class KeyComparer : IEqualityComparer<object>
 
     public new bool Equals(object? x, object? y) => Operators.Equal(x, y);
 
-    public int GetHashCode(object obj) => obj switch
+    public int GetHashCode(object obj)
+    {
+        Effort.Spend();
+        return Hash(obj);
+    }
+
+    private int Hash(object obj) => obj switch
     {
         string text => text.GetHashCode(StringComparison.Ordinal),
         SafeText safe => safe.Text.GetHashCode(StringComparison.Ordinal),

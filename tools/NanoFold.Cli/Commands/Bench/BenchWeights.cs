@@ -1,0 +1,79 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using NanoFold.Cli.Options;
+using NanoFold.Engine;
+using NanoFold.Engine.Benchmarks;
+using NanoFold.Engine.Interchange;
+using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Cli.Commands.Bench;
+
+/// <summary><c>bench weights</c>: loading a model and writing with it, its weights in memory as different types.</summary>
+internal static class BenchWeights
+{
+    private const int MostTokens = 1 << 22, DefaultPrompt = 32, DefaultTokens = 64;
+
+    public static void Build(VerbCommand command)
+    {
+        Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint), a checkpoint, or a model of another program");
+        Option<string[]?> weights = command.Names("--weights", "What weights are in memory, of each a row; auto and f32 if not given", WeightOptions.Known);
+        Option<long?> prompt = command.Integer("--prompt-tokens", $"Tokens of the prompt; {DefaultPrompt} if not given", 1, MostTokens);
+        Option<long?> written = command.Integer("--tokens", $"Tokens to write; {DefaultTokens} if not given", 1, MostTokens);
+        command.Common = [CommonOptions.Device, CommonOptions.Threads];
+        command.JsonKeys = "weights [{weights (auto, f32, f16, bf16, q8_0), types (elements of each), loadSeconds, weightBytes, tokensPerSecond, prefillTokensPerSecond, bytesPerToken, bandwidthBytesPerSecond, bandwidthShare: as of bench decode}], promptTokens, tokens, threads";
+        command.Does(invocation => Run(
+            invocation,
+            invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, a checkpoint, or a model of another program"),
+            invocation.Get(weights) ?? ["auto", "f32"],
+            (int)(invocation.Get(prompt) ?? DefaultPrompt),
+            (int)(invocation.Get(written) ?? DefaultTokens)));
+    }
+
+    private static int Run(Invocation invocation, string path, string[] weights, int promptTokens, int tokens)
+    {
+        using Backend backend = Devices.Open(invocation);
+        List<string[]> rows = [["weights", "of", "load", "memory", "written/s", "prompt/s", "per token", "of memory"]];
+        var results = new JsonArray();
+        foreach (string name in weights)
+        {
+            long started = Stopwatch.GetTimestamp();
+            using TrainedModel trained = TrainedModel.Load(path, backend, storage: WeightOptions.Of(name));
+            double load = Stopwatch.GetElapsedTime(started).TotalSeconds;
+            ParameterStore store = trained.Model.Store;
+            if (promptTokens + (long)tokens > trained.Config.Model.Context)
+            {
+                throw UserException.Usage($"bench weights: --prompt-tokens {promptTokens} and --tokens {tokens} are more than the context of {trained.Config.Model.Context}; name fewer");
+            }
+
+            DecodeBenchmark result = DecodeBenchmark.Run(trained.Model, backend, promptTokens, tokens, batch: 1);
+            (string Type, long Elements)[] types = [.. store.Parameters.GroupBy(parameter => parameter.Type).OrderByDescending(group => group.Sum(p => p.Layout.Count)).Select(group => (WeightOptions.NameOf(group.Key), group.Sum(p => p.Layout.Count)))];
+            rows.Add([name, string.Join('+', types.Where(type => type.Elements * 100 >= store.Parameters.Sum(p => p.Layout.Count)).Select(type => type.Type)), $"{Display.Number(load, "0.00")} s", Display.Bytes(store.Bytes),
+                Display.Number(result.TokensPerSecond, "0.0"), Display.Number(result.PrefillTokensPerSecond, "0"), Display.Bytes((long)result.BytesPerToken), $"{Display.Number(100 * result.BandwidthShare, "0")} %"]);
+            var elements = new JsonObject();
+            foreach ((string type, long count) in types)
+            {
+                elements[type] = count;
+            }
+
+            results.Add(new JsonObject
+            {
+                ["weights"] = name,
+                ["types"] = elements,
+                ["loadSeconds"] = load,
+                ["weightBytes"] = store.Bytes,
+                ["tokensPerSecond"] = result.TokensPerSecond,
+                ["prefillTokensPerSecond"] = result.PrefillTokensPerSecond,
+                ["bytesPerToken"] = result.BytesPerToken,
+                ["bandwidthBytesPerSecond"] = result.BandwidthBytesPerSecond,
+                ["bandwidthShare"] = result.BandwidthShare,
+            });
+        }
+
+        invocation.Output.Table(numbers: true, [.. rows]);
+        invocation.Output.Result(new JsonObject { ["weights"] = results, ["promptTokens"] = promptTokens, ["tokens"] = tokens, ["threads"] = invocation.Threads });
+        return Faults.Done;
+    }
+}
