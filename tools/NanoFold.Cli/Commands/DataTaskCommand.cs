@@ -19,7 +19,7 @@ internal static class DataTaskCommand
         command.Add(name);
         Option<long?> rows = command.Integer("--rows", "Rows to show; 1 if not given", 1, 1000);
         Option<string?> part = command.Text("--part", $"{Train}|{Validation}", $"Rows to train on, of the first step, or to validate with; {Train} if not given");
-        var options = new TrainOptions(command, "--task", "--steps", "--minutes", "--batch", "--precision", "--init", "--out", "--resume");
+        var options = new TrainOptions(command, "--task", "--steps", "--minutes", "--batch", "--precision", "--out", "--resume");
         command.Common = [CommonOptions.Seed];
         command.JsonKeys = "task, settings, description [lines], context, vocab, unit (of the loss), best {loss, accuracy …}, guessing {…}, baselines [{name, scores {…}}], groupedBy, part, rows [{text [lines], fields {name: [numbers]}}]; without NAME: tasks [{name, meaning}]";
         command.Does(invocation => invocation.Get(name) is { } task

@@ -4,6 +4,7 @@ using NanoFold.Engine;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 
 namespace NanoFold.Reports.Runs;
 
@@ -56,8 +57,8 @@ internal sealed class RunRecord
     /// <summary>Tokens trained on.</summary>
     public double Tokens => Last("tokens") ?? 0;
 
-    /// <summary>Whether it is of text; a task otherwise.</summary>
-    public bool IsText => Config?.Task.IsText ?? Last("validationBitsPerByte") is not null;
+    /// <summary>Whether its loss is that of a text, in nats per token; of another task otherwise.</summary>
+    public bool IsText => Config is { } config ? config.Task is { IsText: true } and not PreferenceConfig : Last("validationBitsPerByte") is not null;
 
     /// <summary>Reads the folder of a run.</summary>
     /// <param name="path">The folder.</param>

@@ -17,6 +17,9 @@ internal sealed class ConversationTask : LearningTask
 {
     private const int MostInRow = 1 << 10;
 
+    // As of a text: the standard error of a mean loss over so many tokens is about a tenth of a nat.
+    private const int FewTokens = 1000;
+
     private readonly EncodedConversations _train;
     private readonly EncodedConversations _validation;
     private readonly TaskContext _context;
@@ -51,7 +54,8 @@ internal sealed class ConversationTask : LearningTask
     public override double? LossOfGuessing => Math.Log(Vocab);
 
     /// <inheritdoc/>
-    public override string? Doubt => _context.Data is { Validation: null, ValidationFraction: 0 } || _validation.Count > 0 ? null
+    public override string? Doubt => _context.Data is { Validation: null, ValidationFraction: 0 } ? null
+        : _validation.Count > 0 ? _validation.Counted >= FewTokens ? null : $"{(_validationPath.Length > 0 ? _validationPath : $"what is held back of {Name}")}: only {_validation.Counted} tokens count, so its loss says little"
         : $"{Name}: has too few conversations to hold some back, so there will be no validation loss: use more, or a file of its own (data.validation)";
 
     /// <summary>Reads, writes out and tokenizes all conversations.</summary>
@@ -154,6 +158,9 @@ internal sealed class EncodedConversations
     /// <summary>How many.</summary>
     public int Count => _starts.Length - 1;
 
+    /// <summary>Tokens that count.</summary>
+    public int Counted => _counts.Count(one => one);
+
     /// <summary>Once they are laid.</summary>
     public PackedRows Rows { get; private set; } = null!;
 
@@ -216,5 +223,5 @@ internal sealed class EncodedConversations
     public ReadOnlySpan<bool> CountsOf(int conversation) => _counts.AsSpan(_starts[conversation]..(_starts[conversation + 1]));
 
     public string Describe(int time) => string.Create(
-        CultureInfo.InvariantCulture, $"{Count:N0} conversations, {_tokens.Length:N0} tokens, of which {_counts.Count(one => one):N0} count, in {Rows.Count:N0} rows of {time}");
+        CultureInfo.InvariantCulture, $"{Count:N0} conversations, {_tokens.Length:N0} tokens, of which {Counted:N0} count, in {Rows.Count:N0} rows of {time}");
 }

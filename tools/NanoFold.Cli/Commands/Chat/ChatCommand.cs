@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Generation;
+using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Text.Chat;
 using NanoFold.Kernels;
@@ -22,21 +23,23 @@ internal static class ChatCommand
         Option<string?> template = command.Text("--template", "FILE", "A chat template (Jinja) in place of the model's own; plain for lines that begin with User: and Assistant:");
         Option<bool> escapes = command.Flag("-e", $"Understand escapes in --system and --stop: {Escapes.Known}");
         var sampling = new SamplingOptions(command, (invocation, text, option) => invocation.Get(escapes) ? Escapes.Decode(text, option) : text);
+        var weights = new WeightOptions(command);
         command.JsonKeys = "messages [{role, content}] (all that was said), answers [{text, tokenIds, finish (length, stop, eos or interrupted), promptTokens, keptTokens (that the model still knew), droppedMessages, tokensPerSecond}], template (its name), seed";
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a model of another program"),
             invocation.Get(adapter),
+            weights.Storage(invocation),
             invocation.Get(system) is { } text && invocation.Get(escapes) ? Escapes.Decode(text, system.Name) : invocation.Get(system),
             invocation.Get(template),
             sampling.Change(invocation)));
     }
 
-    private static int Run(Invocation invocation, string path, string? adapter, string? system, string? template, Func<GenerationConfig, GenerationConfig> change)
+    private static int Run(Invocation invocation, string path, string? adapter, WeightStorage weights, string? system, string? template, Func<GenerationConfig, GenerationConfig> change)
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
-        using TrainedModel trained = TrainedModel.Load(path, backend, adapter);
+        using TrainedModel trained = TrainedModel.Load(path, backend, adapter, weights);
         ChatTemplate chosen = template switch
         {
             null => trained.ChatTemplate(),
