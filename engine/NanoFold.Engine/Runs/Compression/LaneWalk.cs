@@ -12,6 +12,7 @@ internal sealed class LaneWalk : IDisposable
 {
     // Enough for every size of chunk that a decoder reads.
     private const int ProbeTokens = 75;
+    private const int SingleTokens = 3;
 
     private readonly Decoder _decoder;
     private readonly float[] _logits;
@@ -88,18 +89,30 @@ internal sealed class LaneWalk : IDisposable
 
     public void Dispose() => _decoder.Dispose();
 
+    // A text that is read at once, then token by token, as what is coded is.
     private uint Probe(int context)
     {
         int[] tokens = [.. Enumerable.Range(0, Math.Min(ProbeTokens, context)).Select(i => (i * 37) % _vocab)];
-        _decoder.Begin(0, tokens);
+        int read = Math.Max(1, tokens.Length - SingleTokens);
+        _decoder.Begin(0, tokens.AsSpan(0, read));
         var sum = new Checksum();
-        do
+        while (true)
         {
-            _decoder.Run();
+            do
+            {
+                _decoder.Run();
+            }
+            while (!_decoder.HasLogits(0));
+            _decoder.ReadLogits(0, _logits);
+            sum.Add(MemoryMarshal.AsBytes<float>(_logits));
+            if (read == tokens.Length)
+            {
+                break;
+            }
+
+            _decoder.Append(0, tokens[read++]);
         }
-        while (!_decoder.HasLogits(0));
-        _decoder.ReadLogits(0, _logits);
-        sum.Add(MemoryMarshal.AsBytes<float>(_logits));
+
         _decoder.End(0);
         return sum.Value;
     }
