@@ -139,7 +139,7 @@ public sealed class ModelServer : IAsyncDisposable
         return app;
     }
 
-    private static IResult Answer(JsonObject answer, int status = StatusCodes.Status200OK) => Results.Text(answer.ToJsonString(Answerer.Line) + "\n", "application/json; charset=utf-8", statusCode: status);
+    private static IResult Answer(JsonObject answer, int status = StatusCodes.Status200OK) => Results.Text(FiniteJson.Clean(answer)!.ToJsonString(Answerer.Line) + "\n", "application/json; charset=utf-8", statusCode: status);
 
     private JsonObject Description() => new()
     {

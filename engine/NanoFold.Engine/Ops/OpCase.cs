@@ -22,6 +22,9 @@ public sealed record OpCase(string Name, OpInput[] Inputs, Func<Tape, Tensor[], 
     /// <summary>False for ops that have no gradient, or whose cases lie where it jumps.</summary>
     public bool CheckGradient { get; init; } = true;
 
+    /// <summary>False for ops that refuse activations of 16 bits.</summary>
+    public bool Takes16Bits { get; init; } = true;
+
     public override string ToString() => Name;
 }
 

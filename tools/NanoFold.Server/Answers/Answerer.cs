@@ -4,6 +4,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
+using NanoFold.Engine;
 using NanoFold.Engine.Generation.Batching;
 using NanoFold.Engine.Text;
 using NanoFold.Server.Requests;
@@ -107,7 +108,7 @@ internal sealed class Answerer(DecodeThread decode, Tokenizer tokenizer, ServerM
         }
     }
 
-    private static string Text(JsonObject answer) => answer.ToJsonString(Line);
+    private static string Text(JsonObject answer) => FiniteJson.Clean(answer)!.ToJsonString(Line);
 
     private static Choice[] NewChoices(TextJob job) => [.. job.Texts.Select((text, i) => new Choice(text.Likeliest is not null, job.Echoes[i].Length))];
 

@@ -87,7 +87,7 @@ public sealed class TokenNatsOp(IKernel<TakeAlongCall> taking, IKernel<PlaceAlon
             double[] targets = [.. Enumerable.Range(0, rows).Select(i => i % 3 == 2 ? -1 : i * 5 % vocab)];
             yield return new OpCase($"token-nats [{rows}, {width}] x [{vocab}, {width}]",
                 [OpInput.Real(rows, width), OpInput.Weight(vocab, width), new OpInput([rows]) { IsInteger = true, Values = targets }],
-                (tape, t) => Record(tape, t[0], t[1], t[2]), a => Reference(a, rows, width, vocab)) { Tolerance = 1e-5 };
+                (tape, t) => Record(tape, t[0], t[1], t[2]), a => Reference(a, rows, width, vocab)) { Tolerance = 1e-5, Takes16Bits = false };
         }
     }
 

@@ -123,13 +123,13 @@ internal static class CompressCommand
         $"{(curve.IsInOrderOfCoding ? "coded" : "offset")},bytes,bitsPerByte,meanBitsPerByte\n"
         + string.Concat(curve.Points.Select(p => string.Create(CultureInfo.InvariantCulture, $"{p.Offset},{p.Bytes},{p.BitsPerByte:0.######},{p.MeanBitsPerByte:0.######}\n")));
 
-    private static string Json(BitCurve curve) => new JsonArray([.. curve.Points.Select(p => (JsonNode)new JsonObject
+    private static string Json(BitCurve curve) => FiniteJson.Clean(new JsonArray([.. curve.Points.Select(p => (JsonNode)new JsonObject
     {
         [curve.IsInOrderOfCoding ? "coded" : "offset"] = p.Offset,
         ["bytes"] = p.Bytes,
         ["bitsPerByte"] = p.BitsPerByte,
         ["meanBitsPerByte"] = p.MeanBitsPerByte,
-    })]).ToJsonString() + "\n";
+    })]))!.ToJsonString() + "\n";
 
     private static void Show(Output output, string target, CompressionResult result, (string Name, long Bytes)[] others)
     {

@@ -48,8 +48,9 @@ internal abstract class ExpressionParser(List<Token> tokens) : OperandParser(tok
         return operand;
     }
 
-    private Expression ConditionalExpression()
+    private Expression ConditionalExpression(int links = 0)
     {
+        RequireShort(links);
         int line = Current.Line, filters = Conditional;
         // Whether there is an "if" after it is not known yet.
         Conditional += Conditional == 0 && HasIf() ? 1 : 0;
@@ -57,7 +58,7 @@ internal abstract class ExpressionParser(List<Token> tokens) : OperandParser(tok
         while (TakeName("if"))
         {
             Expression test = Or(), then = expression;
-            expression = new ConditionalNode(line, test, then, TakeName("else") ? ConditionalExpression() : null);
+            expression = new ConditionalNode(line, test, then, TakeName("else") ? ConditionalExpression(links + 1) : null);
         }
 
         Conditional = filters;
@@ -66,13 +67,14 @@ internal abstract class ExpressionParser(List<Token> tokens) : OperandParser(tok
 
     private Expression Or() => Chain(And, () => TakeName("or") ? "or" : null);
 
-    private Expression And() => Chain(Not, () => TakeName("and") ? "and" : null);
+    private Expression And() => Chain(() => Not(), () => TakeName("and") ? "and" : null);
 
-    private Expression Not()
+    private Expression Not(int links = 0)
     {
+        RequireShort(links);
         RequireStack();
         int line = Current.Line;
-        return TakeName("not") ? new UnaryNode(line, "not", Not()) : Compare();
+        return TakeName("not") ? new UnaryNode(line, "not", Not(links + 1)) : Compare();
     }
 
     private Expression Compare()
@@ -136,11 +138,12 @@ internal abstract class ExpressionParser(List<Token> tokens) : OperandParser(tok
         return left;
     }
 
-    private Expression Unary(bool filters)
+    private Expression Unary(bool filters, int links = 0)
     {
+        RequireShort(links);
         RequireStack();
         int line = Current.Line;
-        Expression expression = SignOf("-", "+") is { } sign ? new UnaryNode(line, sign, Unary(filters: false)) : Primary(allowsNamespace: false);
+        Expression expression = SignOf("-", "+") is { } sign ? new UnaryNode(line, sign, Unary(filters: false, links + 1)) : Primary(allowsNamespace: false);
         expression = Postfix(expression);
         return filters ? FiltersAndTests(expression) : expression;
     }
