@@ -143,6 +143,11 @@ public sealed class TrainedModel : IDisposable
     public Evaluation Evaluate(Action<string>? note = null, CancellationToken cancel = default)
         => With(note, cancel, (task, name) => Evaluate(task, name, cancel));
 
+    /// <summary>The scores of any model at best, and of one who knows nothing, on what the task holds back; each empty where not known.</summary>
+    /// <inheritdoc cref="Evaluate(Action{string}?, CancellationToken)"/>
+    public (IReadOnlyList<Score> Best, IReadOnlyList<Score> Guessing) Limits(Action<string>? note = null, CancellationToken cancel = default)
+        => With(note, cancel, (task, _) => (task.Best(), task.Guessing()));
+
     /// <summary>The loss over a part of a text, told apart in many ways.</summary>
     /// <inheritdoc cref="Evaluate(Corpus, TextPart, Action{string}?, CancellationToken)"/>
     public DetailedEvaluation EvaluateInDetail(Corpus corpus, TextPart part, Action<string>? note = null, CancellationToken cancel = default)
@@ -171,22 +176,28 @@ public sealed class TrainedModel : IDisposable
         });
 
     /// <summary>The same model before its task with other settings, before another task, or on rows of another length; valid while this one is.</summary>
-    /// <param name="settings">Of the task: <c>task=recall</c>, <c>task.pairs=8</c>.</param>
+    /// <param name="settings">Of the task: <c>task=recall</c>, <c>task.pairs=8</c>, <c>task=conversations</c>.</param>
     /// <param name="context">Places of a row; null for as many as in training.</param>
+    /// <param name="conversations">The file of them, all of which are evaluated; null for what the run held back.</param>
     /// <exception cref="UserException">The model cannot do that.</exception>
-    public TrainedModel Before(IReadOnlyList<string> settings, int? context = null)
+    public TrainedModel Before(IReadOnlyList<string> settings, int? context = null, string? conversations = null)
     {
         if (settings.FirstOrDefault(setting => !EvaluatedTask.IsOfTask(setting)) is { } other)
         {
             throw UserException.Usage($"{other}: is no setting of a task; what the model is stays as it was trained");
         }
 
-        if (settings.Count > 0 && Config.Task.IsText)
+        RunConfig config = EvaluatedTask.Of(Config, settings, context ?? Config.Model.Context);
+        if (conversations is null && config.Task.Kind != Config.Task.Kind && config.Task.IsText)
         {
-            throw UserException.Usage($"{settings[0]}: the run was trained on text; name another text with --data");
+            throw UserException.Usage($"{settings[0]}: the model was not trained on conversations; name some with --data FILE.jsonl");
         }
 
-        RunConfig config = EvaluatedTask.Of(Config, settings, context ?? Config.Model.Context);
+        if (conversations is not null)
+        {
+            config = config with { Data = config.Data with { Path = conversations, Validation = conversations } };
+        }
+
         if (config.Model.Context == Config.Model.Context)
         {
             return new TrainedModel(this, config, Model);
@@ -225,7 +236,8 @@ public sealed class TrainedModel : IDisposable
 
     private T With<T>(Action<string>? note, CancellationToken cancel, Func<LearningTask, string, T> evaluate)
     {
-        using LearningTask task = Config.Task.Open(TrainData.ContextOf(Config, note, cancel, _tokenizer));
+        string? template = Config.Task is ConversationTaskConfig { Template: null } ? ChatSource : null;
+        using LearningTask task = Config.Task.Open(TrainData.ContextOf(Config, note, cancel, _tokenizer, template));
         return task.Places(TaskSplit.Validation) > 0
             ? evaluate(task, task.Name)
             : throw new UserException($"{_path}: its task, {task.Name}, holds nothing back to evaluate on");
