@@ -1,3 +1,4 @@
+using NanoFold.Engine.Interchange;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Runs.Compression;
@@ -69,6 +70,9 @@ public sealed class CompressedText
 
     /// <summary>Whether a model is needed to read it.</summary>
     public bool NeedsModel => !_file.Header.IsStored && _file.Header.Settings is null;
+
+    /// <summary>What the weights of that model are to be in memory, as <see cref="TrainedModel.Load"/> takes it.</summary>
+    public WeightStorage Weights => _file.Header.Weights;
 
     /// <summary>Whether it was predicted with the same bits on any machine.</summary>
     public bool IsPortable => _file.Header.IsPortable;
