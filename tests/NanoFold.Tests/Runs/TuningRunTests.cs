@@ -121,7 +121,7 @@ public class TuningRunTests
 
     [TestCase("train.klWeight: is of the model that a run begins with; name it with --init (train.init)", "train.klWeight=1")]
     [TestCase("task: \"preference\" measures a model against what it was; name that with --init (train.init)", "task=preference")]
-    [TestCase("train.klWeight: counts places, the loss of task \"preference\" pairs, which task.beta holds near the initial model; leave it out", "task=preference", "train.init=runs/x", "train.klWeight=1")]
+    [TestCase("train.klWeight: counts places, the loss of task \"preference\" pairs, which task.beta holds near the initial model; leave it out", "task=preference", "train.klWeight=1")]
     [TestCase("task.labelSmoothing: belongs to the loss sigmoid; leave it out", "task=preference", "task.loss=hinge", "task.labelSmoothing=0.1")]
     public void WhatMakesNoSenseIsRefused(string problem, params string[] settings)
         => Assert.That(NanoFold.Tests.Configuration.Configs.Problems(settings), Does.Contain(problem));

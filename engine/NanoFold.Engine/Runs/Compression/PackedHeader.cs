@@ -55,7 +55,11 @@ internal sealed record PackedHeader
         if (!IsStored)
         {
             bytes.WriteByte(Path);
-            bytes.Write(Rounding > 0 ? [(byte)Rounding] : []);
+            if (Rounding > 0)
+            {
+                bytes.WriteByte((byte)Rounding);
+            }
+
             Span<byte> numbers = stackalloc byte[sizeof(ulong) + sizeof(uint)];
             BinaryPrimitives.WriteUInt64LittleEndian(numbers, ModelHash);
             BinaryPrimitives.WriteUInt32LittleEndian(numbers[sizeof(ulong)..], Fingerprint);

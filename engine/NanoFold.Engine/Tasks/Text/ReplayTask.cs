@@ -4,7 +4,6 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Text;
-using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Tasks;
 
@@ -148,8 +147,9 @@ internal sealed class ReplayTask : LearningTask
         }
 
         long own = _own.Rows(key.Split, time);
-        of = RowKey.At(key.Split, key.Number - own);
-        return key.Split == TaskSplit.Validation && key.Number >= own;
+        bool isAfter = key.Split == TaskSplit.Validation && key.Number >= own;
+        of = isAfter ? RowKey.At(key.Split, key.Number - own) : key;
+        return isAfter;
     }
 
     // Of so many rows.

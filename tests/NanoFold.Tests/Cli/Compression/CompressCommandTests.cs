@@ -67,6 +67,9 @@ public class CompressCommandTests
         Assert.That((long)result["withModel"]!["f16"]!, Is.EqualTo((long)result["bytes"]! + (long)result["model"]!["f16"]!));
         string page = File.ReadAllText(_rig["curve.html"]);
         Assert.That(page, Does.Contain("<h1>rounded.txt</h1>").And.Contain("Bits per byte").And.Contain("with it in f16").And.Contain("--weights f16"));
+        JsonObject check = CommandLine.Json("decompress", _rig["rounded.nfc"], "--check");
+        Assert.That(((long)check["bytes"]!, (long)check["packedBytes"]!), Is.EqualTo((TrainRig.Text.Length, (long)result["bytes"]!)));
+        Assert.That((string)check["how"]!, Does.Match("^with the model [0-9a-f]{16}, its weights in Float16, .+, 1 lane$"));
         CommandLine back = CommandLine.Run("decompress", _rig["rounded.nfc"], "--model", _rig["run"], "--out", _rig["rounded.back"]);
         Assert.That(back.Code, Is.Zero, back.Error);
         Assert.That(File.ReadAllText(_rig["rounded.back"]), Is.EqualTo(TrainRig.Text));
@@ -100,6 +103,7 @@ public class CompressCommandTests
     [TestCase("compress {folder} --model {run}", "is a folder")]
     [TestCase("decompress {text} --model {run}", "does not end in .nfc")]
     [TestCase("decompress {text} --out {folder}/x", "no file that compress wrote")]
+    [TestCase("decompress {text} --check", "no file that compress wrote")]
     public void WhatCannotBeIsSaidInALine(string line, string reason)
     {
         string text = _rig.Write("in.txt", "some text");

@@ -18,9 +18,18 @@ internal static class DecompressCommand
         Option<string?> model = command.Text("--model", "RUN", "The model that compressed it; none where it learned while it coded");
         Option<string?> adapter = command.Text("--adapter", "DIR", ModelOptions.AdapterHelp);
         Option<string?> target = command.Text("--out", "PATH", $"The file as it was; FILE without {CompressCommand.Extension} if not given");
+        Option<bool> check = command.Flag("--check", "Only say whether all of the file is sound, and how it was compressed: no model is needed, nothing is written");
         command.Common = [CommonOptions.Threads];
-        command.JsonKeys = "path, bytes (of the file as it was), packedBytes, tokens, tokensPerSecond, seconds";
-        command.Does(invocation => Run(invocation, invocation.Get(file)!, invocation.Get(model), invocation.Get(adapter), invocation.Get(target)));
+        command.JsonKeys = "path, bytes (of the file as it was), packedBytes, tokens, tokensPerSecond, seconds; with --check path (of the compressed file), bytes, packedBytes, how";
+        command.Does(invocation => invocation.Get(check) ? Check(invocation, invocation.Get(file)!) : Run(invocation, invocation.Get(file)!, invocation.Get(model), invocation.Get(adapter), invocation.Get(target)));
+    }
+
+    private static int Check(Invocation invocation, string file)
+    {
+        CompressedText packed = CompressedText.Read(PackedFiles.Read(file), file);
+        invocation.Output.Line($"{file}: sound; {Display.Count(packed.SourceBytes, "byte")}, {packed.How}");
+        invocation.Output.Result(new JsonObject { ["path"] = file, ["bytes"] = packed.SourceBytes, ["packedBytes"] = packed.PackedBytes, ["how"] = packed.How });
+        return Faults.Done;
     }
 
     private static int Run(Invocation invocation, string file, string? model, string? adapter, string? named)

@@ -3,9 +3,9 @@ using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using NanoFold.Cli.Commands.Chat;
 using NanoFold.Engine.Interchange.Exports;
-using NanoFold.Tests.Runs;
+using NanoFold.Tests.Cli;
 
-namespace NanoFold.Tests.Cli;
+namespace NanoFold.Tests.Runs;
 
 /// <summary>Every verb that takes a model takes a run with adapters, and says of it what the merged model would say.</summary>
 [NonParallelizable]
@@ -62,7 +62,7 @@ public class AdapterVerbTests
     [Test]
     public void AFileComesBackWithTheRunAndWithNothingElse()
     {
-        string text = _tuning.Train.Write("text.short", "no. 001: a cat sat on mat 12.\n");
+        string text = _tuning.Train.TextPath;
         Assert.That(CommandLine.Run("compress", text, "--model", _run, "--out", _tuning["run.nfc"], "--alone").Code, Is.Zero);
         CommandLine other = CommandLine.Run("decompress", _tuning["run.nfc"], "--model", _tuning["base"], "--out", _tuning["back"]);
         Assert.That((other.Code, other.Error.Contains("was compressed with another model", StringComparison.Ordinal)), Is.EqualTo((1, true)), other.Error);
