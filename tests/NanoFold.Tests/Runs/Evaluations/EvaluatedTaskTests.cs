@@ -97,7 +97,7 @@ public sealed class EvaluatedTaskTests
         _rig.Train("talk", new ConfigTree().AddJson($$"""
             {
               "task": "conversations", "data": { "path": {{JsonValue.Create(talk).ToJsonString()}}, "validation": {{JsonValue.Create(talk).ToJsonString()}} },
-              "train": { "init": {{JsonValue.Create(_rig["text"]).ToJsonString()}}, "steps": 8, "batch": 2 }, "model.context": 48, "geometry.enabled": false
+              "train": { "init": {{JsonValue.Create(_rig["text"]).ToJsonString()}}, "steps": 8, "batch": 2 }, "model": { "context": 48 }, "geometry": { "enabled": false }
             }
             """, "test").Build());
         JsonObject own = Eval("talk");

@@ -25,7 +25,7 @@ internal static class TaskEvaluation
 
         Output output = invocation.Output;
         Evaluation result = trained.Evaluate(output.Note, invocation.Interrupt.Token);
-        (IReadOnlyList<Score> best, IReadOnlyList<Score> guessing) = trained.Limits(output.Note, invocation.Interrupt.Token);
+        (IReadOnlyList<Score> best, IReadOnlyList<Score> guessing) = Limits(trained, invocation);
         output.Line($"{task}: {Display.Count(result.Tokens, "place")}{(trained.Step > 0 ? $", weights after {Display.Count(trained.Step, "step")}" : "")}");
         output.Table(
             numbers: true,
@@ -56,6 +56,12 @@ internal static class TaskEvaluation
 
         output.Result(json);
         return Faults.Done;
+    }
+
+    private static (IReadOnlyList<Score> Best, IReadOnlyList<Score> Guessing) Limits(TrainedModel trained, Invocation invocation)
+    {
+        using LearningTask task = trained.OpenTask(invocation.Output.Note, invocation.Interrupt.Token);
+        return (task.Best(), task.Guessing());
     }
 
     private static string Named(IReadOnlyList<Score> scores, string name)
