@@ -18,7 +18,7 @@ internal static class EvalCommand
     public static void Build(VerbCommand command)
     {
         var model = new ModelOptions(command);
-        Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input; the run's own text if not given");
+        Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input, or with --task conversations a file of them; the run's own if not given");
         Option<string?> part = command.Text("--part", "train|validation|all", "Which part of the text; if not given, of the run's own text what was held back from training, of others all");
         Option<bool> detail = command.Flag("--detail", "Also tell losses apart: by the place in the row, by how frequent a token is, by the part of the document, on longer rows; by what a task tells apart");
         var scoring = new ScoringOptions(command);
@@ -51,7 +51,8 @@ internal static class EvalCommand
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
         using TrainedModel loaded = model.Load(backend);
-        using TrainedModel trained = of.Before(invocation, loaded);
+        using TrainedModel trained = of.Before(invocation, loaded, data);
+        data = of.ReadsData(invocation) ? null : data;
         bool isOwn = ReferenceEquals(trained, loaded);
         string? ofText = data is not null ? "--data" : reading.Given(invocation) ?? (wanted is not null ? "--part" : null);
         if (scoring.AsksQuestions(invocation))
