@@ -52,6 +52,9 @@ public sealed class TrainedModel : IDisposable
     /// <summary>What its weights are in memory, as they were asked for.</summary>
     public WeightStorage Weights { get; private init; }
 
+    // Whether its conversations are to be written by another template than its own.
+    private bool NamesTemplate { get; init; }
+
     /// <summary>Steps that it was trained for; 0 where that is not known.</summary>
     public long Step { get; }
 
@@ -152,7 +155,7 @@ public sealed class TrainedModel : IDisposable
     /// <param name="cancel">Ends what takes time.</param>
     /// <exception cref="UserException">What it reads is gone.</exception>
     public LearningTask OpenTask(Action<string>? note = null, CancellationToken cancel = default) =>
-        Config.Task.Open(TrainData.ContextOf(Config, note, cancel, _tokenizer, Config.Task is ConversationTaskConfig ? ChatSource : null));
+        Config.Task.Open(TrainData.ContextOf(Config, note, cancel, _tokenizer, Config.Task is ConversationTaskConfig && !NamesTemplate ? ChatSource : null));
 
     /// <summary>The loss over a part of a text, told apart in many ways.</summary>
     /// <inheritdoc cref="Evaluate(Corpus, TextPart, Action{string}?, CancellationToken)"/>
@@ -182,30 +185,37 @@ public sealed class TrainedModel : IDisposable
         });
 
     /// <summary>The same model before its task with other settings, before another task, or on rows of another length; valid while this one is.</summary>
-    /// <param name="settings">Of the task: <c>task=recall</c>, <c>task.pairs=8</c>.</param>
+    /// <param name="settings">Of the task: <c>task=recall</c>, <c>task.pairs=8</c>, <c>task=conversations</c>.</param>
     /// <param name="context">Places of a row; null for as many as in training.</param>
+    /// <param name="conversations">The file of them, all of which are evaluated; null for what the run held back.</param>
     /// <exception cref="UserException">The model cannot do that.</exception>
-    public TrainedModel Before(IReadOnlyList<string> settings, int? context = null)
+    public TrainedModel Before(IReadOnlyList<string> settings, int? context = null, string? conversations = null)
     {
         if (settings.FirstOrDefault(setting => !EvaluatedTask.IsOfTask(setting)) is { } other)
         {
             throw UserException.Usage($"{other}: is no setting of a task; what the model is stays as it was trained");
         }
 
-        if (settings.Count > 0 && Config.Task.IsText)
+        RunConfig config = EvaluatedTask.Of(Config, settings, context ?? Config.Model.Context);
+        if (conversations is null && config.Task.Kind != Config.Task.Kind && config.Task.IsText)
         {
-            throw UserException.Usage($"{settings[0]}: the run was trained on text; name another text with --data");
+            throw UserException.Usage($"{settings[0]}: the model was not trained on conversations; name some with --data FILE.jsonl");
         }
 
-        RunConfig config = EvaluatedTask.Of(Config, settings, context ?? Config.Model.Context);
+        if (conversations is not null)
+        {
+            config = config with { Data = config.Data with { Path = conversations, Validation = conversations } };
+        }
+
+        bool names = NamesTemplate || settings.Any(setting => setting.StartsWith("task.template=", StringComparison.Ordinal));
         if (config.Model.Context == Config.Model.Context)
         {
-            return new TrainedModel(this, config, Model);
+            return new TrainedModel(this, config, Model) { NamesTemplate = names };
         }
 
         return LongerRows.WhyNot(config, Model) is { } reason
             ? throw new UserException($"rows of {config.Model.Context} places: {reason}")
-            : new TrainedModel(this, config, LongerRows.Copy(config, Model));
+            : new TrainedModel(this, config, LongerRows.Copy(config, Model)) { NamesTemplate = names };
     }
 
     public void Dispose()
