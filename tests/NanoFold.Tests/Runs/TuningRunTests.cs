@@ -82,6 +82,11 @@ public class TuningRunTests
 
         // Evaluated afterwards it is measured against the same reference, which the run kept or which is computed again.
         AssertEvaluated();
+        File.WriteAllText(Path.Combine(_rig["straight"], PreferenceReference.FileName), "nonsense");
+        AssertEvaluated();
+        CommandLine more = CommandLine.Run("train", "--resume", _rig["straight"], "--set", "train.steps=12", "--device", "cpu");
+        Assert.That((more.Code, more.ErrorLines[^1]), Is.EqualTo((1, more.ErrorLines[^1])));
+        Assert.That(more.ErrorLines[^1], Does.Contain(PreferenceReference.FileName).And.EndWith("; delete it, and it is computed again"));
         File.Delete(Path.Combine(_rig["straight"], PreferenceReference.FileName));
         AssertEvaluated();
         Assert.That(CommandLine.Run("intervene", "--model", _rig["straight"], "--edit", """{"kind":"ablate","points":"blocks.0.hook_mlp_out"}""", "--device", "cpu").Error, Does.Contain("its losses are of pairs, not of places; name a text with --data"));

@@ -90,7 +90,7 @@ public sealed class CompressedText
     public bool NeedsModel => !_file.Header.IsStored && _file.Header.Settings is null;
 
     /// <summary>What the weights of that model are to be in memory, as <see cref="TrainedModel.Load"/> takes it.</summary>
-    public WeightStorage Weights => _file.Header.Weights;
+    public WeightStorage Weights => _file.Header.Weights.TypeOf() is null ? WeightStorage.AsStored : _file.Header.Weights;
 
     /// <summary>Whether it was predicted with the same bits on any machine.</summary>
     public bool IsPortable => _file.Header.IsPortable;

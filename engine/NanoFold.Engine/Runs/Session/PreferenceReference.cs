@@ -61,7 +61,7 @@ internal static class PreferenceReference
     /// <exception cref="UserException">The model that the run began with is gone.</exception>
     public static void Give(LearningTask task, RunConfig config, string? folder, Backend backend, Action<string>? note, CancellationToken cancel)
     {
-        if (task is PreferenceTask pairs && !(folder is not null && TryRead(Path.Combine(folder, FileName), config, pairs, isOthersAFault: false)))
+        if (task is PreferenceTask pairs && !(folder is not null && TryRead(Path.Combine(folder, FileName), config, pairs, isFaultTold: false)))
         {
             ComputeAgain(config, pairs, backend, default, note, cancel);
         }
@@ -130,29 +130,40 @@ internal static class PreferenceReference
         writer.Save(path);
     }
 
-    private static bool TryRead(string path, RunConfig config, PreferenceTask task, bool isOthersAFault = true)
+    private static bool TryRead(string path, RunConfig config, PreferenceTask task, bool isFaultTold = true)
     {
         if (!File.Exists(path))
         {
             return false;
         }
 
+        try
+        {
+            Read(path, config, task);
+            return true;
+        }
+        catch (UserException e)
+        {
+            return isFaultTold ? throw new UserException($"{e.Message}; delete it, and it is computed again", e) : false;
+        }
+    }
+
+    private static void Read(string path, RunConfig config, PreferenceTask task)
+    {
         using SafeTensorsFile file = SafeTensorsFile.Open(path);
         if (file.Metadata.GetValueOrDefault(Content) != task.ContentHash || file.Metadata.GetValueOrDefault(Init) != config.Train.InitHash)
         {
-            return isOthersAFault ? throw new UserException($"{path}: is of other pairs or of another model; delete it, and it is computed again") : false;
+            throw new UserException($"{path}: is of other pairs or of another model");
         }
 
         foreach ((string name, EncodedPairs pairs) in new[] { (Train, task.Train), (Validation, task.Validation) })
         {
             if (file.Find(name) is not { Type: SafeTensorType.F32 } found || found.Count != pairs.Reference.Length)
             {
-                throw new UserException($"{path}: '{name}' is missing or has another length; delete the file, and it is computed again");
+                throw new UserException($"{path}: '{name}' is missing or has another length");
             }
 
             file.Read(name, pairs.Reference.AsSpan());
         }
-
-        return true;
     }
 }

@@ -134,7 +134,7 @@ public class CompressorTests
         Assert.That(result.Model!.Used, Is.LessThan(0.6 * result.Model.Single));
         Assert.That(Back(file, rounded), Is.EqualTo(text));
         Assert.That(() => Back(file, whole), Throws.TypeOf<UserException>().With.Message.Contains($"was compressed with the model's weights in {storage.TypeOf()}, and they are in Float32 here"));
-        Assert.That(CompressedText.Read(exact, "b.nfc").Weights, Is.EqualTo(WeightStorage.Float32));
+        Assert.That(CompressedText.Read(exact, "b.nfc").Weights, Is.EqualTo(WeightStorage.AsStored));
 
         // As they are in their file is to the bit what single precision is.
         using TrainedModel stored = TrainedModel.Load(_rig["wide"], _backend, storage: WeightStorage.AsStored);
