@@ -15,9 +15,6 @@ internal readonly struct CachedPlan
     private const int MaxSplitColumns = 16;
     private const long LargeBytes = 2 << 20;
 
-    /// <summary>Keys of a block where heads take turns, one tile's: what was fetched for the last head is still in the first-level cache.</summary>
-    private const int SharedBlockKeys = Tiles.Rows;
-
     /// <summary>Keys that are worth a part of their own.</summary>
     private const int MinPartKeys = 256;
 
@@ -40,7 +37,6 @@ internal readonly struct CachedPlan
         if (bytes > LargeBytes)
         {
             HeadBlock = problem.KeyHeads;
-            BlockKeys = SharedBlockKeys;
         }
 
         long items = (long)Math.Max(1, problem.Batch / sequences) * (problem.KeyHeads / HeadBlock);
