@@ -28,7 +28,7 @@ public partial class FiniteJsonTests
     /// <summary>Where trees and records become text: cleaned or converted by <see cref="FiniteJson"/>, read back from a file, of a configuration, whose figures are finite, or of texts alone.</summary>
     private static readonly string[] s_trees =
     [
-        "ActivationDump.cs", "Answerer.cs", "ChatLoop.cs", "CheckpointFolder.cs", "CompressCommand.cs", "ConfigJson.cs", "ConfigReader.cs", "ErrorAnswer.cs", "FinalMessage.cs",
+        "ActivationDump.cs", "Answerer.cs", "ChatLoop.cs", "CheckpointFolder.cs", "ConfigJson.cs", "ConfigReader.cs", "CurveFile.cs", "ErrorAnswer.cs", "FinalMessage.cs",
         "ForeignConfig.cs", "GemmTable.cs", "KernelBaseline.cs", "ModelServer.cs", "NpzExport.cs", "Output.cs", "PlotlyChart.cs", "QuestionEvaluation.cs", "RecordFile.cs",
         "RooflineCache.cs", "Rotary.cs", "RunProtocol.cs", "RunResult.cs", "Settings.cs", "SettingsTables.cs", "TrainStateFile.cs",
     ];

@@ -8,6 +8,9 @@ internal sealed class Invocation(ParseResult parsed, Interrupt interrupt)
     /// <summary>What asks it to end.</summary>
     public Interrupt Interrupt { get; } = interrupt;
 
+    /// <summary>The command, to be typed again.</summary>
+    public string Typed => $"{Program.Typed} {string.Join(' ', parsed.Tokens.Select(token => Shell.Argument(token.Value)))}";
+
     public Output Output { get; } = new(parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error, parsed.GetValue<bool>(CommonOptions.Json));
 
     /// <summary>The device asked for, <c>auto</c> if none was.</summary>

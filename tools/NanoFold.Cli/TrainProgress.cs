@@ -145,6 +145,10 @@ internal sealed class TrainProgress : ITrainObserver
         {
             Line($"go on with:  {Program.Typed} train --resume {folder}");
         }
+        else if (session.Config.Task is ConversationTaskConfig)
+        {
+            Line($"talk with:  {Program.Typed} chat --model {folder}");
+        }
         else if (session.Task.Tokenizer is not null)
         {
             Line($"write with:  {Program.Typed} generate --model {folder}");

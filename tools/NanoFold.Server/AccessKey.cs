@@ -13,5 +13,8 @@ internal static class AccessKey
         header is not null && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
         && CryptographicOperations.FixedTimeEquals(Hash(header[Scheme.Length..].Trim()), Hash(key));
 
+    /// <summary>Whether a client can send a key: what stands around a header's value is taken from it, and not every character may stand in one.</summary>
+    public static bool CanBeSent(string key) => key.Length > 0 && key.Trim() == key && key.All(c => c is >= ' ' and <= '~');
+
     private static byte[] Hash(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
 }

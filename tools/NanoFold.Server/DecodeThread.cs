@@ -86,7 +86,7 @@ internal sealed class DecodeThread : IDisposable
         }
         catch (Exception e)
         {
-            // Whoever waits is told by the time limit; those that come are told at once.
+            // Whoever waited was told.
             _hasFailed = true;
             _note($"decoding ended: {e.GetType().Name}: {e.Message}");
         }

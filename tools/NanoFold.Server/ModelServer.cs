@@ -63,6 +63,11 @@ public sealed class ModelServer : IAsyncDisposable
             throw UserException.Usage($"{options.Address} can be reached by others: a key is needed, which clients send as 'Authorization: Bearer KEY'");
         }
 
+        if (options.Key is { } key && !AccessKey.CanBeSent(key))
+        {
+            throw UserException.Usage("the key cannot be sent in a header: expected letters, digits and signs of ASCII, and no space at an end");
+        }
+
         var server = new ModelServer(served, options);
         try
         {
@@ -109,32 +114,21 @@ public sealed class ModelServer : IAsyncDisposable
             limiter.OnRejected = (rejected, _) => new ValueTask(_guard.Refuse(rejected.HttpContext));
             limiter.AddConcurrencyLimiter(Limited, places => (places.PermitLimit, places.QueueLimit) = (_options.Streams + _options.Queue, 0));
         });
-        if (_options.Key is null)
-        {
-            // A page of another site must not reach it by a name that it made lead here.
-            builder.Services.AddHostFiltering(hosts => hosts.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"]);
-        }
-
         WebApplication app = builder.Build();
-        if (_options.Key is null)
-        {
-            app.UseHostFiltering();
-        }
-
         app.Use(_guard.Run);
         app.UseRouting();
         app.UseRequestTimeouts();
         app.UseRateLimiter();
-        app.MapGet("/health", () => Answer(
+        app.MapMethods("/health", ["GET", "HEAD"], () => Answer(
             new JsonObject { ["status"] = _decode.IsAlive ? "ok" : "failed" }, _decode.IsAlive ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable));
         app.MapGet("/metrics", () => Results.Text(_metrics.ToText(_decode, _options), "text/plain; version=0.0.4; charset=utf-8"));
         app.MapGet("/v1/models", () => Answer(new JsonObject { ["object"] = "list", ["data"] = new JsonArray(Description()) }));
         app.MapGet("/v1/models/{**name}", (string name) => name == _served.Name
             ? Answer(Description())
             : throw new ApiException(404, $"there is no '{name}' here; this server has '{_served.Name}'", "model", "model_not_found"));
-        app.MapPost("/v1/completions", context => Complete(context, CompletionRequest.Read, (name, seed) => new CompletionShape(name, seed))).RequireRateLimiting(Limited);
-        app.MapPost("/v1/chat/completions", context => Complete(context, ChatRequest.Read, (name, seed) => new ChatShape(name, seed))).RequireRateLimiting(Limited);
-        app.MapFallback(context => ErrorAnswer.Write(context, new ApiException(
+        app.MapPost("/v1/completions", context => Complete(context, CompletionRequest.Read, (name, fields) => new CompletionShape(name, fields))).RequireRateLimiting(Limited);
+        app.MapPost("/v1/chat/completions", context => Complete(context, ChatRequest.Read, (name, fields) => new ChatShape(name, fields))).RequireRateLimiting(Limited);
+        app.MapFallback("{**path}", context => ErrorAnswer.Write(context, new ApiException(
             404, "there is nothing here; known are POST /v1/completions and /v1/chat/completions, GET /v1/models, /health and /metrics", code: "unknown_url")));
         return app;
     }
@@ -143,14 +137,14 @@ public sealed class ModelServer : IAsyncDisposable
 
     private JsonObject Description() => new()
     {
-        ["id"] = _served.Name, ["object"] = "model", ["created"] = _started, ["owned_by"] = "nanofold", ["context_length"] = _served.Context, ["parameters"] = _served.Model.Store.Elements,
+        ["id"] = _served.Name, ["object"] = "model", ["created"] = _started, ["owned_by"] = "nanofold", ["context_length"] = _served.Context, ["parameters"] = _served.Model.Store.Parameters.Sum(parameter => parameter.Layout.Count),
     };
 
-    private async Task Complete(HttpContext context, Func<JsonElement, ServedModel, ServerOptions, TextJob> read, Func<string, long, AnswerShape> shapeOf)
+    private async Task Complete(HttpContext context, Func<JsonElement, ServedModel, ServerOptions, TextJob> read, Func<string, TextFields, AnswerShape> shapeOf)
     {
         if (!_decode.IsAlive)
         {
-            throw new ApiException(503, "the server writes no texts any more; it has to be started again");
+            throw ApiException.Ended();
         }
 
         using JsonDocument body = await Body(context).ConfigureAwait(false);
@@ -165,7 +159,7 @@ public sealed class ModelServer : IAsyncDisposable
             throw new ApiException(400, $"the body has a text that is no Unicode: {e.Message}", code: "invalid_json");
         }
 
-        AnswerShape shape = shapeOf(_served.Name, job.Fields.Seed);
+        AnswerShape shape = shapeOf(_served.Name, job.Fields);
         CancellationToken left = context.RequestAborted;
         IResult result = job.Fields.Streams
             ? TypedResults.ServerSentEvents(_answerer.Events(job, shape, left))

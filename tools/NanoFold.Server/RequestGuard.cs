@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
 using NanoFold.Engine;
 using NanoFold.Server.Answers;
 using NanoFold.Server.Requests;
@@ -8,11 +10,22 @@ namespace NanoFold.Server;
 /// <summary>Who may come in, what is answered where something goes wrong, and what is counted of each request.</summary>
 internal sealed class RequestGuard(ServerOptions options, ServerMetrics metrics)
 {
+    // A page of another site must not reach it by a name that it made lead here.
+    private readonly string[] _names =
+    [
+        .. new[] { "localhost", "127.0.0.1", "[::1]", options.Address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{options.Address}]" : $"{options.Address}" }.Distinct(),
+    ];
+
     /// <summary>Around all that a request does.</summary>
     public async Task Run(HttpContext context, RequestDelegate next)
     {
         try
         {
+            if (options.Key is null && context.Request.Host.Host is var name && !IsOwnName(name))
+            {
+                throw new ApiException(400, $"the host is '{(name.Length > 80 ? name[..80] : name)}'; without a key this server answers as {string.Join(", ", _names)} only", code: "unknown_host");
+            }
+
             if (options.Key is { } key && context.Request.Path != "/health" && !AccessKey.Fits(context.Request.Headers.Authorization, key))
             {
                 context.Response.Headers.WWWAuthenticate = "Bearer";
@@ -21,7 +34,7 @@ internal sealed class RequestGuard(ServerOptions options, ServerMetrics metrics)
 
             await next(context).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (e is ConnectionResetException || (e is OperationCanceledException && context.RequestAborted.IsCancellationRequested))
         {
             // The client left; nobody reads an answer. The status is for the counters, as other servers have it.
             if (!context.Response.HasStarted)
@@ -48,6 +61,9 @@ internal sealed class RequestGuard(ServerOptions options, ServerMetrics metrics)
             metrics.AddRequest(context.GetEndpoint() is RouteEndpoint { RoutePattern.RawText: { } path } && !path.Contains('{', StringComparison.Ordinal) ? path : "other", context.Response.StatusCode);
         }
     }
+
+    // A browser always says a name.
+    private bool IsOwnName(string name) => name.Length == 0 || _names.Contains(name, StringComparer.OrdinalIgnoreCase);
 
     private ApiException Told(Exception fault)
     {

@@ -16,13 +16,19 @@ internal sealed class DecodeRow(int context, bool slidesOn)
     /// <summary>Tokens not read yet.</summary>
     public int Pending => _length - _read;
 
+    /// <summary>It has no text.</summary>
+    public bool IsIdle => _length == 0;
+
+    /// <summary>Tokens of its text that were read: the place of the next one.</summary>
+    public int Position => _first + _read;
+
     public bool IsRead => _length > 0 && Pending == 0;
 
     /// <summary>Tokens that the last run read.</summary>
     public int Count { get; private set; }
 
     /// <summary>The next token is the row's first: what the model remembers is of another text.</summary>
-    public bool IsAtBegin => _first + _read == 0;
+    public bool IsAtBegin => Position == 0;
 
     /// <summary>
     /// Index of the size of the row's next run, −1 where it has nothing to read: the largest of which its tokens fill at least half. A run never reaches beyond the
@@ -88,7 +94,7 @@ internal sealed class DecodeRow(int context, bool slidesOn)
     public int Take(int chunk, DecodeInputs inputs, int row)
     {
         Count = Fits(chunk) ? Math.Min(Pending, chunk) : 0;
-        inputs.Set(row, chunk, _tokens.AsSpan(_read, Count), _first + _read, _first + _length);
+        inputs.Set(row, chunk, _tokens.AsSpan(_read, Count), Position, _first + _length);
         _read += Count;
         return Count;
     }

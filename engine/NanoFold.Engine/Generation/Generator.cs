@@ -1,5 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Generation.Batching;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Text;
 
@@ -11,8 +12,9 @@ namespace NanoFold.Engine.Generation;
 /// were the beginning of the text (see <see cref="Decoder"/>); one whose state serves a text of any length goes on with all of it. The first
 /// <see cref="GenerationConfig.Keep"/> tokens stay in either case.
 /// <para>
-/// Samples are written one after the other: products of several rows at once add up in another order than those of one, so that a text would
-/// depend on what stands beside it. So a sample follows to the bit from its prompt, the seed and its number among equal prompts.
+/// A sample follows to the bit from its prompt, the seed and its number among equal prompts. On a device that keeps rows apart
+/// (<see cref="Kernels.Backend.KeepsSequencesApart"/>) up to eight are written side by side. On others products of several rows at once add up in another order
+/// than those of one, so that a text would depend on what stands beside it: there they are written one after the other, and so they are with <see cref="Taps"/>.
 /// </para>
 /// </summary>
 /// <remarks>For one thread at a time. It may be kept while the model is trained further.</remarks>
@@ -23,6 +25,7 @@ public sealed class Generator : IDisposable
     private readonly SharedArena? _arena;
     private readonly float[] _logits;
     private Decoder? _decoder;
+    private SampleBatch? _batch;
     private TapSet? _taps;
 
     /// <param name="model">In float32; not disposed here.</param>
@@ -74,7 +77,7 @@ public sealed class Generator : IDisposable
     /// Told of each sample's new text as it comes, in whole characters and never beyond a stop string, with the index of the prompt. Its pieces make
     /// up the sample's text.
     /// </param>
-    /// <param name="cancellationToken">Looked at before every run of the model.</param>
+    /// <param name="cancellationToken">Looked at before every run of the model, or step of several samples.</param>
     /// <exception cref="ConfigException">Options are out of their ranges.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the text so far went to <paramref name="onText"/>.</exception>
     public GenerationResult Generate(
@@ -90,12 +93,19 @@ public sealed class Generator : IDisposable
         }
 
         Require(options);
+        (string Text, int[] Tokens, int Number)[] numbered = Numbered(prompts);
+        if (prompts.Count > 1 && _taps is null && _arena is null && _model.Backend.KeepsSequencesApart)
+        {
+            _batch ??= new SampleBatch(_model, _tokenizer);
+            return _batch.Write(numbered, options, seed, onText, cancellationToken);
+        }
+
         var sampler = new Sampler(options, _tokenizer.Vocab, seed);
         var samples = new GeneratedSample[prompts.Count];
         var clock = new DecodeClock();
         for (int i = 0; i < samples.Length; i++)
         {
-            var row = new SampleRow(prompts[i], prompts.Take(i).Count(prompt => prompt == prompts[i]), _tokenizer, options, ParseSpecial);
+            var row = new SampleRow(numbered[i].Text, numbered[i].Number, numbered[i].Tokens, _tokenizer, options);
             int index = i;
             Write(row, options, sampler, clock, onText is null ? null : text => onText(index, text), cancellationToken);
             samples[i] = row.ToSample();
@@ -121,7 +131,22 @@ public sealed class Generator : IDisposable
         }
     }
 
-    public void Dispose() => _decoder?.Dispose();
+    public void Dispose()
+    {
+        _decoder?.Dispose();
+        _batch?.Dispose();
+    }
+
+    // Each with its tokens, and how many equal ones stand before it.
+    private (string Text, int[] Tokens, int Number)[] Numbered(IReadOnlyList<string> prompts)
+    {
+        var numbers = new Dictionary<string, int>();
+        return [.. prompts.Select(prompt =>
+        {
+            int number = numbers[prompt] = numbers.TryGetValue(prompt, out int before) ? before + 1 : 0;
+            return (prompt, PromptTokens(_tokenizer, prompt, ParseSpecial), number);
+        })];
+    }
 
     private Decoder Decoder => _decoder ??= new Decoder(_model, batch: 1, _arena) { Taps = _taps };
 
@@ -140,13 +165,7 @@ public sealed class Generator : IDisposable
             }
 
             decoder.ReadLogits(0, _logits);
-            if (options.IgnoreEos && _tokenizer.Eos is { } eos)
-            {
-                _logits[eos] = float.NegativeInfinity;
-            }
-
-            int token = sampler.Next(_logits.AsSpan(0, _tokenizer.Vocab), row.Tokens, row.Number, row.PromptTokens);
-            string text = row.Add(token);
+            int token = row.Draw(sampler, _logits, out string text);
             if (text.Length > 0)
             {
                 onText?.Invoke(text);

@@ -9,23 +9,24 @@ internal sealed class SampleRow
     private readonly string _prompt;
     private readonly Tokenizer _tokenizer;
     private readonly int _maxTokens;
+    private readonly bool _ignoresEnd;
     private readonly int _promptTokens;
     private readonly List<int> _tokens;
     private readonly Utf8Stream _characters = new();
     private readonly StopText _text;
 
-    public SampleRow(string prompt, int number, Tokenizer tokenizer, GenerationConfig options, bool specials)
-        : this(prompt, number, Generator.PromptTokens(tokenizer, prompt, specials), tokenizer, options)
-    {
-    }
-
+    /// <param name="prompt">As it was given.</param>
+    /// <param name="number">See <see cref="Number"/>.</param>
     /// <param name="tokens">Of the prompt.</param>
+    /// <param name="tokenizer">Of the model.</param>
+    /// <param name="options">How it is sampled.</param>
     public SampleRow(string prompt, int number, IReadOnlyList<int> tokens, Tokenizer tokenizer, GenerationConfig options)
     {
         _prompt = prompt;
         Number = number;
         _tokenizer = tokenizer;
         _maxTokens = options.MaxTokens;
+        _ignoresEnd = options.IgnoreEos;
         _text = new StopText(options.Stop);
         _tokens = [.. tokens];
         _promptTokens = _tokens.Count;
@@ -51,8 +52,32 @@ internal sealed class SampleRow
 
     public FinishReason? Finish { get; private set; }
 
-    /// <summary>Adds a sampled token; returns the text that can be shown now.</summary>
-    public string Add(int token)
+    /// <summary>Draws the next token and adds it.</summary>
+    /// <param name="sampler">Of the vocabulary of the tokenizer.</param>
+    /// <param name="logits">Of the model, at least of that vocabulary; changed.</param>
+    /// <param name="text">What can be shown now.</param>
+    /// <exception cref="UserException">A logit is not a number or infinitely large.</exception>
+    public int Draw(Sampler sampler, Span<float> logits, out string text)
+    {
+        if (_ignoresEnd)
+        {
+            foreach (int end in EndTokens)
+            {
+                logits[end] = float.NegativeInfinity;
+            }
+
+            if (_tokenizer.Eos is { } eos)
+            {
+                logits[eos] = float.NegativeInfinity;
+            }
+        }
+
+        int token = sampler.Next(logits[.._tokenizer.Vocab], Tokens, Number, PromptTokens);
+        text = Add(token);
+        return token;
+    }
+
+    private string Add(int token)
     {
         _tokens.Add(token);
         if (token == _tokenizer.Eos || EndTokens.Contains(token))
@@ -74,6 +99,9 @@ internal sealed class SampleRow
 
         return ready;
     }
+
+    /// <summary>What was held back, where it is ended from outside.</summary>
+    public string Rest() => _text.Finish();
 
     public GeneratedSample ToSample() => new(_prompt, _text.ToString(), [.. _tokens[_promptTokens..]], Finish!.Value, DroppedPromptTokens, Number);
 }

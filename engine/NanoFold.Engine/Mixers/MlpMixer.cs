@@ -71,5 +71,5 @@ internal sealed class MlpMixer : Mixer
     }
 
     public override IEnumerable<StateSlot> State(int batch, int chunk) =>
-        [new StateSlot("values", Layout.Of(batch, _builder.Model.Context, _builder.Model.Width), _builder.Type, StateStart.Kept)];
+        [new StateSlot("values", Layout.Of(batch, _builder.Model.Context, _builder.Model.Width), _builder.Type, StateStart.Kept) { TokensPerEntry = 1 }];
 }

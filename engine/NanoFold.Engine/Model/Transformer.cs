@@ -92,9 +92,19 @@ public sealed class Transformer : IDisposable
 
     /// <summary>Memory for decoding <paramref name="batch"/> sequences, at most <paramref name="chunk"/> new tokens of each at a time.</summary>
     /// <exception cref="UserException">The model cannot be decoded; see <see cref="ModelConfig.WhyNotDecoded"/>.</exception>
-    public DecodeCache NewCache(int batch, int chunk) => Config.WhyNotDecoded is { } reason
-        ? throw new UserException(reason)
-        : new DecodeCache(Backend, Body.State(batch, chunk), batch, chunk);
+    public DecodeCache NewCache(int batch, int chunk)
+    {
+        RequireDecoding();
+        return new DecodeCache(Backend, Body.State(batch, chunk), batch, chunk);
+    }
+
+    /// <summary>Bytes of such memory.</summary>
+    /// <inheritdoc cref="NewCache"/>
+    public long CacheBytes(int batch, int chunk)
+    {
+        RequireDecoding();
+        return Body.State(batch, chunk).Sum(layer => layer.Sum(slot => slot.Bytes));
+    }
 
     /// <summary>Records the loss for tokens and targets, Int32 [B, T]; −1 marks places without a target.</summary>
     /// <returns>The mean loss [1] over <see cref="StepSlot.TargetCount"/> and each token's nats [B·T].</returns>
@@ -149,6 +159,14 @@ public sealed class Transformer : IDisposable
         }
 
         return Language.Logits(tape, x);
+    }
+
+    private void RequireDecoding()
+    {
+        if (Config.WhyNotDecoded is { } reason)
+        {
+            throw new UserException(reason);
+        }
     }
 
     private void RequirePoints(IReadOnlyList<EditConfig> edits)

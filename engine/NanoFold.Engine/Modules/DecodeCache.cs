@@ -11,6 +11,7 @@ public sealed class DecodeCache : IDisposable
     private readonly string _prefix = "";
     private readonly List<DeviceBuffer> _buffers = [];
     private readonly List<View>[] _zeroAtBegin;
+    private readonly List<(View View, int TokensPerEntry)> _pieces = [];
     private readonly Backend _backend;
 
     internal DecodeCache(Backend backend, IReadOnlyList<IEnumerable<StateSlot>> layers, int batch, int chunk)
@@ -21,13 +22,14 @@ public sealed class DecodeCache : IDisposable
         {
             foreach (StateSlot slot in layers[layer])
             {
-                DeviceBuffer buffer = backend.Allocate(slot.Layout.Count * slot.Type.Size());
+                DeviceBuffer buffer = backend.Allocate(slot.Bytes);
                 _buffers.Add(buffer);
                 var view = new View(buffer, 0, slot.Layout, slot.Type);
                 _slots.Add((layer, slot.Name), view);
+                _pieces.Add((view, slot.TokensPerEntry));
                 for (int row = 0; row < batch && slot.Start == StateStart.Zero; row++)
                 {
-                    _zeroAtBegin[row].Add(view.With(slot.Layout.Slice(0, row, 1, out long offset), offset));
+                    _zeroAtBegin[row].Add(Row(view, row));
                 }
             }
         }
@@ -69,6 +71,30 @@ public sealed class DecodeCache : IDisposable
             _backend.Fill(view, 0);
         }
     }
+
+    /// <summary>Copies what is remembered of a row of so many tokens into another one.</summary>
+    internal void Copy(int from, int to, int tokens)
+    {
+        foreach ((View view, int tokensPerEntry) in _pieces)
+        {
+            View source = Row(view, from), target = Row(view, to);
+            if (tokensPerEntry > 0)
+            {
+                int entries = (int)Math.Min(view.Layout[1], (tokens + tokensPerEntry - 1L) / tokensPerEntry);
+                if (entries == 0)
+                {
+                    continue;
+                }
+
+                source = source.With(source.Layout.Slice(1, 0, entries, out _), 0);
+                target = target.With(target.Layout.Slice(1, 0, entries, out _), 0);
+            }
+
+            _backend.Copy(source, target);
+        }
+    }
+
+    private static View Row(View view, int row) => view.With(view.Layout.Slice(0, row, 1, out long offset), offset);
 
     public Tensor Use(Tape tape, int layer, string name) => tape.External($"cache.{layer}.{_prefix}{name}", _slots[(layer, _prefix + name)]);
 

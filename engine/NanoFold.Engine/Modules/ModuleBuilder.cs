@@ -59,6 +59,9 @@ public sealed class ModuleBuilder
 
     public ModuleBuilder InLayer(int layer) => new(this, Model, Full($"layers.{layer}"), layer, ("", ""));
 
+    /// <summary>The matrix of the layer that an adapter is put around.</summary>
+    internal Parameter LayerMatrix => (Parameter)_store.Find(Full("weight"))!;
+
     /// <summary>Declares a parameter.</summary>
     /// <param name="name">Its name from here.</param>
     /// <param name="layout">Its shape.</param>

@@ -20,4 +20,14 @@ public enum StateStart
 /// <param name="Layout">[B, ..], a row's part contiguous.</param>
 /// <param name="Type">Real or Int32, whatever the model's own type is.</param>
 /// <param name="Start">What a row finds when it begins.</param>
-public sealed record StateSlot(string Name, Layout Layout, DType Type, StateStart Start);
+public sealed record StateSlot(string Name, Layout Layout, DType Type, StateStart Start)
+{
+    /// <summary>
+    /// Where the second dimension is that of entries, how many tokens come to each, in their order: of a row of n tokens only the first n / this, rounded up, hold
+    /// anything. 0 where a row's part counts as a whole.
+    /// </summary>
+    public int TokensPerEntry { get; init; }
+
+    /// <summary>Of memory.</summary>
+    public long Bytes => Layout.Count * Type.Size();
+}

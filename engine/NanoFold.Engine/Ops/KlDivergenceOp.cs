@@ -8,7 +8,7 @@ namespace NanoFold.Engine.Ops;
 
 /// <summary>
 /// kl [N] = Σ_v p_v (ln p_v − ln q_v) of each row, in nats, p = softmax(a) and q = softmax(b): the relative entropy KL(p ‖ q); 0 for rows without a mark. a and b
-/// [N, V], marks Int32 [N], −1 for none. dA = dKl · p ⊙ (ln p − ln q − kl), dB = dKl · (q − p). Probabilities are computed in the type of sums, of a whole batch at a time.
+/// [N, V], marks Int32 [N], −1 for none. dA = dKl · p ⊙ (ln p − ln q − kl), dB = dKl · (q − p). Probabilities are computed in the type of sums, of a chunk of rows at a time.
 /// </summary>
 public sealed class KlDivergenceOp(IKernel<IntegerConversionCall>? toReal) : Op
 {
@@ -58,49 +58,54 @@ public sealed class KlDivergenceOp(IKernel<IntegerConversionCall>? toReal) : Op
 
     public override void Forward(Backend backend, OpCall call)
     {
-        var memory = new Memory(call);
-        memory.Softmaxes(backend);
-        View kl = Column(call.Output(0));
-        backend.Zip(default(Share), memory.P, memory.Q, memory.P);
-        backend.Sum(memory.P, kl);
-        if (toReal is not null)
+        foreach (RowChunk chunk in Chunks(call))
         {
-            toReal.Run(new IntegerConversionCall(Column(call.Input(Marks)), memory.Mark));
-            backend.Zip(default(WhereMarked), kl, memory.Mark, kl);
+            (View p, View q, View mark) = Softmaxes(backend, call, chunk);
+            View kl = chunk.Column(call.Output(0));
+            backend.Zip(default(Share), p, q, p);
+            backend.Sum(p, kl);
+            if (toReal is not null)
+            {
+                toReal.Run(new IntegerConversionCall(chunk.Column(call.Input(Marks)), mark));
+                backend.Zip(default(WhereMarked), kl, mark, kl);
+            }
         }
     }
 
     public override void Backward(Backend backend, OpCall call)
     {
-        var memory = new Memory(call);
-        memory.Softmaxes(backend);
-        View dKl = Column(call.OutputGradient(0)), scale = memory.Mark;
-        if (toReal is null)
+        foreach (RowChunk chunk in Chunks(call))
         {
-            backend.Copy(dKl, scale);
-        }
-        else
-        {
-            toReal.Run(new IntegerConversionCall(Column(call.Input(Marks)), scale));
-            backend.Zip(default(WhereMarked), dKl, scale, scale);
-        }
+            (View p, View q, View scale) = Softmaxes(backend, call, chunk);
+            View dKl = chunk.Column(call.OutputGradient(0));
+            if (toReal is null)
+            {
+                backend.Copy(dKl, scale);
+            }
+            else
+            {
+                toReal.Run(new IntegerConversionCall(chunk.Column(call.Input(Marks)), scale));
+                backend.Zip(default(WhereMarked), dKl, scale, scale);
+            }
 
-        // That of b first: the other one is made where p stands.
-        if (!call.InputGradient(B).IsNone)
-        {
-            Write(backend, default(Difference), memory.Q, memory.P, scale, memory.Rest, call, B);
-        }
+            // That of b first: the other one is made where p stands.
+            if (!call.InputGradient(B).IsNone)
+            {
+                Write(backend, default(Difference), q, p, scale, chunk, call, B);
+            }
 
-        if (!call.InputGradient(A).IsNone)
-        {
-            backend.Zip(default(Excess), memory.P, memory.Q, Column(call.Output(0)), memory.P);
-            Write(backend, default(Times), memory.P, memory.P, scale, memory.Rest, call, A);
+            if (!call.InputGradient(A).IsNone)
+            {
+                backend.Zip(default(Excess), p, q, chunk.Column(call.Output(0)), p);
+                Write(backend, default(Times), p, p, scale, chunk, call, A);
+            }
         }
     }
 
-    public override long ForwardScratchBytes(Node node) => Memory.Bytes(node);
+    // p, q and, where gradients have 16 bits, one table more.
+    public override long ForwardScratchBytes(Node node) => RowChunk.Bytes(Tables(node.Inputs[A].Type), node.Inputs[A][0], node.Inputs[A][1], node.Inputs[A].Type.Sum());
 
-    public override long BackwardScratchBytes(Node node) => Memory.Bytes(node);
+    public override long BackwardScratchBytes(Node node) => ForwardScratchBytes(node);
 
     internal static IEnumerable<OpCase> Cases()
     {
@@ -121,19 +126,47 @@ public sealed class KlDivergenceOp(IKernel<IntegerConversionCall>? toReal) : Op
             (tape, t) => Record(tape, t[0], t[1]), a => Reference(a[0], a[1], s.Vocab, _ => true));
     }
 
-    private static View Column(in View rows) => rows.With(Layout.Of(rows.Layout[0], 1));
+    private static int Tables(DType type) => type.Is16Bit() ? 3 : 2;
+
+    private static RowChunk.Sequence Chunks(OpCall call)
+    {
+        View a = call.Input(A);
+        return RowChunk.Of(call, a.Layout[0], a.Layout[1], a.Type.Sum());
+    }
+
+    // Both distributions, and room for a number for each row.
+    private static (View P, View Q, View Numbers) Softmaxes(Backend backend, OpCall call, in RowChunk chunk)
+    {
+        View p = chunk.Table(0), q = chunk.Table(1);
+        Softmax(backend, chunk.Of(call.Input(A)), p);
+        Softmax(backend, chunk.Of(call.Input(B)), q);
+        return (p, q, chunk.Numbers(Tables(call.Input(A).Type)));
+    }
+
+    private static void Softmax(Backend backend, in View logits, in View y)
+    {
+        if (logits.Type == y.Type)
+        {
+            backend.Softmax(logits, y, 1, default);
+            return;
+        }
+
+        backend.Copy(logits, y);
+        backend.Softmax(y, y, 1, default);
+    }
 
     // Gradients of 16 bits are rounded once, when all is multiplied.
-    private static void Write<TOp>(Backend backend, TOp op, in View a, in View b, in View scale, in View rest, OpCall call, int input)
+    private static void Write<TOp>(Backend backend, TOp op, in View a, in View b, in View scale, in RowChunk chunk, OpCall call, int input)
         where TOp : struct, ITernaryOp
     {
-        View gradient = call.InputGradient(input);
+        View gradient = chunk.Of(call.InputGradient(input));
         if (gradient.Type == a.Type)
         {
             backend.Zip(op, a, b, scale, gradient, call.Accumulates(input));
             return;
         }
 
+        View rest = chunk.Table(2);
         backend.Zip(op, a, b, scale, rest);
         backend.Copy(rest, gradient, call.Accumulates(input));
     }
@@ -146,55 +179,6 @@ public sealed class KlDivergenceOp(IKernel<IntegerConversionCall>? toReal) : Op
             return isMarked(i) ? row.First.Zip(row.Second).Sum(v => Math.Exp(v.First) / sumA * (v.First - Math.Log(sumA) - v.Second + Math.Log(sumB))) : 0;
         }),
     ];
-
-    /// <summary>Scratch: p, q and, where gradients have 16 bits, one more of [N, V]; a number for each row.</summary>
-    private readonly struct Memory
-    {
-        private readonly OpCall _call;
-
-        public Memory(OpCall call)
-        {
-            _call = call;
-            Layout all = call.Input(A).Layout.Contiguous();
-            DType type = call.Input(A).Type.Sum();
-            P = call.Scratch.As(type, all);
-            Q = call.Scratch.As(type, all, all.Count);
-            Mark = call.Scratch.As(type, Layout.Of(all[0], 1), 2 * all.Count);
-            Rest = call.Input(A).Type == type ? default : call.Scratch.As(type, all, (2 * all.Count) + all[0]);
-        }
-
-        public View P { get; }
-
-        public View Q { get; }
-
-        public View Mark { get; }
-
-        public View Rest { get; }
-
-        public static long Bytes(Node node)
-        {
-            Tensor a = node.Inputs[A];
-            return ((a.Layout.Count * (a.Type.Is16Bit() ? 3 : 2)) + a[0]) * a.Type.Sum().Size();
-        }
-
-        public void Softmaxes(Backend backend)
-        {
-            Softmax(backend, _call.Input(A), P);
-            Softmax(backend, _call.Input(B), Q);
-        }
-
-        private static void Softmax(Backend backend, in View logits, in View y)
-        {
-            if (logits.Type == y.Type)
-            {
-                backend.Softmax(logits, y, 1, default);
-                return;
-            }
-
-            backend.Copy(logits, y);
-            backend.Softmax(y, y, 1, default);
-        }
-    }
 
     /// <summary>p (ln p − ln q): 0 where p is.</summary>
     internal readonly struct Share : IBinaryOp

@@ -38,8 +38,14 @@ public sealed class ConfigTree : ConfigTree<RunConfig>
     public override RunConfig Build()
     {
         List<ConfigProblem> problems = NewProblems();
-        SavedModel? start = InitialWeights.Of(Merged(Layers));
-        IReadOnlyList<JsonObject> layers = start is null ? Layers : [InitialWeights.Layer(start), .. Layers];
+        JsonObject settings = Merged(Layers);
+        if (Preset is not null)
+        {
+            settings["preset"] = Preset;
+        }
+
+        SavedModel? start = InitialWeights.Of(settings);
+        IReadOnlyList<JsonObject> layers = start is null ? Layers : [InitialWeights.Layer(start, settings), .. Layers];
         string preset = PresetName(layers, problems);
         JsonObject tree = Merged(layers);
         tree.Remove("preset");

@@ -84,6 +84,11 @@ public sealed record RunConfig : IValidated
             yield return new ConfigProblem("train.klWeight", $"is of a head over the vocabulary, in whose place there is a read-out: model.outputs = {Model.Outputs}");
         }
 
+        if (Task is PreferenceConfig && Train.KlWeight > 0)
+        {
+            yield return new ConfigProblem("train.klWeight", "counts places, the loss of task \"preference\" pairs, which task.beta holds near the initial model; leave it out");
+        }
+
         if (Task is PreferenceConfig && Train.Init is null)
         {
             yield return new ConfigProblem("task", "\"preference\" measures a model against what it was; name that with --init (train.init)");

@@ -17,15 +17,16 @@ namespace NanoFold.Engine.Runs;
 public sealed class TrainedModel : IDisposable
 {
     private readonly string _path;
+    private readonly string? _runFolder;
     private readonly string? _contentHash;
 
     private readonly Tokenizer? _tokenizer;
     private readonly bool _ownsModel = true;
     private readonly Lazy<string?> _chatSource;
 
-    private TrainedModel(string path, RunConfig config, Transformer model, Tokenizer? tokenizer, TrainState? state, Lazy<string?> chatSource)
+    private TrainedModel(string path, string? runFolder, RunConfig config, Transformer model, Tokenizer? tokenizer, TrainState? state, Lazy<string?> chatSource)
     {
-        _path = path;
+        (_path, _runFolder) = (path, runFolder);
         _contentHash = state?.ContentHash;
         Step = state?.Step ?? 0;
         Config = config;
@@ -36,8 +37,8 @@ public sealed class TrainedModel : IDisposable
 
     private TrainedModel(TrainedModel other, RunConfig config, Transformer model)
     {
-        (_path, _contentHash, Step, _tokenizer) = (other._path, other._contentHash, other.Step, other._tokenizer);
-        _chatSource = other._chatSource;
+        (_path, _runFolder, _contentHash, Step, _tokenizer) = (other._path, other._runFolder, other._contentHash, other.Step, other._tokenizer);
+        (_chatSource, Weights, Base) = (other._chatSource, other.Weights, other.Base);
         (Config, Model, _ownsModel) = (config, model, !ReferenceEquals(model, other.Model));
     }
 
@@ -47,6 +48,12 @@ public sealed class TrainedModel : IDisposable
 
     /// <summary>The path of the model that it was trained on top of or that an adapter was put on; null where there is none.</summary>
     public string? Base { get; private init; }
+
+    /// <summary>What its weights are in memory, as they were asked for.</summary>
+    public WeightStorage Weights { get; private init; }
+
+    // Whether its conversations are to be written by another template than its own.
+    private bool NamesTemplate { get; init; }
 
     /// <summary>Steps that it was trained for; 0 where that is not known.</summary>
     public long Step { get; }
@@ -86,7 +93,7 @@ public sealed class TrainedModel : IDisposable
             try
             {
                 TrainState? state = File.Exists(Path.Combine(folder, TrainState.FileName)) ? TrainState.Load(folder) : null;
-                return new TrainedModel(path, saved.Config, model, saved.Tokenizer, state, new Lazy<string?>(() => saved.ChatTemplate)) { Base = saved.Base };
+                return new TrainedModel(path, SavedRun.RunOf(folder), saved.Config, model, saved.Tokenizer, state, new Lazy<string?>(() => saved.ChatTemplate)) { Base = saved.Base, Weights = storage };
             }
             catch
             {
@@ -143,6 +150,13 @@ public sealed class TrainedModel : IDisposable
     public Evaluation Evaluate(Action<string>? note = null, CancellationToken cancel = default)
         => With(note, cancel, (task, name) => Evaluate(task, name, cancel));
 
+    /// <summary>Opens the task that the model was trained on, with the tokenizer and the chat template of its run.</summary>
+    /// <param name="note">Told, in a line, what takes time.</param>
+    /// <param name="cancel">Ends what takes time.</param>
+    /// <exception cref="UserException">What it reads is gone.</exception>
+    public LearningTask OpenTask(Action<string>? note = null, CancellationToken cancel = default) =>
+        Config.Task.Open(TrainData.ContextOf(Config, note, cancel, _tokenizer, Config.Task is ConversationTaskConfig && !NamesTemplate ? ChatSource : null));
+
     /// <summary>The loss over a part of a text, told apart in many ways.</summary>
     /// <inheritdoc cref="Evaluate(Corpus, TextPart, Action{string}?, CancellationToken)"/>
     public DetailedEvaluation EvaluateInDetail(Corpus corpus, TextPart part, Action<string>? note = null, CancellationToken cancel = default)
@@ -171,30 +185,37 @@ public sealed class TrainedModel : IDisposable
         });
 
     /// <summary>The same model before its task with other settings, before another task, or on rows of another length; valid while this one is.</summary>
-    /// <param name="settings">Of the task: <c>task=recall</c>, <c>task.pairs=8</c>.</param>
+    /// <param name="settings">Of the task: <c>task=recall</c>, <c>task.pairs=8</c>, <c>task=conversations</c>.</param>
     /// <param name="context">Places of a row; null for as many as in training.</param>
+    /// <param name="conversations">The file of them, all of which are evaluated; null for what the run held back.</param>
     /// <exception cref="UserException">The model cannot do that.</exception>
-    public TrainedModel Before(IReadOnlyList<string> settings, int? context = null)
+    public TrainedModel Before(IReadOnlyList<string> settings, int? context = null, string? conversations = null)
     {
         if (settings.FirstOrDefault(setting => !EvaluatedTask.IsOfTask(setting)) is { } other)
         {
             throw UserException.Usage($"{other}: is no setting of a task; what the model is stays as it was trained");
         }
 
-        if (settings.Count > 0 && Config.Task.IsText)
+        RunConfig config = EvaluatedTask.Of(Config, settings, context ?? Config.Model.Context);
+        if (conversations is null && config.Task.Kind != Config.Task.Kind && config.Task.IsText)
         {
-            throw UserException.Usage($"{settings[0]}: the run was trained on text; name another text with --data");
+            throw UserException.Usage($"{settings[0]}: the model was not trained on conversations; name some with --data FILE.jsonl");
         }
 
-        RunConfig config = EvaluatedTask.Of(Config, settings, context ?? Config.Model.Context);
+        if (conversations is not null)
+        {
+            config = config with { Data = config.Data with { Path = conversations, Validation = conversations } };
+        }
+
+        bool names = NamesTemplate || settings.Any(setting => setting.StartsWith("task.template=", StringComparison.Ordinal));
         if (config.Model.Context == Config.Model.Context)
         {
-            return new TrainedModel(this, config, Model);
+            return new TrainedModel(this, config, Model) { NamesTemplate = names };
         }
 
         return LongerRows.WhyNot(config, Model) is { } reason
             ? throw new UserException($"rows of {config.Model.Context} places: {reason}")
-            : new TrainedModel(this, config, LongerRows.Copy(config, Model));
+            : new TrainedModel(this, config, LongerRows.Copy(config, Model)) { NamesTemplate = names };
     }
 
     public void Dispose()
@@ -225,10 +246,14 @@ public sealed class TrainedModel : IDisposable
 
     private T With<T>(Action<string>? note, CancellationToken cancel, Func<LearningTask, string, T> evaluate)
     {
-        using LearningTask task = Config.Task.Open(TrainData.ContextOf(Config, note, cancel, _tokenizer));
-        return task.Places(TaskSplit.Validation) > 0
-            ? evaluate(task, task.Name)
-            : throw new UserException($"{_path}: its task, {task.Name}, holds nothing back to evaluate on");
+        using LearningTask task = OpenTask(note, cancel);
+        if (task.Places(TaskSplit.Validation) == 0)
+        {
+            throw new UserException($"{_path}: its task, {task.Name}, holds nothing back to evaluate on");
+        }
+
+        PreferenceReference.Give(task, Config, _runFolder, Model.Backend, note, cancel);
+        return evaluate(task, task.Name);
     }
 
     private Evaluation Evaluate(LearningTask task, string name, CancellationToken cancel)

@@ -9,6 +9,9 @@ public readonly record struct Initializer(InitializerKind Kind, double Value, do
     /// <summary>The values themselves, row by row, begun again where there are too few of them; null where they follow from the rest.</summary>
     public IReadOnlyList<double>? Given { get; private init; }
 
+    /// <summary>The parameter of whose rows these are the Euclidean norms; null where they follow from the rest. It is declared before.</summary>
+    public Parameter? Rows { get; private init; }
+
     public static Initializer Zero => new(InitializerKind.Constant, 0);
 
     public static Initializer One => new(InitializerKind.Constant, 1);
@@ -20,6 +23,9 @@ public readonly record struct Initializer(InitializerKind Kind, double Value, do
 
     /// <summary>These values, row by row, begun again where there are too few of them.</summary>
     public static Initializer Values(IReadOnlyList<double> values) => new(InitializerKind.Constant, 0) { Given = values };
+
+    /// <summary>The Euclidean norms of the rows of a matrix, as it is when this is filled.</summary>
+    public static Initializer NormsOf(Parameter matrix) => new(InitializerKind.Constant, 0) { Rows = matrix };
 
     /// <summary>ln u, u uniform in (low, high): a rate that is learned by its logarithm.</summary>
     public static Initializer LogOfUniform(double low, double high) => new(InitializerKind.LogOfUniform, low, high);

@@ -18,6 +18,12 @@ public sealed class SeedSource(ulong seed) : IParameterSource
     {
         Backend backend = tensor.Store.Backend;
         View target = tensor.Store.Values(tensor);
+        if (tensor.Initializer.Rows is { } matrix)
+        {
+            backend.Write(NormsOf(matrix), target);
+            return true;
+        }
+
         ulong stream = BitConverter.ToUInt64(SHA256.HashData(Encoding.UTF8.GetBytes(tensor.Name)));
         var piece = new float[Math.Min(PieceElements, target.Count)];
         for (long start = 0; start < target.Count; start += piece.Length)
@@ -36,6 +42,31 @@ public sealed class SeedSource(ulong seed) : IParameterSource
         }
 
         return true;
+    }
+
+    private static float[] NormsOf(Parameter matrix)
+    {
+        int width = matrix.Layout[-1], most = Math.Max(1, PieceElements / width);
+        View all = matrix.Store.Values(matrix);
+        var norms = new float[matrix.Layout.Rows];
+        var piece = new float[Math.Min(most, norms.Length) * width];
+        for (int start = 0; start < norms.Length; start += most)
+        {
+            int rows = Math.Min(most, norms.Length - start);
+            matrix.Store.Backend.Read(all.With(Layout.Of(rows * width), (long)start * width), piece.AsSpan(0, rows * width));
+            for (int row = 0; row < rows; row++)
+            {
+                double sum = 0;
+                foreach (float value in piece.AsSpan(row * width, width))
+                {
+                    sum += (double)value * value;
+                }
+
+                norms[start + row] = (float)Math.Sqrt(sum);
+            }
+        }
+
+        return norms;
     }
 
     // The elements from start on, which is even.

@@ -303,8 +303,8 @@ public class BadInputTests
     [Test]
     public void WhatIsNeededAndNotGiven()
     {
-        AssertFault(2, "--model is needed: a run folder of train, or a checkpoint", CommandLine.Run("generate"));
-        AssertFault(2, "--model is needed: a run folder of train, or a checkpoint", CommandLine.Run("eval", "--data", "x"));
+        AssertFault(2, "--model is needed: a run folder of train, a checkpoint, or a model of another program", CommandLine.Run("generate"));
+        AssertFault(2, "--model is needed: a run folder of train, a checkpoint, or a model of another program", CommandLine.Run("eval", "--data", "x"));
         AssertFault(2, "--part: expected train, validation or all, not 'some'", CommandLine.Run("eval", "--model", "x", "--part", "some"));
     }
 

@@ -45,6 +45,15 @@ public class GenerateCommandTests
     }
 
     [Test]
+    public void SamplesOfAPromptAreThoseOfEqualPrompts()
+    {
+        JsonObject several = Json("--seed", "5", "--prompt", "a", "--prompt", "b", "--samples", "2");
+        JsonObject equal = Json("--seed", "5", "--prompt", "a", "--prompt", "a", "--prompt", "b", "--prompt", "b");
+        Assert.That(several["samples"]!.ToJsonString(), Is.EqualTo(equal["samples"]!.ToJsonString()));
+        Assert.That(Generate("--samples", "0").ErrorLines[0], Is.EqualTo("nanofold: --samples: expected an integer from 1 to 10000, got '0'"));
+    }
+
+    [Test]
     public void PromptsComeFromFilesAsTheyAre()
     {
         File.WriteAllText(_rig["utf8"], "a\\n é\nb\n", new UTF8Encoding(encoderShouldEmitUTF8Identifier: true));

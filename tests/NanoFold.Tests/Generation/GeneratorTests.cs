@@ -257,6 +257,65 @@ public class GeneratorTests
         }
     }
 
+    // More samples than are written at a time.
+    [Test]
+    public void SeveralSamplesAreToldOneAfterTheOther()
+    {
+        using Transformer model = TinyModels.Random(_backend, TinyModels.Shape with { Context = 30 });
+        using var generator = new Generator(model, new ByteTokenizer());
+        string[] prompts = [.. Enumerable.Range(0, 19).Select(i => new string('p', i % 5))];
+        GenerationConfig options = s_greedy with { Temperature = 1.1, Stop = ["a"] };
+        var told = new List<(int Index, string Text)>();
+        IReadOnlyList<GeneratedSample> samples = generator.Generate(prompts, options, seed: 8, (index, text) => told.Add((index, text))).Samples;
+        Assert.That(told.Select(piece => piece.Index), Is.Ordered);
+        for (int i = 0; i < prompts.Length; i++)
+        {
+            Assert.That((samples[i].Prompt, samples[i].Number), Is.EqualTo((prompts[i], i / 5)));
+            Assert.That(string.Concat(told.Where(piece => piece.Index == i).Select(piece => piece.Text)), Is.EqualTo(samples[i].Text));
+        }
+
+        // The first of equal prompts is the one that is written alone.
+        for (int i = 0; i < 5; i++)
+        {
+            GeneratedSample alone = generator.Generate([prompts[i]], options, seed: 8).Samples[0];
+            Assert.That((samples[i].Text, samples[i].Finish), Is.EqualTo((alone.Text, alone.Finish)));
+            Assert.That(samples[i].TokenIds, Is.EqualTo(alone.TokenIds));
+        }
+    }
+
+    [Test]
+    public void CancellingSeveralTellsWhatThereIs()
+    {
+        using Transformer model = TinyModels.Random(_backend, TinyModels.Shape);
+        using var generator = new Generator(model, new ByteTokenizer());
+        using var source = new CancellationTokenSource();
+        var told = new List<int>();
+        Assert.That(() => generator.Generate(["x", "x", "y"], s_greedy, 0, Count, source.Token), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(told.Distinct(), Is.EqualTo(new[] { 0, 1, 2 }));
+        Assert.That(generator.Generate(["x", "y"], s_greedy).Samples.Select(sample => sample.TokenIds.Count), Is.All.EqualTo(40), "and it can go on");
+
+        void Count(int row, string text)
+        {
+            told.Add(row);
+            if (told.Count == 3)
+            {
+                source.Cancel();
+            }
+        }
+    }
+
+    [Test]
+    public void ADamagedModelIsSaidOfSeveralToo()
+    {
+        using Transformer model = TinyModels.Random(_backend, TinyModels.Shape);
+        using var generator = new Generator(model, new ByteTokenizer());
+        float[] head = TinyModels.Read(model, "lm_head.weight");
+        TinyModels.Write(model, "lm_head.weight", [.. head.Select(_ => float.NaN)]);
+        Assert.That(() => generator.Generate(["x", "y"], s_greedy), Throws.InstanceOf<UserException>().With.Message.Contains("the logit of token 0 is NaN"));
+        TinyModels.Write(model, "lm_head.weight", head);
+        Assert.That(generator.Generate(["x", "y"], s_greedy).Samples, Has.Count.EqualTo(2));
+    }
+
     [Test]
     public void TrainedFurtherItSaysSomethingElse()
     {

@@ -49,6 +49,32 @@ public class CacheTests : EngineTests
         Assert.That(views.Select(view => Host.Read(backend, view)), Is.EqualTo(new double[][] { [7, 7, 7, 0, 0, 0], [7, 7, 0, 0], [7, 7, 7, 7] }));
     }
 
+    [Test]
+    public void ARowIsCopiedAsFarAsItHoldsSomething()
+    {
+        Backend backend = Backend();
+        StateSlot[] slots =
+        [
+            new("recurrent", Layout.Of(2, 3), DType.Float32, StateStart.Zero),
+            new("keys", Layout.Of(2, 3, 2), DType.Float32, StateStart.Kept) { TokensPerEntry = 1 },
+            new("means", Layout.Of(2, 2, 1), DType.Float32, StateStart.Kept) { TokensPerEntry = 2 },
+        ];
+        using var cache = new DecodeCache(backend, [slots], batch: 2, chunk: 1);
+        var tape = new Tape(backend);
+        View[] views = [.. slots.Select(slot => tape.Values[cache.Use(tape, 0, slot.Name).Id].External)];
+        foreach (View view in views)
+        {
+            backend.Fill(view.With(view.Layout.Slice(0, 1, 1, out long offset), offset), 5);
+        }
+
+        cache.Copy(1, 0, tokens: 0);
+        Assert.That(views.Select(view => Host.Read(backend, view)), Is.EqualTo(new double[][] { [5, 5, 5, 5, 5, 5], [0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 5, 5], [0, 0, 5, 5] }));
+        cache.Copy(1, 0, tokens: 2);
+        Assert.That(views.Select(view => Host.Read(backend, view)), Is.EqualTo(new double[][] { [5, 5, 5, 5, 5, 5], [5, 5, 5, 5, 0, 0, 5, 5, 5, 5, 5, 5], [5, 0, 5, 5] }));
+        cache.Copy(1, 0, tokens: 100);
+        Assert.That(views.Select(view => Host.Read(backend, view)), Is.All.All.EqualTo(5));
+    }
+
     // Blocks of 96 keys, parts of 256, several tokens and heads to a block of queries; a cache of one head of latents.
     [TestCaseSource(nameof(Softmax))]
     public void ALongStreamCrossesBlocksAndParts(MixerConfig mixer)

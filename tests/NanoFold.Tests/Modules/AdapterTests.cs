@@ -149,6 +149,10 @@ public class AdapterTests : EngineTests
         using var adapted = new TinyModel(ModelVariants.Base with { Adapters = [new LoraConfig { Targets = [AdapterConfig.AllLinear] }] }, Backend(), perturbed: false);
         Numbers.AssertSameBits(adapted.Logits(adapted.Tokens), plain.Logits(plain.Tokens), "the logits");
 
+        // Of DoRA the sizes of rows are those of the matrices, to rounding.
+        using var dora = new TinyModel(ModelVariants.Base with { Adapters = [new LoraConfig { Targets = [AdapterConfig.AllLinear], Dora = true }] }, Backend(), perturbed: false);
+        Numbers.AssertClose(dora.Logits(dora.Tokens), plain.Logits(plain.Tokens), 1e-6, "the logits with DoRA");
+
         // Uniform within 1/√in, as peft draws it.
         double[] down = Host.Read(adapted.Store, adapted.Store["model.layers.1.self_attn.q_proj.lora_A.weight"]);
         Assert.That(down, Has.Length.EqualTo(8 * 16));

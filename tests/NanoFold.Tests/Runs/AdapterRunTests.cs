@@ -15,24 +15,20 @@ public class AdapterRunTests
 {
     private const string Lora = "model.adapters=[{\"kind\":\"lora\",\"rank\":2,\"targets\":[\"q_proj\",\"mlp.up_proj\"]}]";
 
+    private TuningRig _tuning = null!;
     private TrainRig _rig = null!;
 
     [SetUp]
-    public void Begin()
-    {
-        _rig = new TrainRig();
-        _rig.Train("base", "train.stopAfter=5", "model.initialization=scaled");
-    }
+    public void Begin() => _rig = (_tuning = new TuningRig()).Train;
 
     [TearDown]
-    public void End() => _rig.Dispose();
+    public void End() => _tuning.Dispose();
 
     [Test]
     public void AdaptersAreTrainedAndSavedAlone()
     {
-        CommandLine run = TrainFrom("base", "run", Lora, "train.checkpointAtStart=true");
-        Assert.That(run.Code, Is.Zero, run.Error);
-        string[] names = [.. Tensors("run", 9).Keys];
+        TrainFrom("base", "run", Lora, "train.checkpointAtStart=true");
+        string[] names = [.. _tuning.Tensors("run", 9).Keys];
         Assert.That(names, Is.EquivalentTo(from layer in new[] { 0, 1 } from module in new[] { "self_attn.q_proj", "mlp.up_proj" } from part in "AB"
             select $"model.layers.{layer}.{module}.lora_{part}.weight"));
         using (SafeTensorsFile moments = SafeTensorsFile.Open(_rig.Checkpoint("run", 9, OptimizerFile.Name)))
@@ -52,39 +48,37 @@ public class AdapterRunTests
         // It begins as the base: B is zero. What it says of itself names the base.
         RunConfig config = RunConfig.Load(_rig["run"]);
         Assert.That((config.Train.Init, config.Train.InitHash), Is.EqualTo((_rig.Checkpoint("base", 5), Convert.ToHexStringLower(SHA256.HashData(_rig.Bytes("base", 5, ModelFile.Name))))));
-        double start = Loss(_rig["base"]);
-        Assert.That(Loss(_rig.Checkpoint("run", 0)), Is.EqualTo(start));
-        Assert.That(Loss(_rig["run"]), Is.LessThan(start));
+        double start = _tuning.Loss(_rig["base"]);
+        Assert.That(_tuning.Loss(_rig.Checkpoint("run", 0)), Is.EqualTo(start));
+        Assert.That(_tuning.Loss(_rig["run"]), Is.LessThan(start));
         Assert.That(CommandLine.Run("generate", "--model", _rig["run"], "--prompt", "no.", "--max-tokens", "4", "--device", "cpu").Code, Is.Zero);
     }
 
-    [Test]
-    public void AResumedRunHasTheSameBits()
+    [TestCase("\"dropout\":0.2")]
+    [TestCase("\"dora\":true,\"dropout\":0.2")]
+    public void AResumedRunHasTheSameBits(string more)
     {
-        string[] settings = [Lora, "model.dropout=0.1", "geometry.enabled=true", "train.sampleEvery=5"];
-        Assert.That(TrainFrom("base", "straight", settings).Code, Is.Zero);
-        Assert.That(TrainFrom("base", "stopped", [.. settings, "train.stopAfter=4"]).Code, Is.Zero);
-        Assert.That(CommandLine.Run("train", "--resume", _rig["stopped"], "--device", "cpu").Code, Is.Zero);
-        _rig.AssertSame("stopped", "straight", 9);
+        string adapters = Lora.Replace("\"rank\":2", $"\"rank\":2,{more}", StringComparison.Ordinal);
+        _tuning.AssertResumesToTheSameBits("base", _rig.TextPath, adapters, "model.dropout=0.1", "geometry.enabled=true", "train.sampleEvery=5", "train.accumulate=2");
     }
 
     [Test]
     public void FrozenPartsAreLeftToTheModelThatTheyComeFrom()
     {
-        Assert.That(TrainFrom("base", "run", "train.trainable=[\"*.mlp.*\"]").Code, Is.Zero);
-        Assert.That(Tensors("run", 9).Keys, Is.All.Contains(".mlp.").And.Exactly(6).Items);
+        TrainFrom("base", "run", "train.trainable=[\"*.mlp.*\"]");
+        Assert.That(_tuning.Tensors("run", 9).Keys, Is.All.Contains(".mlp.").And.Exactly(6).Items);
 
         // One on top of the other: adapters on a base that is itself a part.
-        Assert.That(TrainFrom("run", "top", Lora).Code, Is.Zero);
-        Assert.That(Tensors("top", 9).Keys, Is.All.Contains("lora_"));
-        Dictionary<string, float[]> whole = Values("top"), middle = Values("run"), first = Values("base");
+        TrainFrom("run", "top", Lora);
+        Assert.That(_tuning.Tensors("top", 9).Keys, Is.All.Contains("lora_"));
+        Dictionary<string, float[]> whole = _tuning.Values("top"), middle = _tuning.Values("run"), first = _tuning.Values("base");
         Assert.That(whole["model.layers.0.mlp.up_proj.weight"], Is.EqualTo(middle["model.layers.0.mlp.up_proj.weight"]).And.Not.EqualTo(first["model.layers.0.mlp.up_proj.weight"]));
         Assert.That(whole["model.layers.1.self_attn.q_proj.weight"], Is.EqualTo(first["model.layers.1.self_attn.q_proj.weight"]));
 
         // A run that goes on with a run's adapters takes them with it.
-        Assert.That(TrainFrom("top", "more", "train.steps=3").Code, Is.Zero);
-        Assert.That(Tensors("more", 3).Keys, Is.EquivalentTo(Tensors("top", 9).Keys));
-        CommandLine other = TrainFrom("top", "never", Lora.Replace(":2", ":3", StringComparison.Ordinal));
+        TrainFrom("top", "more", "train.steps=3");
+        Assert.That(_tuning.Tensors("more", 3).Keys, Is.EquivalentTo(_tuning.Tensors("top", 9).Keys));
+        CommandLine other = _tuning.TryTrain("top", _rig.TextPath, "never", Lora.Replace(":2", ":3", StringComparison.Ordinal));
         Assert.That(other.Code, Is.EqualTo(2));
         Assert.That(other.Error, Does.StartWith("nanofold: model.adapters: [").And.Contains($"of the weights to begin with, {_rig.Checkpoint("top", 9)}; leave it out to take theirs"));
     }
@@ -93,22 +87,23 @@ public class AdapterRunTests
     public void AnAdapterIsWrittenReadMergedAndTrainedOn()
     {
         string lora = Lora.Replace("\"rank\":2", "\"rank\":2,\"dora\":true", StringComparison.Ordinal);
-        Assert.That(TrainFrom("base", "run", lora, "train.learningRate=0.01").Code, Is.Zero);
+        TrainFrom("base", "run", lora, "train.learningRate=0.01", "train.checkpointAtStart=true");
+        Assert.That(_tuning.Loss(_rig.Checkpoint("run", 0)), Is.EqualTo(_tuning.Loss(_rig["base"])).Within(1e-6), "in the beginning rows have the sizes of the base's");
         JsonObject exported = CommandLine.Json("export", "--model", _rig["run"], "--format", "peft", "--out", _rig["adapter"]);
         Assert.That((string)exported["format"]!, Is.EqualTo("adapter of peft"));
         JsonObject keys = JsonNode.Parse(File.ReadAllText(Path.Combine(_rig["adapter"], "adapter_config.json")))!.AsObject();
         Assert.That((string?)keys["base_model_name_or_path"], Is.EqualTo(_rig.Checkpoint("base", 5)));
-        double loss = Loss(_rig["run"]);
-        Assert.That(Loss(_rig["base"]) - loss, Is.GreaterThan(0.001));
-        Assert.That(Loss(_rig["adapter"]), Is.EqualTo(loss), "by the base that it names");
+        double loss = _tuning.Loss(_rig["run"]);
+        Assert.That(_tuning.Loss(_rig["base"]) - loss, Is.GreaterThan(0.001));
+        Assert.That(_tuning.Loss(_rig["adapter"]), Is.EqualTo(loss), "by the base that it names");
         string[] evaluate = ["eval", "--data", _rig.TextPath, "--part", "all", "--device", "cpu", "--model"];
         Assert.That((double)CommandLine.Json([.. evaluate, _rig["base"], "--adapter", _rig["adapter"]])["loss"]!, Is.EqualTo(loss).Within(1e-9));
         CommandLine.Json("export", "--model", _rig["base"], "--adapter", _rig["adapter"], "--format", "huggingface", "--out", _rig["merged"]);
         Assert.That((double)CommandLine.Json([.. evaluate, _rig["merged"]])["loss"]!, Is.EqualTo(loss).Within(1e-5));
 
         // Trained on, it is an adapter of the same base.
-        Assert.That(TrainFrom("adapter", "more", "train.steps=3").Code, Is.Zero);
-        Assert.That(Tensors("more", 3).Keys, Is.EquivalentTo(Tensors("run", 9).Keys));
+        TrainFrom("adapter", "more", "train.steps=3");
+        Assert.That(_tuning.Tensors("more", 3).Keys, Is.EquivalentTo(_tuning.Tensors("run", 9).Keys));
         Assert.That(CommandLine.Run("generate", "--model", _rig["more"], "--prompt", "no.", "--max-tokens", "2", "--device", "cpu").Code, Is.Zero);
 
         // The change of weights is that of the matrices as they act.
@@ -121,7 +116,7 @@ public class AdapterRunTests
     [Test]
     public void AnAdapterThatDoesNotFitIsOneLine()
     {
-        Assert.That(TrainFrom("base", "run", Lora).Code, Is.Zero);
+        TrainFrom("base", "run", Lora);
         CommandLine.Json("export", "--model", _rig["run"], "--format", "peft", "--out", _rig["adapter"]);
         string config = Path.Combine(_rig["adapter"], "adapter_config.json"), text = File.ReadAllText(config);
         _rig.Train("narrow", "model.width=8", "train.stopAfter=1");
@@ -158,13 +153,13 @@ public class AdapterRunTests
     public void ARunWithoutABaseSavesEverything()
     {
         _rig.Train("alone", Lora, "model.initialization=scaled", "train.stopAfter=2");
-        Assert.That(Tensors("alone", 2).Keys, Is.SupersetOf(new[] { "model.embed_tokens.weight", "model.layers.0.self_attn.q_proj.lora_A.weight", "lm_head.weight" }));
+        Assert.That(_tuning.Tensors("alone", 2).Keys, Is.SupersetOf(new[] { "model.embed_tokens.weight", "model.layers.0.self_attn.q_proj.lora_A.weight", "lm_head.weight" }));
     }
 
     [Test]
     public void ABaseThatIsGoneOrChangedIsOneLine()
     {
-        Assert.That(TrainFrom("base", "run", Lora).Code, Is.Zero);
+        TrainFrom("base", "run", Lora);
         string needs = $"nanofold: {_rig.Checkpoint("run", 9)}: needs the weights that it began with, {_rig.Checkpoint("base", 5)} (train.init)";
         string weights = _rig.Checkpoint("base", 5, ModelFile.Name);
         byte[] bytes = File.ReadAllBytes(weights);
@@ -198,48 +193,11 @@ public class AdapterRunTests
     [TestCase("train.trainable=[\"*.lora_A.*\"]", "train.trainable: '*.lora_A.*' matches no parameter")]
     public void WhatMeetsNothingIsRefusedBeforeAnythingIsWritten(string setting, string problem)
     {
-        CommandLine run = TrainFrom("base", "never", setting);
+        CommandLine run = _tuning.TryTrain("base", _rig.TextPath, "never", setting);
         Assert.That((run.Code, run.ErrorLines.Length), Is.EqualTo((2, 1)), run.Error);
         Assert.That(run.Error, Does.StartWith($"nanofold: {problem}"));
         Assert.That(Directory.Exists(_rig["never"]), Is.False);
     }
 
-    private CommandLine TrainFrom(string start, string folder, params string[] more) => CommandLine.Run(
-    [
-        "train", "--init", _rig[start], "--data", _rig.TextPath, "--out", _rig[folder], "--device", "cpu",
-        .. new[] { "data.validationFraction=0.25", "train.steps=9", "train.batch=3", "train.evaluateEvery=3", "train.checkpointEvery=4", "geometry.enabled=false" }
-            .Concat(more).SelectMany(setting => new[] { "--set", setting }),
-    ]);
-
-    private Dictionary<string, float[]> Tensors(string folder, long step)
-    {
-        using SafeTensorsFile file = SafeTensorsFile.Open(_rig.Checkpoint(folder, step, ModelFile.Name));
-        return file.Tensors.ToDictionary(tensor => tensor.Name, tensor =>
-        {
-            var values = new float[tensor.Count];
-            file.Read(tensor.Name, values.AsSpan());
-            return values;
-        });
-    }
-
-    // All values that a loaded model has.
-    private Dictionary<string, float[]> Values(string folder)
-    {
-        using var backend = new CpuBackend(1);
-        using TrainedModel trained = TrainedModel.Load(_rig[folder], backend);
-        return trained.Model.Store.Parameters.ToDictionary(parameter => parameter.Name, parameter =>
-        {
-            var values = new float[parameter.Layout.Count];
-            backend.Download<float>(trained.Model.Store.Values(parameter), values);
-            return values;
-        });
-    }
-
-    private double Loss(string path)
-    {
-        using var backend = new CpuBackend(1);
-        using TrainedModel trained = TrainedModel.Load(path, backend);
-        using var corpus = Engine.Corpora.Corpus.Open(_rig.TextPath);
-        return trained.Evaluate(corpus).Loss;
-    }
+    private void TrainFrom(string start, string folder, params string[] more) => _tuning.TrainFrom(start, _rig.TextPath, folder, more);
 }

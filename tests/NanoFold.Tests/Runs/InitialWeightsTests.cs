@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
@@ -81,7 +82,7 @@ public class InitialWeightsTests
         }
 
         Assert.That(Train("straight").Code, Is.Zero);
-        Assert.That(TrainFrom(_rig["model"], "run").Code, Is.Zero);
+        Assert.That(TrainFrom(_rig["model"], "run", "train.optimizer=muon").Code, Is.Zero);
         _rig.AssertSame("run", "straight", 9);
         Assert.That(CommandLine.Run("train", "--config", Path.Combine(_rig["run"], RunConfig.FileName), "--out", _rig["again"], "--device", "cpu").Code, Is.Zero);
         _rig.AssertSame("again", "straight", 9);
@@ -128,6 +129,38 @@ public class InitialWeightsTests
         CommandLine run = TrainFrom(_rig["learned"], "never", "model.context=12");
         Assert.That((run.Code, run.ErrorLines.Length), Is.EqualTo((1, 1)));
         Assert.That(run.Error, Is.EqualTo($"nanofold: {_rig.Checkpoint("learned", 1, ModelFile.Name)}: 'model.embed_positions.weight' is [8, 16]; the model expects [12, 16]\n"));
+    }
+
+    /// <summary>Adapters, and models that came from elsewhere, are fine-tuned by AdamW at a rate for that, unless a preset or an optimizer is named.</summary>
+    [TestCase(true, false, null, ExpectedResult = "muon 0.01")]
+    [TestCase(true, true, null, ExpectedResult = "adamw 0.001")]
+    [TestCase(false, false, null, ExpectedResult = "adamw 0.0001")]
+    [TestCase(false, true, null, ExpectedResult = "adamw 0.001")]
+    [TestCase(false, false, "train.learningRate=0.01", ExpectedResult = "adamw 0.01")]
+    [TestCase(false, true, "train.optimizer=lion", ExpectedResult = "lion 0.001")]
+    [TestCase(false, false, "preset=nano", ExpectedResult = "muon 0.01")]
+    public string TheRatesAreThoseOfFineTuning(bool trainedHere, bool adapters, string? setting)
+    {
+        string start = _rig.Checkpoint("source", 5);
+        if (!trainedHere)
+        {
+            File.Delete(Path.Combine(start, TrainState.FileName));
+        }
+
+        var tree = new ConfigTree();
+        tree.Set("train.init", start);
+        if (adapters)
+        {
+            tree.Set("model.adapters", new JsonArray("lora"));
+        }
+
+        if (setting is not null)
+        {
+            tree.Set(setting);
+        }
+
+        RunConfig config = tree.Build();
+        return FormattableString.Invariant($"{config.Train.Optimizer.Kind} {config.Train.LearningRate}");
     }
 
     [Test]

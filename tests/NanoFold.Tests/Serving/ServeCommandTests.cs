@@ -62,7 +62,7 @@ public class ServeCommandTests
             HttpResponseMessage answer = await client.PostAsJsonAsync("/v1/completions", new { prompt = $"no. {i}", seed = i, max_tokens = 20 + i });
             return (string)JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["choices"]![0]!["text"]!;
         }));
-        for (int i = 0; i < answers.Length; i += 7)
+        for (int i = 0; i < answers.Length; i++)
         {
             JsonObject alone = CommandLine.Json("generate", "--model", rig["run"], "--prompt", $"no. {i}", "--seed", $"{i}", "--max-tokens", $"{20 + i}", "--threads", "1", "--device", "cpu");
             Assert.That(answers[i], Is.EqualTo((string?)alone["samples"]![0]!["text"]), $"client {i}");

@@ -1,5 +1,7 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Generation;
+using NanoFold.Engine.Text;
 using NanoFold.Engine.Text.Chat;
 
 namespace NanoFold.Tests.Serving;
@@ -79,6 +81,9 @@ public class ServerAnswerTests
         }
 
         Assert.That(events.Select(one => (string?)one["id"]).Distinct().Count(), Is.EqualTo(1));
+        Assert.That(events[..^1].Select(one => (one.ContainsKey("usage"), one["usage"])), Is.All.EqualTo((true, (JsonNode?)null)), "the others have it empty");
+        events = await _rig.Events("/v1/completions", new JsonObject { ["prompt"] = "s", ["seed"] = 9 });
+        Assert.That(events.Select(one => one.ContainsKey("usage")), Is.All.False);
     }
 
     [Test]
@@ -97,6 +102,10 @@ public class ServerAnswerTests
         Assert.That((string?)events[0]["choices"]![0]!["delta"]!["role"], Is.EqualTo("assistant"));
         Assert.That(alone.Text, Does.StartWith(string.Concat(events.Select(one => (string?)one["choices"]![0]!["delta"]!["content"]))));
         Assert.That(((string?)events[^1]["object"], (string?)events[^1]["choices"]![0]!["finish_reason"]), Is.EqualTo(("chat.completion.chunk", "length")));
+
+        // A conversation does not go on without its beginning, however many tokens are asked for.
+        answer = await _rig.Post("/v1/chat/completions", new JsonObject { ["messages"] = Messages(), ["seed"] = 4, ["max_tokens"] = 1000 });
+        Assert.That(((string?)answer["choices"]![0]!["message"]!["content"], (string?)answer["choices"]![0]!["finish_reason"]), Is.EqualTo((alone.Text, "length")));
 
         // Parts of text are one text.
         JsonArray parts = [Message("system", "Be brief."), new JsonObject { ["role"] = "user", ["content"] = new JsonArray(new JsonObject { ["type"] = "text", ["text"] = "Hi" }) }];
@@ -117,6 +126,14 @@ public class ServerAnswerTests
             Assert.That(scores["top_logprobs"]![i]!.AsObject().Max(pair => (double)pair.Value!), Is.EqualTo(own[i]));
             Assert.That(own[i], Is.LessThanOrEqualTo(0));
         }
+
+        // Characters that take several tokens count once, in a stream as in a whole answer.
+        JsonObject Offsets() => new() { ["prompt"] = "L", ["seed"] = 3, ["max_tokens"] = 60, ["logprobs"] = 0, ["temperature"] = 2 };
+        scores = (await _rig.Post("/v1/completions", Offsets()))["choices"]![0]!["logprobs"]!;
+        int[] offsets = [.. scores["text_offset"]!.AsArray().Select(value => (int)value!)];
+        byte[] bytes = [.. scores["tokens"]!.AsArray().SelectMany(name => BytesOf((string)name!))];
+        Assert.That(offsets, Is.EqualTo(bytes.Select((_, i) => Whole(bytes.AsSpan(0, i)))));
+        Assert.That((await _rig.Events("/v1/completions", Offsets())).SelectMany(one => one["choices"]![0]!["logprobs"]?["text_offset"]?.AsArray() ?? []).Select(value => (int)value!), Is.EqualTo(offsets));
 
         var body = new JsonObject { ["messages"] = new JsonArray(Message("user", "L")), ["seed"] = 1, ["max_tokens"] = 6, ["logprobs"] = true, ["top_logprobs"] = 2 };
         JsonArray content = (await _rig.Post("/v1/chat/completions", (JsonObject)body.DeepClone()))["choices"]![0]!["logprobs"]!["content"]!.AsArray();
@@ -156,6 +173,11 @@ public class ServerAnswerTests
         Assert.That(((string?)list["data"]![0]!["id"], (int)list["data"]![0]!["context_length"]!), Is.EqualTo(("tiny", 64)));
         Assert.That((string?)JsonNode.Parse(await _rig.Client.GetStringAsync("/v1/models/tiny"))!["object"], Is.EqualTo("model"));
         Assert.That(await _rig.Client.GetStringAsync("/health"), Is.EqualTo("{\"status\":\"ok\"}\n"));
+        using (HttpResponseMessage head = await _rig.Client.SendAsync(new HttpRequestMessage(HttpMethod.Head, "/health")))
+        {
+            Assert.That((int)head.StatusCode, Is.EqualTo(200));
+        }
+
         double before = await _rig.Metric("nanofold_tokens_total{kind=\"completion\"}");
         await _rig.Post("/v1/completions", new JsonObject { ["prompt"] = "m", ["max_tokens"] = 3 });
         Assert.That(await _rig.Metric("nanofold_tokens_total{kind=\"completion\"}") - before, Is.EqualTo(3));
@@ -165,6 +187,11 @@ public class ServerAnswerTests
             Assert.That(line, Does.Match("^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\\{[a-z]+=\"[^\"]*\"(,[a-z]+=\"[^\"]*\")*\\})? [0-9.E+-]+)$"));
         }
     }
+
+    // A token of the rig is a byte.
+    private static byte[] BytesOf(string name) => name.StartsWith("bytes:", StringComparison.Ordinal) ? Convert.FromHexString(name[6..].Replace("\\x", "", StringComparison.Ordinal)) : Encoding.UTF8.GetBytes(name);
+
+    private static int Whole(ReadOnlySpan<byte> bytes) => new Utf8Stream().Write(bytes).EnumerateRunes().Count();
 
     internal static JsonObject Message(string role, string content) => new() { ["role"] = role, ["content"] = content };
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -39,12 +40,13 @@ public class ServerFaultTests
             ("completions", "{\"prompt\":\"a\",\"temperature\":-1}", 400, "temperature: is -1; expected a number of at least 0"),
             ("completions", "{\"prompt\":\"a\",\"top_p\":0}", 400, "top_p: is 0; expected a number above 0 and at most 1"),
             ("completions", "{\"prompt\":\"a\",\"stop\":[\"\"]}", 400, "stop: is a list; expected a text or at most 16"),
+            ("completions", $"{{\"prompt\":\"a\",\"stop\":\"{new string('b', 1001)}\"}}", 400, "stop: is \"bbb"),
             ("completions", "{\"prompt\":\"a\",\"n\":65}", 400, "n: is 65; expected a whole number from 1 to 64"),
             ("completions", "{\"prompt\":[\"a\",\"b\"],\"n\":40}", 400, "n: 80 texts in one request; this server holds at most 68"),
             ("completions", "{\"prompt\":\"a\",\"best_of\":3}", 400, "best_of: is not there"),
             ("completions", "{\"prompt\":\"a\",\"presence_penalty\":1}", 400, "presence_penalty: is not there; repetition_penalty"),
             ("completions", "{\"prompt\":\"a\",\"echo\":true,\"logprobs\":1}", 400, "echo: is not there together with logprobs"),
-            ("completions", "{\"prompt\":\"a\",\"stream_options\":3}", 400, "the body is 3; expected an object"),
+            ("completions", "{\"prompt\":\"a\",\"stream_options\":3}", 400, "stream_options: is 3; expected an object"),
             ("completions", "{\"prompt\":\"a\",\"temprature\":1}", 400, "temprature: no such field; known are best_of"),
             ("completions", $"{{\"prompt\":\"{new string('a', 64)}\"}}", 400, "the prompt has 64 tokens; the model sees 64, one of which it has to write"),
             ("chat/completions", "{}", 400, "messages: is missing"),
@@ -71,8 +73,9 @@ public class ServerFaultTests
             Assert.That((int)form.StatusCode, Is.EqualTo(415));
         }
 
-        using (HttpResponseMessage nothing = await rig.Client.GetAsync("/v1/completions"))
+        foreach (string path in new[] { "/v1/completions", "/", "/favicon.ico" })
         {
+            using HttpResponseMessage nothing = await rig.Client.GetAsync(path);
             Assert.That((int)nothing.StatusCode, Is.EqualTo(404));
             Assert.That(await nothing.Content.ReadAsStringAsync(), Does.Contain("POST /v1/completions"));
         }
@@ -81,6 +84,40 @@ public class ServerFaultTests
         other.Headers.Host = "evil.example";
         using HttpResponseMessage strange = await rig.Client.SendAsync(other);
         Assert.That((int)strange.StatusCode, Is.EqualTo(400));
+        Assert.That((string?)JsonNode.Parse(await strange.Content.ReadAsStringAsync())!["error"]!["message"], Does.StartWith("the host is 'evil.example'; without a key this server answers as localhost, 127.0.0.1, [::1] only"));
+        await AssertGoesOn(rig);
+    }
+
+    [Test]
+    public async Task AnotherLoopbackAddressIsAnsweredToo()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            Assert.Ignore("one address leads to this machine alone");
+        }
+
+        await using ServerRig rig = await ServerRig.Start(options => options with { Address = IPAddress.Parse("127.0.0.2") });
+        await AssertGoesOn(rig);
+    }
+
+    [Test]
+    public async Task WhoeverLeavesWithinTheBodyIsNoFault()
+    {
+        await using ServerRig rig = await ServerRig.Start();
+        foreach (bool resets in new[] { false, true })
+        {
+            using var client = new TcpClient();
+            await client.ConnectAsync(IPAddress.Loopback, new Uri(rig.Server.Address).Port);
+            await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"prompt\""));
+            client.LingerState = new LingerOption(resets, 0);
+        }
+
+        for (int i = 0; await Requests(rig) < 2; i++)
+        {
+            Assert.That(i, Is.LessThan(6000), "nobody noticed");
+            await Task.Delay(10);
+        }
+
         await AssertGoesOn(rig);
     }
 
@@ -166,6 +203,11 @@ public class ServerFaultTests
             Assert.That((int)answer.StatusCode, Is.EqualTo(status), key);
         }
 
+        foreach (string impossible in new[] { "", " a", "a\n", "é" })
+        {
+            Assert.That(async () => await ModelServer.Start(rig.Served, new ServerOptions { Key = impossible, Port = 0 }), Throws.InstanceOf<UserException>().With.Message.StartsWith("the key cannot be sent in a header"));
+        }
+
         UserException fault = Assert.ThrowsAsync<UserException>(async () => await ModelServer.Start(rig.Served, new ServerOptions { Address = IPAddress.Any, Port = 0 }))!;
         Assert.That(fault.Message, Does.Contain("a key is needed"));
         fault = Assert.ThrowsAsync<UserException>(async () => await ModelServer.Start(rig.Served, new ServerOptions { Port = new Uri(rig.Server.Address).Port }))!;
@@ -187,6 +229,11 @@ public class ServerFaultTests
         TinyModels.Write(rig.Model, "lm_head.weight", head);
         await AssertGoesOn(rig);
     }
+
+    // Of completions, whatever was answered.
+    private static async Task<double> Requests(ServerRig rig) => (await rig.Client.GetStringAsync("/metrics")).Split('\n')
+        .Where(line => line.StartsWith("nanofold_requests_total{path=\"/v1/completions\"", StringComparison.Ordinal))
+        .Sum(line => double.Parse(line.Split(' ')[^1], CultureInfo.InvariantCulture));
 
     private static async Task AssertGoesOn(ServerRig rig)
     {

@@ -4,7 +4,6 @@ using NanoFold.Cli.Commands.Evaluations;
 using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Corpora;
-using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Runs.Evaluations;
 using NanoFold.Engine.Runs.Scoring;
@@ -18,22 +17,18 @@ internal static class EvalCommand
 {
     public static void Build(VerbCommand command)
     {
-        Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint), a checkpoint, or a model of another program");
-        Option<string?> adapter = command.Text("--adapter", "DIR", ModelOptions.AdapterHelp);
-        Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input; the run's own text if not given");
+        var model = new ModelOptions(command);
+        Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input, or with --task conversations a file of them; the run's own if not given");
         Option<string?> part = command.Text("--part", "train|validation|all", "Which part of the text; if not given, of the run's own text what was held back from training, of others all");
         Option<bool> detail = command.Flag("--detail", "Also tell losses apart: by the place in the row, by how frequent a token is, by the part of the document, on longer rows; by what a task tells apart");
         var scoring = new ScoringOptions(command);
-        var weights = new WeightOptions(command);
         var reading = new TextOptions(command);
         var task = new TaskOptions(command);
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
         command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes, part (train, validation or all); of a run with another task than text: task, loss (in the task's unit), what it scores, such as accuracy, tokens (places with a target), part (validation), best and guessing (scores of any model at best, and of one who knows nothing, where known); with --detail besides detail, the object that docs/evaluation.md describes, as in evaluation.json of a run; with --stride or --per-token besides words, wordPerplexity, bytePerplexity, calibrationError, stride; with --items questions (a file each: file, layout, items, and accuracy, accuracyNormalized, accuracyByBytes, perplexity or what it scores, each accuracy with its standard error, such as accuracyError) and calibration (error, largestError, brier, topBrier, nats, answers, bins)";
         command.Does(invocation => Run(
             invocation,
-            invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
-            invocation.Get(adapter),
-            weights.Storage(invocation),
+            model.Choice(invocation),
             invocation.Get(data),
             PartOf(invocation.Get(part)),
             invocation.Get(detail),
@@ -51,12 +46,13 @@ internal static class EvalCommand
         _ => throw UserException.Usage($"--part: expected train, validation or all, not '{name}'"),
     };
 
-    private static int Run(Invocation invocation, string path, string? adapter, WeightStorage weights, string? data, TextPart? wanted, bool detail, TextOptions reading, TaskOptions of, ScoringOptions scoring)
+    private static int Run(Invocation invocation, ModelChoice model, string? data, TextPart? wanted, bool detail, TextOptions reading, TaskOptions of, ScoringOptions scoring)
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
-        using TrainedModel loaded = TrainedModel.Load(path, backend, adapter, weights);
-        using TrainedModel trained = of.Before(invocation, loaded);
+        using TrainedModel loaded = model.Load(backend);
+        using TrainedModel trained = of.Before(invocation, loaded, data);
+        data = of.ReadsData(invocation) ? null : data;
         bool isOwn = ReferenceEquals(trained, loaded);
         string? ofText = data is not null ? "--data" : reading.Given(invocation) ?? (wanted is not null ? "--part" : null);
         if (scoring.AsksQuestions(invocation))
@@ -67,7 +63,7 @@ internal static class EvalCommand
         // Conversations are evaluated on what is held back of them, unless a text is named.
         if (trained.Config.Task is not TextConfig && (data is null || !trained.Config.Task.IsText))
         {
-            return TaskEvaluation.Run(invocation, trained, isOwn ? path : null, detail, scoring.Given(invocation) ?? (wanted == TextPart.Validation && ofText == "--part" ? null : ofText));
+            return TaskEvaluation.Run(invocation, trained, isOwn ? model.Path : null, detail, scoring.Given(invocation) ?? (wanted == TextPart.Validation && ofText == "--part" ? null : ofText));
         }
 
         scoring.Require(invocation, trained);
@@ -115,7 +111,7 @@ internal static class EvalCommand
         {
             DetailedEvaluation found = trained.EvaluateInDetail(corpus, part, output.Note, invocation.Interrupt.Token);
             json["detail"] = DetailTables.Show(output, found);
-            DetailTables.Keep(output, path, found, isOwn: isOwn && part == TextPart.Validation && trained.IsOwn(corpus));
+            DetailTables.Keep(output, model.Path, found, isOwn: isOwn && part == TextPart.Validation && trained.IsOwn(corpus));
         }
 
         output.Result(json);

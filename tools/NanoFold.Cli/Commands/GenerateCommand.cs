@@ -4,7 +4,6 @@ using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Generation;
-using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Runs.Interventions;
 using NanoFold.Engine.Taps;
@@ -15,31 +14,30 @@ namespace NanoFold.Cli.Commands;
 /// <summary><c>generate</c>: samples from a model.</summary>
 internal static class GenerateCommand
 {
+    private const int MostSamples = 10_000;
+
     public static void Build(VerbCommand command)
     {
-        Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint), a checkpoint, or a model of another program");
-        Option<string?> adapter = command.Text("--adapter", "DIR", ModelOptions.AdapterHelp);
+        var model = new ModelOptions(command);
         var prompts = new Prompts(command);
+        Option<long?> samples = command.Integer("--samples", "Texts for each prompt; 1 if not given", 1, MostSamples);
         var sampling = new SamplingOptions(command, prompts.Unescaped);
         var edits = new EditOptions(command);
-        var weights = new WeightOptions(command);
         command.JsonKeys = "samples [{prompt, text, tokenIds, finish (length, stop or eos), number (how many equal prompts stand before it: with prompt and seed it decides the text)}], seed, tokensPerSecond";
         command.Does(invocation => Run(
             invocation,
-            invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
-            invocation.Get(adapter),
-            weights.Storage(invocation),
+            model.Choice(invocation),
             edits.Edits(invocation),
-            prompts.All(invocation),
+            [.. prompts.All(invocation).SelectMany(prompt => Enumerable.Repeat(prompt, (int)(invocation.Get(samples) ?? 1)))],
             prompts.Specials(invocation),
             sampling.Change(invocation)));
     }
 
-    private static int Run(Invocation invocation, string path, string? adapter, WeightStorage weights, IReadOnlyList<EditConfig> edits, string[] prompts, bool specials, Func<GenerationConfig, GenerationConfig> change)
+    private static int Run(Invocation invocation, ModelChoice model, IReadOnlyList<EditConfig> edits, string[] prompts, bool specials, Func<GenerationConfig, GenerationConfig> change)
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
-        using TrainedModel trained = TrainedModel.Load(path, backend, adapter, weights);
+        using TrainedModel trained = model.Load(backend);
         using ReadyEdits ready = ReadyEdits.ForWriting(trained, edits, output.Note, invocation.Interrupt.Token);
         using var generator = new Generator(trained.Model, trained.Tokenizer) { Taps = edits.Count > 0 ? new TapSet([], ready.Editors) : null, ParseSpecial = specials };
         GenerationConfig options = change(trained.Config.Generation);

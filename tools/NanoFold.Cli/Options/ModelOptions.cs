@@ -1,8 +1,39 @@
+using System.CommandLine;
+using NanoFold.Engine;
+using NanoFold.Engine.Interchange;
+using NanoFold.Engine.Runs;
+using NanoFold.Kernels;
+
 namespace NanoFold.Cli.Options;
 
-/// <summary>What the options that name a model say.</summary>
-internal static class ModelOptions
+/// <summary>The options that say which model is used: the model, an adapter on it, and what its weights are in memory.</summary>
+internal sealed class ModelOptions(VerbCommand command)
 {
+    /// <summary>Of <c>--model</c>.</summary>
+    public const string ModelHelp = "A run folder (its best checkpoint), a checkpoint, or a model of another program";
+
     /// <summary>Of <c>--adapter</c>.</summary>
     public const string AdapterHelp = "The folder of an adapter of peft that is put on the model; such a folder may also be --model itself, where it names its base";
+
+    /// <summary>Where <c>--model</c> is missing.</summary>
+    public const string NoModel = "--model is needed: a run folder of train, a checkpoint, or a model of another program";
+
+    private readonly Option<string?> _model = command.Text("--model", "RUN", ModelHelp);
+    private readonly Option<string?> _adapter = command.Text("--adapter", "DIR", AdapterHelp);
+    private readonly WeightOptions _weights = new(command);
+
+    /// <summary>What was chosen.</summary>
+    /// <exception cref="UserException">No model was named, or a type of weights that is not known.</exception>
+    public ModelChoice Choice(Invocation invocation) => new(invocation.Get(_model) ?? throw UserException.Usage(NoModel), invocation.Get(_adapter), _weights.Storage(invocation));
+}
+
+/// <summary>A model that is used.</summary>
+/// <param name="Path">Of a run, a checkpoint, or a model of another program.</param>
+/// <param name="Adapter">A folder of peft, or null.</param>
+/// <param name="Weights">What its weights are in memory.</param>
+internal sealed record ModelChoice(string Path, string? Adapter, WeightStorage Weights)
+{
+    /// <summary>Loads it.</summary>
+    /// <exception cref="UserException">It is not there, or damaged.</exception>
+    public TrainedModel Load(Backend backend) => TrainedModel.Load(Path, backend, Adapter, Weights);
 }

@@ -8,7 +8,8 @@ namespace NanoFold.Cli.Options;
 /// <summary>The option that says what the weights of a model that is used are in memory.</summary>
 internal sealed class WeightOptions
 {
-    private const string Name = "--weights";
+    /// <summary>As it is given.</summary>
+    public const string Name = "--weights";
 
     private static readonly (string Name, WeightStorage Storage)[] s_known =
     [
@@ -27,6 +28,9 @@ internal sealed class WeightOptions
 
     /// <summary>The names, as help shows them.</summary>
     public static string Names => string.Join('|', s_known.Select(known => known.Name));
+
+    /// <summary>Whether it was given.</summary>
+    public bool IsGiven(Invocation invocation) => invocation.Get(_one) is not null;
 
     /// <summary>What was asked for.</summary>
     /// <exception cref="UserException">It is not known.</exception>

@@ -3,14 +3,15 @@ using System.Text.Json.Nodes;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Generation.Batching;
 using NanoFold.Engine.Text;
+using NanoFold.Server.Requests;
 
 namespace NanoFold.Server.Answers;
 
 /// <summary>How texts are told in one of the two shapes. An instance tells of one request.</summary>
 /// <param name="prefix">Of its id.</param>
 /// <param name="model">The name of the model.</param>
-/// <param name="seed">With which the same request gives the same texts again; no field of the shape elsewhere.</param>
-internal abstract class AnswerShape(string prefix, string model, long seed)
+/// <param name="fields">Of the request; its seed, with which the same request gives the same texts again, is no field of the shape elsewhere.</param>
+internal abstract class AnswerShape(string prefix, string model, TextFields fields)
 {
     private readonly string _id = $"{prefix}-{Guid.NewGuid():N}";
     private readonly long _created = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
@@ -28,8 +29,8 @@ internal abstract class AnswerShape(string prefix, string model, long seed)
     /// <summary>A choice of an event of a stream.</summary>
     public abstract JsonObject Piece(int index, string text, JsonNode? scores, string? finish);
 
-    /// <summary>Log-probabilities of some tokens of a text, the first of which begins at a place of it.</summary>
-    public abstract JsonNode Scores(Tokenizer tokenizer, IReadOnlyList<WrittenToken> tokens, int place);
+    /// <summary>Log-probabilities of some tokens of a text, each with how many characters of the text are whole before it.</summary>
+    public abstract JsonNode Scores(Tokenizer tokenizer, IReadOnlyList<(WrittenToken Token, int Place)> tokens);
 
     /// <summary>A whole answer.</summary>
     public JsonObject Whole(IEnumerable<JsonNode> choices, JsonObject usage)
@@ -39,11 +40,11 @@ internal abstract class AnswerShape(string prefix, string model, long seed)
         return answer;
     }
 
-    /// <summary>An event of a stream; with usage and no choice the last one.</summary>
+    /// <summary>An event of a stream; with usage and no choice the last one. Where usage is asked for, the others have an empty one.</summary>
     public JsonObject Event(JsonObject? choice, JsonObject? usage = null)
     {
         JsonObject answer = Head(PieceKind, choice is null ? [] : [choice]);
-        if (usage is not null)
+        if (fields.IncludesUsage)
         {
             answer["usage"] = usage;
         }
@@ -75,12 +76,12 @@ internal abstract class AnswerShape(string prefix, string model, long seed)
 
     private JsonObject Head(string kind, IEnumerable<JsonNode> choices) => new()
     {
-        ["id"] = _id, ["object"] = kind, ["created"] = _created, ["model"] = model, ["seed"] = seed, ["choices"] = new JsonArray([.. choices]),
+        ["id"] = _id, ["object"] = kind, ["created"] = _created, ["model"] = model, ["seed"] = fields.Seed, ["choices"] = new JsonArray([.. choices]),
     };
 }
 
 /// <summary>Of <c>/v1/completions</c>.</summary>
-internal sealed class CompletionShape(string model, long seed) : AnswerShape("cmpl", model, seed)
+internal sealed class CompletionShape(string model, TextFields fields) : AnswerShape("cmpl", model, fields)
 {
     protected override string Kind => "text_completion";
 
@@ -93,10 +94,10 @@ internal sealed class CompletionShape(string model, long seed) : AnswerShape("cm
         ["text"] = text, ["index"] = index, ["logprobs"] = scores, ["finish_reason"] = finish,
     };
 
-    public override JsonNode Scores(Tokenizer tokenizer, IReadOnlyList<WrittenToken> tokens, int place)
+    public override JsonNode Scores(Tokenizer tokenizer, IReadOnlyList<(WrittenToken Token, int Place)> tokens)
     {
         JsonArray names = [], own = [], likeliest = [], places = [];
-        foreach (WrittenToken token in tokens)
+        foreach ((WrittenToken token, int place) in tokens)
         {
             string name = Name(tokenizer, token.Token);
             names.Add(name);
@@ -111,7 +112,6 @@ internal sealed class CompletionShape(string model, long seed) : AnswerShape("cm
             best[name] = token.Scores.LogProbability;
             likeliest.Add(token.Scores.Likeliest.Count > 0 ? best : null);
             places.Add(place);
-            place += Encoding.UTF8.GetCharCount(tokenizer.BytesOf(token.Token));
         }
 
         return new JsonObject { ["tokens"] = names, ["token_logprobs"] = own, ["top_logprobs"] = likeliest, ["text_offset"] = places };
@@ -119,7 +119,7 @@ internal sealed class CompletionShape(string model, long seed) : AnswerShape("cm
 }
 
 /// <summary>Of <c>/v1/chat/completions</c>.</summary>
-internal sealed class ChatShape(string model, long seed) : AnswerShape("chatcmpl", model, seed)
+internal sealed class ChatShape(string model, TextFields fields) : AnswerShape("chatcmpl", model, fields)
 {
     protected override string Kind => "chat.completion";
 
@@ -138,10 +138,11 @@ internal sealed class ChatShape(string model, long seed) : AnswerShape("chatcmpl
     public override JsonObject Piece(int index, string text, JsonNode? scores, string? finish) =>
         Delta(index, text.Length > 0 ? new JsonObject { ["content"] = text } : [], scores, finish);
 
-    public override JsonNode Scores(Tokenizer tokenizer, IReadOnlyList<WrittenToken> tokens, int place) => new JsonObject
+    public override JsonNode Scores(Tokenizer tokenizer, IReadOnlyList<(WrittenToken Token, int Place)> tokens) => new JsonObject
     {
-        ["content"] = new JsonArray([.. tokens.Select(token =>
+        ["content"] = new JsonArray([.. tokens.Select(told =>
         {
+            WrittenToken token = told.Token;
             JsonObject one = One(tokenizer, new TokenScore(token.Token, token.Scores!.LogProbability));
             one["top_logprobs"] = new JsonArray([.. token.Scores.Likeliest.Select(score => One(tokenizer, score))]);
             return one;

@@ -24,17 +24,26 @@ internal sealed class Answerer(DecodeThread decode, Tokenizer tokenizer, ServerM
     {
         long started = Stopwatch.GetTimestamp();
         Choice[] choices = NewChoices(job);
-        ChannelReader<JobEvent> events = decode.Start(job, cancel);
-        bool isFirst = true;
-        await foreach (JobEvent happened in events.ReadAllAsync(cancel).ConfigureAwait(false))
+        // Where one text fails, or nobody waits any more, the others end too.
+        using var left = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        try
         {
-            isFirst = Time(happened, isFirst, started);
-            choices[happened.Choice].Take(happened, cancel);
+            ChannelReader<JobEvent> events = decode.Start(job, left.Token);
+            bool isFirst = true;
+            await foreach (JobEvent happened in events.ReadAllAsync(cancel).ConfigureAwait(false))
+            {
+                isFirst = Time(happened, isFirst, started);
+                choices[happened.Choice].Take(happened, cancel);
+            }
+        }
+        finally
+        {
+            left.Cancel();
         }
 
         metrics.AddAnswer(started);
         return shape.Whole(
-            choices.Select((choice, i) => shape.Choice(i, job.Echoes[i] + choice.End!.Text, choice.Scores(shape, tokenizer), AnswerShape.Finish(choice.End.Finish!.Value))),
+            choices.Select((choice, i) => shape.Choice(i, job.Echoes[i] + choice.End!.Text, choice.Scores(shape), AnswerShape.Finish(choice.End.Finish!.Value))),
             AnswerShape.Usage(job.PromptTokens, choices.Sum(choice => choice.End!.Tokens)));
     }
 
@@ -86,11 +95,11 @@ internal sealed class Answerer(DecodeThread decode, Tokenizer tokenizer, ServerM
                 if (happened.End is { } end)
                 {
                     // What was held back for a stop that never came is part of the last token's text already.
-                    yield return Text(shape.Event(shape.Piece(happened.Choice, "", choice.Scores(shape, tokenizer), AnswerShape.Finish(end.Finish!.Value))));
+                    yield return Text(shape.Event(shape.Piece(happened.Choice, "", choice.Scores(shape), AnswerShape.Finish(end.Finish!.Value))));
                 }
                 else if (text.Length > 0)
                 {
-                    yield return Text(shape.Event(shape.Piece(happened.Choice, text, choice.Scores(shape, tokenizer), null)));
+                    yield return Text(shape.Event(shape.Piece(happened.Choice, text, choice.Scores(shape), null)));
                 }
             }
 
@@ -110,7 +119,7 @@ internal sealed class Answerer(DecodeThread decode, Tokenizer tokenizer, ServerM
 
     private static string Text(JsonObject answer) => FiniteJson.Clean(answer)!.ToJsonString(Line);
 
-    private static Choice[] NewChoices(TextJob job) => [.. job.Texts.Select((text, i) => new Choice(text.Likeliest is not null, job.Echoes[i].Length))];
+    private Choice[] NewChoices(TextJob job) => [.. job.Texts.Select(text => new Choice(tokenizer, text.Likeliest is not null))];
 
     private bool Time(JobEvent happened, bool isFirst, long started)
     {
@@ -124,10 +133,13 @@ internal sealed class Answerer(DecodeThread decode, Tokenizer tokenizer, ServerM
     }
 
     /// <summary>One text of the job: what was not told of yet, and its end.</summary>
-    private sealed class Choice(bool hasScores, int place)
+    /// <param name="tokenizer">Of its tokens.</param>
+    /// <param name="hasScores">Whether log-probabilities are told.</param>
+    private sealed class Choice(Tokenizer tokenizer, bool hasScores)
     {
-        private readonly List<WrittenToken> _untold = [];
-        private int _place = place;
+        private readonly List<(WrittenToken Token, int Place)> _untold = [];
+        private readonly Utf8Stream _characters = new();
+        private int _place;
 
         public WrittenText? End { get; private set; }
 
@@ -137,7 +149,9 @@ internal sealed class Answerer(DecodeThread decode, Tokenizer tokenizer, ServerM
             {
                 if (hasScores)
                 {
-                    _untold.Add(happened.Token);
+                    _untold.Add((happened.Token, _place));
+                    // In code points, as whoever asks from Python counts.
+                    _place += _characters.Write(tokenizer.BytesOf(happened.Token.Token)).EnumerateRunes().Count();
                 }
 
                 return;
@@ -146,26 +160,25 @@ internal sealed class Answerer(DecodeThread decode, Tokenizer tokenizer, ServerM
             End = end;
             if (end.Fault is { } fault)
             {
-                throw new ApiException(500, fault.Message);
+                throw new ApiException(500, fault is UserException ? fault.Message : $"{fault.GetType().Name} (a fault of this program)");
             }
 
             if (end.Finish is null)
             {
                 cancel.ThrowIfCancellationRequested();
-                throw new ApiException(503, "the server is being stopped");
+                throw ApiException.Ended();
             }
         }
 
         /// <summary>Those of the tokens since the last time; null where none were asked for, or there are none.</summary>
-        public JsonNode? Scores(AnswerShape shape, Tokenizer tokenizer)
+        public JsonNode? Scores(AnswerShape shape)
         {
             if (_untold.Count == 0)
             {
                 return null;
             }
 
-            JsonNode scores = shape.Scores(tokenizer, _untold, _place);
-            _place += _untold.Sum(token => tokenizer.ByteLengths[token.Token]);
+            JsonNode scores = shape.Scores(tokenizer, _untold);
             _untold.Clear();
             return scores;
         }

@@ -22,6 +22,9 @@ internal sealed class ApiException(int status, string message, string? param = n
         _ => "server_error",
     };
 
+    /// <summary>The server writes no texts any more.</summary>
+    public static ApiException Ended() => new(503, "no texts are written any more: the server is being stopped, or has to be started again");
+
     /// <summary>A field with a value that it cannot have.</summary>
     public static ApiException Field(string name, string message) => new(400, $"{name}: {message}", name, "invalid_value");
 }

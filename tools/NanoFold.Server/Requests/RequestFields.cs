@@ -11,12 +11,14 @@ internal sealed class RequestFields
     private readonly Dictionary<string, JsonElement> _fields = [];
     private readonly HashSet<string> _asked = [];
 
+    /// <param name="body">What has the fields.</param>
+    /// <param name="name">The field that it is the value of; null for the body itself.</param>
     /// <exception cref="ApiException">It is no object, or has a field twice.</exception>
-    public RequestFields(JsonElement body)
+    public RequestFields(JsonElement body, string? name = null)
     {
         if (body.ValueKind != JsonValueKind.Object)
         {
-            throw new ApiException(400, $"the body is {Shown(body)}; expected an object");
+            throw name is null ? new ApiException(400, $"the body is {Shown(body)}; expected an object") : Wrong(name, body, "an object");
         }
 
         foreach (JsonProperty field in body.EnumerateObject())

@@ -12,7 +12,8 @@ namespace NanoFold.Server.Requests;
 /// <param name="IncludesUsage">Whether a last event says how many tokens there were.</param>
 internal sealed record TextFields(GenerationConfig Options, int? MaxTokens, long Seed, int Choices, bool Streams, bool IncludesUsage)
 {
-    private const int MostChoices = 64, MostStops = 16;
+    private const string StreamOptions = "stream_options";
+    private const int MostChoices = 64, MostStops = 16, LongestStop = 1000;
 
     public static TextFields Read(RequestFields fields, ServedModel served)
     {
@@ -23,9 +24,9 @@ internal sealed record TextFields(GenerationConfig Options, int? MaxTokens, long
 
         bool streams = fields.Flag("stream") ?? false;
         bool usage = false;
-        if (fields.Get("stream_options") is { } options)
+        if (fields.Get(StreamOptions) is { } options)
         {
-            var inner = new RequestFields(options);
+            var inner = new RequestFields(options, StreamOptions);
             usage = inner.Flag("include_usage") ?? false;
             inner.Ignore("include_obfuscation");
             inner.RequireKnown();
@@ -73,9 +74,9 @@ internal sealed record TextFields(GenerationConfig Options, int? MaxTokens, long
             JsonValueKind.Array when stop.EnumerateArray().All(text => text.ValueKind == JsonValueKind.String) => [.. stop.EnumerateArray().Select(text => text.GetString()!)],
             _ => null,
         };
-        if (stops is null || stops.Length > MostStops || stops.Any(text => text.Length == 0))
+        if (stops is null || stops.Length > MostStops || stops.Any(text => text.Length is 0 or > LongestStop))
         {
-            throw RequestFields.Wrong("stop", stop, $"a text or at most {MostStops} of them, none empty");
+            throw RequestFields.Wrong("stop", stop, $"a text or at most {MostStops} of them, none empty and none longer than {LongestStop} characters");
         }
 
         return stops;

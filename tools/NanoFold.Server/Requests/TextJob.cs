@@ -43,8 +43,10 @@ internal sealed record TextJob
                 throw new ApiException(400, $"the prompt has {prompt.Length} tokens; the model sees {served.Context}, one of which it has to write", "prompt", "context_length_exceeded");
             }
 
-            int room = fillsContext && !served.Model.SlidesOn ? served.Context - prompt.Length : served.Defaults.MaxTokens;
-            GenerationConfig options = fields.Options with { MaxTokens = fields.MaxTokens ?? Math.Min(room, most) };
+            // A conversation does not go on without its beginning.
+            int room = fillsContext && !served.Model.SlidesOn ? served.Context - prompt.Length : int.MaxValue;
+            int tokens = fields.MaxTokens ?? Math.Min(room < int.MaxValue ? room : served.Defaults.MaxTokens, most);
+            GenerationConfig options = fields.Options with { MaxTokens = Math.Min(tokens, room) };
             string key = string.Join(' ', prompt);
             for (int choice = 0; choice < fields.Choices; choice++)
             {

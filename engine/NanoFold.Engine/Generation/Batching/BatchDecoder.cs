@@ -11,6 +11,10 @@ namespace NanoFold.Engine.Generation.Batching;
 /// every row brings one token, so that weights are read from memory once for all. Each row's runs have the sizes that <see cref="Decoder"/> would choose for it alone and
 /// each step keeps the rows apart (<see cref="Backend.Sequences"/>): where the device can do that, the logits of a row are those of a decoder of one row, to the bit,
 /// whatever stands beside it. A step allocates nothing managed once its plan is there.
+/// <para>
+/// A step is as wide as there are rows with a text, to the next number of rows that there is a plan for: where rows have ended below others, what is remembered of the last ones
+/// is copied into their places. That moves about as many bytes as the next step reads of them.
+/// </para>
 /// </summary>
 /// <remarks>For one thread at a time.</remarks>
 public sealed class BatchDecoder : IDisposable
@@ -20,8 +24,10 @@ public sealed class BatchDecoder : IDisposable
 
     private readonly Transformer _model;
     private readonly DecodeCache _cache;
+    private readonly RowPlaces _places;
     private readonly PlanCache<(int First, int Rows, int Size)> _plans;
     private readonly Func<(int First, int Rows, int Size), Plan> _record;
+    private readonly Func<int, bool> _steps;
     private readonly DecodeInputs _readInputs;
     private readonly Dictionary<int, DecodeInputs> _stepInputs = [];
     private readonly Dictionary<(int First, int Rows, int Size), Tensor> _logits = [];
@@ -30,7 +36,7 @@ public sealed class BatchDecoder : IDisposable
     private readonly long[] _turns;
     private readonly bool[] _ran;
     private long _turn;
-    private int _firstRow;
+    private (int First, int Rows, int Size) _last;
     private View _lastLogits;
 
     /// <param name="model">In float32; not disposed here.</param>
@@ -48,12 +54,14 @@ public sealed class BatchDecoder : IDisposable
         _model = model;
         _sizes = Decoder.SizesFor(model.Config);
         _rows = [.. Enumerable.Range(0, rows).Select(_ => new DecodeRow(model.Config.Context, model.SlidesOn))];
+        _places = new RowPlaces(_rows);
         _turns = new long[rows];
         _ran = new bool[rows];
         _cache = model.NewCache(rows, _sizes[^1]);
         _readInputs = new DecodeInputs(model.Backend, 1, _sizes[^1]);
         _plans = new PlanCache<(int First, int Rows, int Size)>(model.Backend, capacity: (2 * rows) + EveryNumber + (rows / SmallUnit) + 1, arena);
         _record = Record;
+        _steps = row => _rows[row].ChooseSize(_sizes) == 0;
     }
 
     /// <summary>Texts at a time at most.</summary>
@@ -61,6 +69,9 @@ public sealed class BatchDecoder : IDisposable
 
     /// <summary>Bytes of what the layers remember of all rows.</summary>
     public long CacheBytes => _cache.Bytes;
+
+    /// <summary>Rows that the last run computed.</summary>
+    internal int Width => _last.Rows;
 
     /// <summary>Gives a row tokens to read; see <see cref="Decoder.Begin"/>.</summary>
     /// <returns>Tokens, after those to be kept, that were dropped.</returns>
@@ -73,6 +84,11 @@ public sealed class BatchDecoder : IDisposable
 
         _turns[row] = _turn++;
         _ran[row] = false;
+        if (_rows[row].IsIdle)
+        {
+            _places.TakeFirst(row);
+        }
+
         return _rows[row].Begin(tokens, keep);
     }
 
@@ -113,7 +129,7 @@ public sealed class BatchDecoder : IDisposable
         BeginRun();
         int count = Take(row, _sizes[size], _readInputs, 0);
         _readInputs.Upload(_sizes[size]);
-        Run((row, 1, size));
+        Run((_places.Of(row), 1, size));
         return count;
     }
 
@@ -121,33 +137,35 @@ public sealed class BatchDecoder : IDisposable
     /// <returns>The tokens read.</returns>
     public int Step()
     {
-        int last = _rows.Length - 1;
-        while (last >= 0 && _rows[last].ChooseSize(_sizes) != 0)
-        {
-            last--;
-        }
-
-        if (last < 0)
+        int width = _places.Width(_steps);
+        if (width == 0)
         {
             return 0;
         }
 
         BeginRun();
-        int rows = WithPlan(last + 1), read = 0;
+        if (WithPlan(_places.Used) < WithPlan(width))
+        {
+            _places.MoveTogether(_cache);
+            width = _places.Width(_steps);
+        }
+
+        int rows = WithPlan(width), read = 0;
         if (!_stepInputs.TryGetValue(rows, out DecodeInputs? inputs))
         {
             _stepInputs.Add(rows, inputs = new DecodeInputs(_model.Backend, rows, 1));
         }
 
-        for (int row = 0; row < rows; row++)
+        for (int place = 0; place < rows; place++)
         {
-            if (_rows[row].ChooseSize(_sizes) == 0)
+            int row = _places.RowAt(place);
+            if (_steps(row))
             {
-                read += Take(row, 1, inputs, row);
+                read += Take(row, 1, inputs, place);
             }
             else
             {
-                DecodeRow.Idle(1, inputs, row);
+                DecodeRow.Idle(1, inputs, place);
             }
         }
 
@@ -165,7 +183,7 @@ public sealed class BatchDecoder : IDisposable
         }
 
         int vocab = _model.Config.Vocab;
-        _model.Backend.Download(_lastLogits.With(Layout.Of(vocab), (long)(row - _firstRow) * vocab), logits);
+        _model.Backend.Download(_lastLogits.With(Layout.Of(vocab), (long)(_places.Of(row) - _last.First) * vocab), logits);
     }
 
     public void Dispose()
@@ -188,7 +206,7 @@ public sealed class BatchDecoder : IDisposable
         int count = _rows[row].Take(chunk, inputs, place);
         if (begins && count > 0)
         {
-            _cache.Begin(row);
+            _cache.Begin(_places.Of(row));
         }
 
         _ran[row] = true;
@@ -211,7 +229,7 @@ public sealed class BatchDecoder : IDisposable
             backend.Sequences = 1;
         }
 
-        _firstRow = key.First;
+        _last = key;
         _lastLogits = plan[_logits[key]];
     }
 

@@ -19,8 +19,10 @@ public sealed class TextBatch : IDisposable
     private readonly TextStream?[] _streams;
     private readonly ConcurrentQueue<TextRequest> _waiting = new();
     private readonly AutoResetEvent _added = new(false);
+    private readonly Lock _gate = new();
     private readonly float[] _logits;
     private int _active;
+    private bool _isClosed;
 
     /// <param name="model">In float32; not disposed here.</param>
     /// <param name="tokenizer">The one that the model was trained with.</param>
@@ -48,7 +50,7 @@ public sealed class TextBatch : IDisposable
     /// <summary>Bytes of what the layers remember.</summary>
     public long CacheBytes => _decoder.CacheBytes;
 
-    /// <summary>Adds a request.</summary>
+    /// <summary>Adds a request. After <see cref="Run"/> has ended, it ends at once as cancelled.</summary>
     /// <exception cref="ConfigException">Options are out of their ranges.</exception>
     /// <exception cref="ArgumentException">The prompt is empty or has a token that the model does not know.</exception>
     public void Add(TextRequest request)
@@ -59,26 +61,42 @@ public sealed class TextBatch : IDisposable
             throw new ArgumentException($"batch: a prompt of {request.Prompt.Count} tokens; expected at least one, each in [0, {_model.Config.Vocab})");
         }
 
-        _waiting.Enqueue(request);
-        _added.Set();
-    }
-
-    /// <summary>Runs until it is stopped, and waits where there is nothing to do; what is not finished then ends as cancelled.</summary>
-    public void Run(CancellationToken stop)
-    {
-        WaitHandle[] handles = [_added, stop.WaitHandle];
-        while (!stop.IsCancellationRequested)
+        lock (_gate)
         {
-            if (!Turn())
+            if (!_isClosed)
             {
-                WaitHandle.WaitAny(handles);
+                _waiting.Enqueue(request);
+                _added.Set();
+                return;
             }
         }
 
-        Leave(_ => true);
-        while (_waiting.TryDequeue(out TextRequest? request))
+        request.OnEnd(new WrittenText("", 0, Finish: null));
+    }
+
+    /// <summary>Runs until it is stopped, and waits where there is nothing to do; what is not finished then ends as cancelled, or with the fault that this ends with. It runs once.</summary>
+    public void Run(CancellationToken stop)
+    {
+        WaitHandle[] handles = [_added, stop.WaitHandle];
+        Exception? fault = null;
+        try
         {
-            request.OnEnd(new WrittenText("", 0, Finish: null));
+            while (!stop.IsCancellationRequested)
+            {
+                if (!Turn())
+                {
+                    WaitHandle.WaitAny(handles);
+                }
+            }
+        }
+        catch (Exception e)
+        {
+            fault = e;
+            throw;
+        }
+        finally
+        {
+            Close(fault);
         }
     }
 
@@ -109,6 +127,20 @@ public sealed class TextBatch : IDisposable
         _added.Dispose();
     }
 
+    private void Close(Exception? fault)
+    {
+        lock (_gate)
+        {
+            _isClosed = true;
+        }
+
+        Leave(_ => true, fault);
+        while (_waiting.TryDequeue(out TextRequest? request))
+        {
+            request.OnEnd(new WrittenText("", 0, Finish: null, fault));
+        }
+    }
+
     private void Join()
     {
         for (int row = 0; row < _streams.Length; row++)
@@ -122,20 +154,20 @@ public sealed class TextBatch : IDisposable
                 }
 
                 var stream = new TextStream(request, _tokenizer);
-                _decoder.Begin(row, stream.Tokens, stream.Keep);
                 _streams[row] = stream;
                 Volatile.Write(ref _active, _active + 1);
+                stream.Begin(_decoder, row);
             }
         }
     }
 
-    private void Leave(Func<TextStream, bool> which)
+    private void Leave(Func<TextStream, bool> which, Exception? fault = null)
     {
         for (int row = 0; row < _streams.Length; row++)
         {
             if (_streams[row] is { } stream && which(stream))
             {
-                Free(row, stream);
+                Free(row, stream, fault);
             }
         }
     }

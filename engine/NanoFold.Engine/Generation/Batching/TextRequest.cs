@@ -24,7 +24,7 @@ public sealed record TextRequest
     /// <summary>Told of each token on the thread that decodes; it must not wait.</summary>
     public Action<WrittenToken>? OnToken { get; init; }
 
-    /// <summary>Told once, on the same thread, after the last token or in its place.</summary>
+    /// <summary>Told once, on the same thread, after the last token or in its place; where nothing is written any more, on the thread that adds it.</summary>
     public required Action<WrittenText> OnEnd { get; init; }
 
     /// <summary>Leaves before the next step.</summary>
@@ -42,4 +42,8 @@ public readonly record struct WrittenToken(int Token, string Text, TokenScores? 
 /// <param name="Tokens">How many were drawn.</param>
 /// <param name="Finish">Why it ended; null where it was cancelled or <paramref name="Fault"/> says what went wrong.</param>
 /// <param name="Fault">What went wrong, or null.</param>
-public sealed record WrittenText(string Text, int Tokens, FinishReason? Finish, Exception? Fault = null);
+public sealed record WrittenText(string Text, int Tokens, FinishReason? Finish, Exception? Fault = null)
+{
+    /// <summary>Tokens of the prompt that the model did not see, as <see cref="GeneratedSample.DroppedPromptTokens"/>.</summary>
+    public int DroppedPromptTokens { get; init; }
+}

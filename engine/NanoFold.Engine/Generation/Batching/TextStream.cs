@@ -22,26 +22,19 @@ internal sealed class TextStream
 
     public bool HasEnded => _row.Finish is not null;
 
-    public ReadOnlySpan<int> Tokens => _row.Tokens;
-
-    public int Keep => _request.Options.Keep;
+    /// <summary>Gives a row of a decoder what it begins with.</summary>
+    public void Begin(BatchDecoder decoder, int row) => _row.DroppedPromptTokens = decoder.Begin(row, _row.Tokens, _request.Options.Keep);
 
     /// <summary>Draws the next token from the model's logits, which it may change, as a <see cref="Generator"/> does.</summary>
     public int Draw(Span<float> logits)
     {
-        if (_request.Options.IgnoreEos && _tokenizer.Eos is { } eos)
-        {
-            logits[eos] = float.NegativeInfinity;
-        }
-
-        Span<float> known = logits[.._tokenizer.Vocab];
-        // The penalty changes the logits.
-        float[]? own = _request.Likeliest is null ? null : known.ToArray();
-        int token = _sampler.Next(known, _row.Tokens, _row.Number, _row.PromptTokens);
-        string text = _row.Add(token);
+        // What forbids the end, and the penalty, change the logits.
+        float[]? own = _request.Likeliest is null ? null : logits[.._tokenizer.Vocab].ToArray();
+        int token = _row.Draw(_sampler, logits, out string text);
         _request.OnToken?.Invoke(new WrittenToken(token, text, own is null ? null : TokenScores.Of(own, token, _request.Likeliest!.Value)));
         return token;
     }
 
-    public void End(Exception? fault = null) => _request.OnEnd(new WrittenText(_row.Text, _row.Tokens.Length - _row.PromptTokens, fault is null ? _row.Finish : null, fault));
+    public void End(Exception? fault = null) =>
+        _request.OnEnd(new WrittenText(_row.Text, _row.Tokens.Length - _row.PromptTokens, fault is null ? _row.Finish : null, fault) { DroppedPromptTokens = _row.DroppedPromptTokens });
 }

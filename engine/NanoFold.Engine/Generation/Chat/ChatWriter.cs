@@ -29,11 +29,7 @@ public sealed class ChatWriter : IDisposable
     /// <exception cref="UserException">The tokenizer has tokens that the model does not know, or a point of the taps is not there.</exception>
     public ChatWriter(Transformer model, Tokenizer tokenizer, ChatTemplate template, TapSet? taps = null)
     {
-        if (tokenizer.Vocab > model.Config.Vocab)
-        {
-            throw new UserException($"tokenizer: has {tokenizer.Vocab} tokens, but the model knows {model.Config.Vocab}; use the tokenizer that the model was trained with");
-        }
-
+        Generator.RequireFit(model, tokenizer);
         (_model, _tokenizer, Template) = (model, tokenizer, template);
         _end = ChatEnd.Of(template, tokenizer);
         _logits = new float[model.Config.Vocab];
@@ -73,15 +69,13 @@ public sealed class ChatWriter : IDisposable
     public ChatAnswer Answer(ChatHistory history, GenerationConfig options, ulong seed, int number = 0, Action<string>? onText = null, CancellationToken stop = default)
     {
         Require(options);
+        int kept = Begin(history.Ids), room = _model.SlidesOn ? int.MaxValue : Math.Max(1, Context - history.Ids.Length);
         var sampler = new Sampler(options, _tokenizer.Vocab, seed);
-        var characters = new Utf8Stream();
-        var text = new StopText([.. options.Stop, .. _end.Texts]);
+        GenerationConfig bounded = options with { MaxTokens = Math.Min(options.MaxTokens, room), Stop = [.. options.Stop, .. _end.Texts] };
+        var row = new SampleRow("", number, history.Ids, _tokenizer, bounded) { EndTokens = _end.Tokens };
         var clock = new DecodeClock();
-        List<int> tokens = [.. history.Ids];
-        int prompt = tokens.Count, kept = Begin(history.Ids);
-        FinishReason? finish = null;
         clock.Begin();
-        while (finish is null && !stop.IsCancellationRequested)
+        while (row.Finish is null && !stop.IsCancellationRequested)
         {
             _decoder.Run();
             if (!_decoder.HasLogits(0))
@@ -90,39 +84,28 @@ public sealed class ChatWriter : IDisposable
             }
 
             _decoder.ReadLogits(0, _logits);
-            if (options.IgnoreEos)
-            {
-                Forbid();
-            }
-
-            int token = sampler.Next(_logits.AsSpan(0, _tokenizer.Vocab), CollectionsMarshal.AsSpan(tokens), number, prompt);
+            int token = row.Draw(sampler, _logits, out string text);
             clock.Add();
-            tokens.Add(token);
-            finish = EndsAnswer(token) ? FinishReason.Eos : null;
-            string ready = finish is null ? text.Append(characters.Write(_tokenizer.BytesOf(token))) : text.Append(characters.Flush()) + text.Finish();
-            finish ??= text.IsStopped ? FinishReason.Stop : tokens.Count - prompt >= options.MaxTokens || (tokens.Count >= Context && !_model.SlidesOn) ? FinishReason.Length : null;
-            ready += finish == FinishReason.Length ? text.Finish() : "";
-            if (ready.Length > 0)
-            {
-                onText?.Invoke(ready);
-            }
-
-            if (finish is null)
+            Tell(text);
+            if (row.Finish is null)
             {
                 _decoder.Append(0, token);
                 _read.Add(token);
             }
         }
 
-        int written = tokens.Count - prompt;
-        bool isStopped = finish is null;
-        string rest = isStopped ? text.Finish() : "";
-        if (rest.Length > 0)
-        {
-            onText?.Invoke(rest);
-        }
+        bool isStopped = row.Finish is null;
+        Tell(isStopped ? row.Rest() : "");
+        int[] tokens = [.. row.Tokens[row.PromptTokens..]];
+        return new ChatAnswer(row.Text, tokens, row.Finish ?? FinishReason.Length, isStopped, row.PromptTokens, kept, tokens.Length > 0 ? clock.TokensPerSecond : 0);
 
-        return new ChatAnswer(text.ToString(), tokens[prompt..], finish ?? FinishReason.Length, isStopped, prompt, kept, written > 0 ? clock.TokensPerSecond : 0);
+        void Tell(string text)
+        {
+            if (text.Length > 0)
+            {
+                onText?.Invoke(text);
+            }
+        }
     }
 
     /// <inheritdoc/>
@@ -149,19 +132,14 @@ public sealed class ChatWriter : IDisposable
         _read.AddRange(ids[kept..]);
         return kept;
     }
-
-    private bool EndsAnswer(int token) => token == _tokenizer.Eos || _end.Tokens.Contains(token);
-
-    private void Forbid()
-    {
-        foreach (int token in _end.Tokens)
-        {
-            _logits[token] = float.NegativeInfinity;
-        }
-
-        if (_tokenizer.Eos is { } eos)
-        {
-            _logits[eos] = float.NegativeInfinity;
-        }
-    }
 }
+
+/// <summary>What a model said in a conversation.</summary>
+/// <param name="Text">Without what ended it.</param>
+/// <param name="TokenIds">Every token that was sampled; the last ones may be the mark that ended it.</param>
+/// <param name="Finish">Why it ended: <see cref="FinishReason.Length"/> also where the context was full.</param>
+/// <param name="IsStopped">It was stopped on the way, whatever <paramref name="Finish"/> says.</param>
+/// <param name="PromptTokens">Tokens of the conversation before it.</param>
+/// <param name="KeptTokens">How many of them the model still knew from the turn before.</param>
+/// <param name="TokensPerSecond">Of sampling, from the first token on; 0 where there are none.</param>
+public sealed record ChatAnswer(string Text, IReadOnlyList<int> TokenIds, FinishReason Finish, bool IsStopped, int PromptTokens, int KeptTokens, double TokensPerSecond);

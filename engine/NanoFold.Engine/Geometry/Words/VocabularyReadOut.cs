@@ -1,5 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules.Adapters;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -29,11 +30,11 @@ internal sealed class VocabularyReadOut
     /// <summary>V.</summary>
     public int Vocab => _model.Config.Vocab;
 
-    /// <summary>The embedding, [V, C].</summary>
-    public static float[] EmbeddingOf(Transformer model) => Read(model.Store, model.Store[Embedding]);
+    /// <summary>The embedding as it acts, [V, C].</summary>
+    public static float[] EmbeddingOf(Transformer model) => Acting(model, Embedding);
 
-    /// <summary>The rows of the head, [V, C]: those of the embedding where they are tied.</summary>
-    public static float[] HeadOf(Transformer model) => Read(model.Store, model.Store.Find(Head) ?? model.Store[Embedding]);
+    /// <summary>The rows of the head as it acts, [V, C]: those of the embedding, without an adapter of that, where they are tied.</summary>
+    public static float[] HeadOf(Transformer model) => model.Store.Find(Head) is null ? Read(model.Store, model.Store[Embedding]) : Acting(model, Head);
 
     /// <summary>Logits of vectors [n, C].</summary>
     public float[] Logits(ReadOnlySpan<float> vectors)
@@ -73,6 +74,19 @@ internal sealed class VocabularyReadOut
 
         float norm = (float)Math.Sqrt(squares);
         return norm > 0 ? [.. direction.Select(value => value / norm)] : direction;
+    }
+
+    // With what is put around it.
+    private static float[] Acting(Transformer model, string name)
+    {
+        if (model.Adapters?.Layers.FirstOrDefault(layer => $"{layer.Name}.weight" == name) is not { } adapted)
+        {
+            return Read(model.Store, model.Store[name]);
+        }
+
+        var values = new float[model.Store[name].Layout.Count];
+        AdaptedLayer.Compute(model.Backend, DType.Float32, adapted.Weight, matrix => model.Backend.Read(matrix, values));
+        return values;
     }
 
     /// <summary>The values of a parameter.</summary>

@@ -20,7 +20,7 @@ internal sealed record PeftConfig
     ];
 
     // Ways to begin that change the base too, which a file of the adapter does not hold.
-    private static readonly string[] s_changesBase = ["pissa", "olora", "corda", "loftq"];
+    private static readonly string[] s_changesBase = ["pissa", "olora", "corda", "loftq", "lora_ga"];
 
     /// <summary>The file, for messages.</summary>
     public string Path { get; private init; } = "";

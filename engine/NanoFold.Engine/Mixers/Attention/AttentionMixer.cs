@@ -113,8 +113,8 @@ public class AttentionMixer : Mixer
         int capacity = Capacity(chunk);
         return
         [
-            new StateSlot("keys", Layout.Of(batch, capacity, Shape.KvHeads, Shape.HeadDim), Builder.Type, StateStart.Kept),
-            new StateSlot("values", Layout.Of(batch, capacity, Shape.ValueHeads, Shape.ValueDim), Builder.Type, StateStart.Kept),
+            new StateSlot("keys", Layout.Of(batch, capacity, Shape.KvHeads, Shape.HeadDim), Builder.Type, StateStart.Kept) { TokensPerEntry = 1 },
+            new StateSlot("values", Layout.Of(batch, capacity, Shape.ValueHeads, Shape.ValueDim), Builder.Type, StateStart.Kept) { TokensPerEntry = 1 },
         ];
     }
 

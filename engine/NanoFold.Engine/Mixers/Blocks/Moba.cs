@@ -46,7 +46,7 @@ internal sealed class Moba(ModuleBuilder builder, HeadShape shape, int block, in
     public override IEnumerable<StateSlot> State(int batch, int chunk) =>
     [
         .. base.State(batch, chunk),
-        new StateSlot("key means", Layout.Of(batch, (Model.Context + Block - 1) / Block, Shape.KvHeads, Shape.HeadDim), Builder.Type, StateStart.Kept),
+        new StateSlot("key means", Layout.Of(batch, (Model.Context + Block - 1) / Block, Shape.KvHeads, Shape.HeadDim), Builder.Type, StateStart.Kept) { TokensPerEntry = Block },
     ];
 
     protected override Visibility Listed(ForwardContext context, AttentionInput input)

@@ -95,8 +95,8 @@ internal sealed class Nsa : AttentionMixer
         return
         [
             .. base.State(batch, chunk),
-            new StateSlot("key means", Layout.Of(batch, blocks, Shape.KvHeads, Shape.HeadDim), Builder.Type, StateStart.Kept),
-            new StateSlot("value means", Layout.Of(batch, blocks, Shape.KvHeads, Shape.ValueDim), Builder.Type, StateStart.Kept),
+            new StateSlot("key means", Layout.Of(batch, blocks, Shape.KvHeads, Shape.HeadDim), Builder.Type, StateStart.Kept) { TokensPerEntry = _block },
+            new StateSlot("value means", Layout.Of(batch, blocks, Shape.KvHeads, Shape.ValueDim), Builder.Type, StateStart.Kept) { TokensPerEntry = _block },
         ];
     }
 

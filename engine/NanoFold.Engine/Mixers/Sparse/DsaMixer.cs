@@ -47,7 +47,7 @@ internal sealed class DsaMixer : KeyListMixer
     protected override int KeptLists => 1;
 
     public override IEnumerable<StateSlot> State(int batch, int chunk) => _query is null ? base.State(batch, chunk) :
-        [.. base.State(batch, chunk), new StateSlot("indexKeys", Layout.Of(batch, Model.Context, 1, _config.IndexDim), Builder.Type, StateStart.Kept)];
+        [.. base.State(batch, chunk), new StateSlot("indexKeys", Layout.Of(batch, Model.Context, 1, _config.IndexDim), Builder.Type, StateStart.Kept) { TokensPerEntry = 1 }];
 
     protected override KeyList Keep(ForwardContext context, AttentionInput input)
     {

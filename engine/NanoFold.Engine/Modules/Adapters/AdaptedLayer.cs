@@ -1,5 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Modules.Adapters;
 
@@ -13,6 +14,23 @@ internal abstract record AdaptedLayer(string Name, AdapterConfig Adapter)
 
     /// <summary>The bias as it acts; none where there is none.</summary>
     public virtual Tensor Bias(Tape tape) => default;
+
+    /// <summary>Computes one of them, outside of any pass.</summary>
+    /// <param name="backend">Where the model is.</param>
+    /// <param name="type">Of its parameters.</param>
+    /// <param name="record">Which.</param>
+    /// <param name="use">Gets it; it is gone afterwards.</param>
+    public static void Compute(Backend backend, DType type, Func<Tape, Tensor> record, Action<View> use)
+    {
+        var tape = new Tape(backend, type);
+        Tensor value = record(tape);
+        tape.Keep(value);
+        using var plan = new Plan(tape);
+        using DeviceBuffer arena = backend.Allocate(Math.Max(1, plan.ArenaBytes));
+        plan.Bind(arena);
+        plan.Run();
+        use(plan[value]);
+    }
 }
 
 /// <summary>A linear layer.</summary>

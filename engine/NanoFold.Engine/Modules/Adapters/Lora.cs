@@ -33,8 +33,8 @@ public sealed record LoraConfig : AdapterConfig
     public bool Bias { get; init; }
 
     /// <summary>
-    /// Sizes and directions of the matrix's rows apart: m ⊙ (W + scale · B A) / ‖W + scale · B A‖, the norm of each row a constant of the gradient, m [out] trained (DoRA,
-    /// arXiv 2402.09353). Neither with a bias of B nor in layers of experts.
+    /// Sizes and directions of the matrix's rows apart: m ⊙ (W + scale · B A) / ‖W + scale · B A‖, the norm of each row a constant of the gradient, m [out] trained, in the beginning
+    /// the norms of W (DoRA, arXiv 2402.09353). Neither with a bias of B nor in layers of experts.
     /// </summary>
     public bool Dora { get; init; }
 
@@ -60,7 +60,7 @@ public sealed record LoraConfig : AdapterConfig
             : builder.Add("lora_A.weight", shape, ParameterRole.Head, First(layer.Inputs), GrowthKind.Output);
         Parameter up = builder.Add("lora_B.weight", Layout.Of(layer.Outputs, Rank), ParameterRole.Head, Initializer.Zero);
         return Dora
-            ? new DoraLinear(layer, down, up, builder.Add(Magnitude, Layout.Of(layer.Outputs), ParameterRole.Vector, Initializer.One), this)
+            ? new DoraLinear(layer, down, up, builder.Add(Magnitude, Layout.Of(layer.Outputs), ParameterRole.Vector, Initializer.NormsOf(builder.LayerMatrix)), this)
             : new LoraLinear(layer, down, up, Bias ? builder.Add("lora_B.bias", Layout.Of(layer.Outputs), ParameterRole.Vector, Initializer.Zero) : null, this);
     }
 

@@ -13,9 +13,6 @@ public sealed class LinearKlOp(IKernel<IntegerConversionCall> toReal) : Op
 {
     private const int X = 0, W = 1, Y = 2, U = 3, Marks = 4;
 
-    // Elements of the logits of a chunk.
-    private const long Chunk = 1 << 22;
-
     public override string Name => "linear-kl";
 
     /// <returns>[N].</returns>
@@ -42,47 +39,33 @@ public sealed class LinearKlOp(IKernel<IntegerConversionCall> toReal) : Op
 
     public override void Forward(Backend backend, OpCall call)
     {
-        View kl = call.Output(0);
-        for (int start = 0; start < kl.Layout[0]; start += Rows(call.Node))
+        foreach (RowChunk chunk in Chunks(call))
         {
-            var chunk = new Piece(call, start, Rows(call.Node));
-            chunk.Softmaxes(backend, call);
-            View own = chunk.Column(kl);
-            backend.Zip(default(KlDivergenceOp.Share), chunk.P, chunk.Q, chunk.P);
-            backend.Sum(chunk.P, own);
-            toReal.Run(new IntegerConversionCall(chunk.Column(call.Input(Marks)), chunk.Scale));
-            backend.Zip(default(KlDivergenceOp.WhereMarked), own, chunk.Scale, own);
+            (View p, View q, View marks) = Softmaxes(backend, call, chunk);
+            View own = chunk.Column(call.Output(0));
+            backend.Zip(default(KlDivergenceOp.Share), p, q, p);
+            backend.Sum(p, own);
+            toReal.Run(new IntegerConversionCall(chunk.Column(call.Input(Marks)), marks));
+            backend.Zip(default(KlDivergenceOp.WhereMarked), own, marks, own);
         }
     }
 
     public override void Backward(Backend backend, OpCall call)
     {
-        for (int start = 0; start < call.Output(0).Layout[0]; start += Rows(call.Node))
+        foreach (RowChunk chunk in Chunks(call))
         {
-            var chunk = new Piece(call, start, Rows(call.Node));
-            chunk.Softmaxes(backend, call);
-            toReal.Run(new IntegerConversionCall(chunk.Column(call.Input(Marks)), chunk.Scale));
-            backend.Zip(default(KlDivergenceOp.WhereMarked), chunk.Column(call.OutputGradient(0)), chunk.Scale, chunk.Scale);
-            backend.Zip(default(KlDivergenceOp.Excess), chunk.P, chunk.Q, chunk.Column(call.Output(0)), chunk.P);
-            backend.Zip(default(MultiplyOp.Product), chunk.P, chunk.Scale, chunk.P);
-            if (!call.InputGradient(X).IsNone)
-            {
-                backend.MatMul(new MatMulArgs { A = chunk.P, B = call.Input(W), Y = chunk.Of(call.InputGradient(X)), Accumulate = call.Accumulates(X), AllowsTensorFloat32 = call.AllowsTensorFloat32 });
-            }
-
-            if (!call.InputGradient(W).IsNone)
-            {
-                backend.MatMul(new MatMulArgs
-                {
-                    A = chunk.P, TransposeA = true, B = chunk.Of(call.Input(X)), Y = call.InputGradient(W), Accumulate = start > 0 || call.Accumulates(W), AllowsTensorFloat32 = call.AllowsTensorFloat32,
-                });
-            }
+            (View p, View q, View scale) = Softmaxes(backend, call, chunk);
+            toReal.Run(new IntegerConversionCall(chunk.Column(call.Input(Marks)), scale));
+            backend.Zip(default(KlDivergenceOp.WhereMarked), chunk.Column(call.OutputGradient(0)), scale, scale);
+            backend.Zip(default(KlDivergenceOp.Excess), p, q, chunk.Column(call.Output(0)), p);
+            backend.Zip(default(MultiplyOp.Product), p, scale, p);
+            chunk.Backward(backend, call, X, W, p);
         }
     }
 
-    public override long ForwardScratchBytes(Node node) => ScratchBytes(node);
+    public override long ForwardScratchBytes(Node node) => RowChunk.Bytes(tables: 2, node.Inputs[X][0], node.Inputs[W][0], node.Inputs[X].Type);
 
-    public override long BackwardScratchBytes(Node node) => ScratchBytes(node);
+    public override long BackwardScratchBytes(Node node) => ForwardScratchBytes(node);
 
     internal static IEnumerable<OpCase> Cases()
     {
@@ -118,46 +101,14 @@ public sealed class LinearKlOp(IKernel<IntegerConversionCall> toReal) : Op
         ];
     }
 
-    private static int Rows(Node node) => (int)Math.Clamp(Chunk / node.Inputs[W][0], 1, node.Inputs[X][0]);
+    private static RowChunk.Sequence Chunks(OpCall call) => RowChunk.Of(call, call.Input(X).Layout[0], call.Input(W).Layout[0], call.Input(X).Type);
 
-    private static long ScratchBytes(Node node) => ((2L * Rows(node) * node.Inputs[W][0]) + Rows(node)) * node.Inputs[X].Type.Size();
-
-    // Some rows, with what is computed of them.
-    private readonly struct Piece
+    // Both distributions, and room for a number for each row.
+    private static (View P, View Q, View Numbers) Softmaxes(Backend backend, OpCall call, in RowChunk chunk)
     {
-        private readonly int _start;
-        private readonly int _count;
-
-        public Piece(OpCall call, int start, int most)
-        {
-            View x = call.Input(X);
-            (_start, _count) = (start, Math.Min(most, x.Layout[0] - start));
-            Layout all = Layout.Of(_count, call.Input(W).Layout[0]);
-            P = call.Scratch.As(x.Type, all);
-            Q = call.Scratch.As(x.Type, all, all.Count);
-            Scale = call.Scratch.As(x.Type, Layout.Of(_count, 1), 2 * all.Count);
-        }
-
-        public View P { get; }
-
-        public View Q { get; }
-
-        public View Scale { get; }
-
-        public View Of(in View rows) => rows.With(Layout.Of(_count, rows.Layout[1]), (long)_start * rows.Layout[1]);
-
-        public View Column(in View values) => values.With(Layout.Of(_count, 1), _start);
-
-        public void Softmaxes(Backend backend, OpCall call)
-        {
-            Logits(backend, call, X, W, P);
-            Logits(backend, call, Y, U, Q);
-        }
-
-        private void Logits(Backend backend, OpCall call, int input, int weight, in View y)
-        {
-            backend.MatMul(new MatMulArgs { A = Of(call.Input(input)), B = call.Input(weight), TransposeB = true, Y = y, AllowsTensorFloat32 = call.AllowsTensorFloat32 });
-            backend.Softmax(y, y, 1, default);
-        }
+        View p = chunk.Table(0), q = chunk.Table(1);
+        chunk.Softmax(backend, call, X, W, p);
+        chunk.Softmax(backend, call, Y, U, q);
+        return (p, q, chunk.Numbers(2));
     }
 }

@@ -14,9 +14,6 @@ public sealed class TokenNatsOp(IKernel<TakeAlongCall> taking, IKernel<PlaceAlon
 {
     private const int X = 0, W = 1, Targets = 2;
 
-    // Elements of the logits of a chunk.
-    private const long Chunk = 1 << 22;
-
     public override string Name => "token-nats";
 
     /// <returns>[N].</returns>
@@ -36,49 +33,35 @@ public sealed class TokenNatsOp(IKernel<TakeAlongCall> taking, IKernel<PlaceAlon
 
     public override void Forward(Backend backend, OpCall call)
     {
-        View nats = call.Output(0);
-        for (int start = 0; start < nats.Layout[0]; start += Rows(call.Node))
+        foreach (RowChunk chunk in Chunks(call))
         {
-            var chunk = new Piece(call, start, Rows(call.Node));
-            chunk.Probabilities(backend, call);
-            View own = chunk.Column(nats), targets = chunk.Column(call.Input(Targets));
-            taking.Run(new TakeAlongCall(chunk.P, targets, own, 1, Accumulate: false));
-            toReal.Run(new IntegerConversionCall(targets, chunk.Scale));
+            View p = chunk.Table(0), marks = chunk.Numbers(1), own = chunk.Column(call.Output(0)), targets = chunk.Column(call.Input(Targets));
+            chunk.Softmax(backend, call, X, W, p);
+            taking.Run(new TakeAlongCall(p, targets, own, 1, Accumulate: false));
+            toReal.Run(new IntegerConversionCall(targets, marks));
             backend.Map(default(Nats), own, own);
-            backend.Zip(default(KlDivergenceOp.WhereMarked), own, chunk.Scale, own);
+            backend.Zip(default(KlDivergenceOp.WhereMarked), own, marks, own);
         }
     }
 
     public override void Backward(Backend backend, OpCall call)
     {
-        for (int start = 0; start < call.Output(0).Layout[0]; start += Rows(call.Node))
+        foreach (RowChunk chunk in Chunks(call))
         {
-            var chunk = new Piece(call, start, Rows(call.Node));
-            chunk.Probabilities(backend, call);
-            View targets = chunk.Column(call.Input(Targets));
-            toReal.Run(new IntegerConversionCall(targets, chunk.Scale));
-            backend.Zip(default(KlDivergenceOp.WhereMarked), chunk.Column(call.OutputGradient(0)), chunk.Scale, chunk.Scale);
-            backend.Zip(default(MultiplyOp.Product), chunk.P, chunk.Scale, chunk.P);
-            backend.Map(default(Negative), chunk.Scale, chunk.Scale);
-            placing.Run(new PlaceAlongCall(chunk.Scale, targets, chunk.P, 1, true));
-            if (!call.InputGradient(X).IsNone)
-            {
-                backend.MatMul(new MatMulArgs { A = chunk.P, B = call.Input(W), Y = chunk.Of(call.InputGradient(X)), Accumulate = call.Accumulates(X), AllowsTensorFloat32 = call.AllowsTensorFloat32 });
-            }
-
-            if (!call.InputGradient(W).IsNone)
-            {
-                backend.MatMul(new MatMulArgs
-                {
-                    A = chunk.P, TransposeA = true, B = chunk.Of(call.Input(X)), Y = call.InputGradient(W), Accumulate = start > 0 || call.Accumulates(W), AllowsTensorFloat32 = call.AllowsTensorFloat32,
-                });
-            }
+            View p = chunk.Table(0), scale = chunk.Numbers(1), targets = chunk.Column(call.Input(Targets));
+            chunk.Softmax(backend, call, X, W, p);
+            toReal.Run(new IntegerConversionCall(targets, scale));
+            backend.Zip(default(KlDivergenceOp.WhereMarked), chunk.Column(call.OutputGradient(0)), scale, scale);
+            backend.Zip(default(MultiplyOp.Product), p, scale, p);
+            backend.Map(default(Negative), scale, scale);
+            placing.Run(new PlaceAlongCall(scale, targets, p, 1, true));
+            chunk.Backward(backend, call, X, W, p);
         }
     }
 
-    public override long ForwardScratchBytes(Node node) => ScratchBytes(node);
+    public override long ForwardScratchBytes(Node node) => RowChunk.Bytes(tables: 1, node.Inputs[X][0], node.Inputs[W][0], node.Inputs[X].Type);
 
-    public override long BackwardScratchBytes(Node node) => ScratchBytes(node);
+    public override long BackwardScratchBytes(Node node) => ForwardScratchBytes(node);
 
     internal static IEnumerable<OpCase> Cases()
     {
@@ -107,9 +90,7 @@ public sealed class TokenNatsOp(IKernel<TakeAlongCall> taking, IKernel<PlaceAlon
         }),
     ];
 
-    private static int Rows(Node node) => (int)Math.Clamp(Chunk / node.Inputs[W][0], 1, node.Inputs[X][0]);
-
-    private static long ScratchBytes(Node node) => (((long)Rows(node) * node.Inputs[W][0]) + Rows(node)) * node.Inputs[X].Type.Size();
+    private static RowChunk.Sequence Chunks(OpCall call) => RowChunk.Of(call, call.Input(X).Layout[0], call.Input(W).Layout[0], call.Input(X).Type);
 
     /// <summary>−ln p; a probability below the smallest normal number counts as that.</summary>
     internal readonly struct Nats : IUnaryOp
@@ -124,35 +105,5 @@ public sealed class TokenNatsOp(IKernel<TakeAlongCall> taking, IKernel<PlaceAlon
         public V Invoke<V>(V x)
             where V : struct, ILane<V>
             => -x;
-    }
-
-    // Some rows, with what is computed of them.
-    private readonly struct Piece
-    {
-        private readonly int _start;
-        private readonly int _count;
-
-        public Piece(OpCall call, int start, int most)
-        {
-            View x = call.Input(X);
-            (_start, _count) = (start, Math.Min(most, x.Layout[0] - start));
-            Layout all = Layout.Of(_count, call.Input(W).Layout[0]);
-            P = call.Scratch.As(x.Type, all);
-            Scale = call.Scratch.As(x.Type, Layout.Of(_count, 1), all.Count);
-        }
-
-        public View P { get; }
-
-        public View Scale { get; }
-
-        public View Of(in View rows) => rows.With(Layout.Of(_count, rows.Layout[1]), (long)_start * rows.Layout[1]);
-
-        public View Column(in View values) => values.With(Layout.Of(_count, 1), _start);
-
-        public void Probabilities(Backend backend, OpCall call)
-        {
-            backend.MatMul(new MatMulArgs { A = Of(call.Input(X)), B = call.Input(W), TransposeB = true, Y = P, AllowsTensorFloat32 = call.AllowsTensorFloat32 });
-            backend.Softmax(P, P, 1, default);
-        }
     }
 }

@@ -32,11 +32,8 @@ public sealed record CompressionResult
     /// <summary>Steps that the model was trained for while coding.</summary>
     public long Steps { get; init; }
 
-    /// <summary>Bytes of the model's parameters in single precision; 0 where the model learned while coding.</summary>
-    public long ModelBytes { get; init; }
-
-    /// <summary>Bytes of the model's parameters as Q8_0.</summary>
-    public long ModelBytesQ8 { get; init; }
+    /// <summary>How long the model is; null where it learned while coding, and while decompressing.</summary>
+    public ModelBytes? Model { get; init; }
 
     /// <summary>Of predicting and coding, without reading the model.</summary>
     public required double Seconds { get; init; }

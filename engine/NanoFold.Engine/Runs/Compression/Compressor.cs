@@ -1,3 +1,4 @@
+using NanoFold.Engine.Interchange;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Runs.Compression;
@@ -67,8 +68,29 @@ public sealed class CompressedText
 
     private CompressedText(PackedFile file, string name, long bytes) => (_file, _name, _bytes) = (file, name, bytes);
 
+    /// <summary>Bytes of the text.</summary>
+    public long SourceBytes => _file.Header.Size;
+
+    /// <summary>Bytes of the file.</summary>
+    public long PackedBytes => _bytes;
+
+    /// <summary>How it was compressed, in words.</summary>
+    public string How
+    {
+        get
+        {
+            PackedHeader header = _file.Header;
+            string weights = header.Weights.TypeOf() is { } type ? $", its weights in {type}" : "";
+            return header.IsStored ? "stored as it is"
+                : $"{(NeedsModel ? $"with the model {header.ModelHash:x16}{weights}" : "by a model that learned while it coded")}, {NumericPath.Name(header.Path)}, {Display.Count(header.Lanes.Count, "lane")}";
+        }
+    }
+
     /// <summary>Whether a model is needed to read it.</summary>
     public bool NeedsModel => !_file.Header.IsStored && _file.Header.Settings is null;
+
+    /// <summary>What the weights of that model are to be in memory, as <see cref="TrainedModel.Load"/> takes it.</summary>
+    public WeightStorage Weights => _file.Header.Weights;
 
     /// <summary>Whether it was predicted with the same bits on any machine.</summary>
     public bool IsPortable => _file.Header.IsPortable;

@@ -154,7 +154,8 @@ internal sealed class LaneEncoder(IReadOnlyList<Lane> lanes, Tokenizer tokenizer
 /// <param name="lanes">As they were cut.</param>
 /// <param name="tokenizer">Whose tokens these are.</param>
 /// <param name="blocks">In their order; at least one.</param>
-internal sealed class LaneDecoder(IReadOnlyList<Lane> lanes, Tokenizer tokenizer, IReadOnlyList<PackedBlock> blocks) : LaneCoder(lanes, tokenizer)
+/// <param name="name">Of the file, for messages.</param>
+internal sealed class LaneDecoder(IReadOnlyList<Lane> lanes, Tokenizer tokenizer, IReadOnlyList<PackedBlock> blocks, string name) : LaneCoder(lanes, tokenizer)
 {
     private readonly MemoryStream[] _texts = [.. lanes.Select(_ => new MemoryStream())];
     private readonly byte[] _raw = new byte[MostRaw];
@@ -227,5 +228,5 @@ internal sealed class LaneDecoder(IReadOnlyList<Lane> lanes, Tokenizer tokenizer
 
     // The file is sound, so the predictions were others.
     private UserException Otherwise() => new(
-        $"block {_block + 1} of {blocks.Count} comes out as another text than was coded, though the file is sound: the model's numbers are others here. Decompress with the version of the program and on the kind of processor that compressed it, or compress with --portable");
+        $"{name}: block {_block + 1} of {blocks.Count} comes out as another text than was coded, though the file is sound: the model's numbers are others here. Decompress with the version of the program and on the kind of processor that compressed it, or compress with --portable");
 }

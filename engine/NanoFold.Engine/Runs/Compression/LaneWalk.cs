@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NanoFold.Engine.Generation;
+using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Text;
 
@@ -20,8 +21,14 @@ internal sealed class LaneWalk : IDisposable
     private readonly TokenFrequencies _frequencies;
     private readonly int[] _budgets;
 
+    /// <exception cref="UserException">The model is not causal, or there is no memory for what so many lanes remember.</exception>
     public LaneWalk(Transformer model, Tokenizer tokenizer, int lanes)
     {
+        if (model.Config.WhyNotDecoded is null)
+        {
+            DeviceMemory.Require((Int128)CostModel.Of(model.Config).CacheBytesPerSequence * lanes, $"what {lanes} lanes remember, {model.Config.Context} tokens each", "fewer --lanes or a shorter model.context", model.Backend);
+        }
+
         _decoder = new Decoder(model, lanes);
         _logits = new float[model.Config.Vocab];
         _vocab = tokenizer.Vocab;

@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Text;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Runs.Compression;
 
@@ -35,6 +37,7 @@ internal static class ModelCoding
             Size = text.Length,
             IsPortable = options.IsPortable,
             ModelHash = ModelIdentity.Hash(trained.Model, tokenizer),
+            Weights = trained.Weights.TypeOf() is null ? WeightStorage.Float32 : trained.Weights,
             Path = NumericPath.Code(options.IsPortable),
             Fingerprint = walk.Fingerprint,
             Lanes = [.. lanes.Select(lane => lane.Lane)],
@@ -43,14 +46,18 @@ internal static class ModelCoding
         var encoder = new LaneEncoder(header.Lanes, tokenizer, [.. lanes.Select(lane => lane.Symbols)], (coded, sum, isLast) => PackedFile.WriteBlock(target, coded, sum, isLast)) { Curve = curve };
         int[] start = Start(tokenizer);
         walk.Run(encoder, _ => start, int.MaxValue, options.Told(encoder, text.Length), cancel);
-        (long single, long q8) = ModelIdentity.Bytes(trained.Model);
-        return CompressionResult.Of(encoder, header, began) with { ModelBytes = single, ModelBytesQ8 = q8 };
+        return CompressionResult.Of(encoder, header, began) with { Model = ModelIdentity.Bytes(trained.Model, header.Weights) };
     }
 
     public static CompressionResult Decompress(TrainedModel trained, PackedFile file, string name, Stream target, CompressionOptions options, CancellationToken cancel)
     {
         PackedHeader header = file.Header;
         Tokenizer tokenizer = trained.Tokenizer;
+        if ((trained.Weights.TypeOf() ?? DType.Float32) != (header.Weights.TypeOf() ?? DType.Float32))
+        {
+            throw new UserException($"{name}: was compressed with the model's weights in {NameOf(header.Weights)}, and they are in {NameOf(trained.Weights)} here");
+        }
+
         if (ModelIdentity.Hash(trained.Model, tokenizer) is var hash && hash != header.ModelHash)
         {
             throw new UserException($"{name}: was compressed with another model: its hash is {header.ModelHash:x16}, that of --model {hash:x16}");
@@ -59,7 +66,7 @@ internal static class ModelCoding
         long began = Stopwatch.GetTimestamp();
         using var walk = new LaneWalk(trained.Model, tokenizer, header.Lanes.Count);
         RequirePath(header, walk, name);
-        var decoder = new LaneDecoder(header.Lanes, tokenizer, file.Blocks);
+        var decoder = new LaneDecoder(header.Lanes, tokenizer, file.Blocks, name);
         int[] start = Start(tokenizer);
         walk.Run(decoder, _ => start, int.MaxValue, options.Told(decoder, header.Size), cancel);
         decoder.WriteTo(target);
@@ -77,6 +84,8 @@ internal static class ModelCoding
                 : $"{name}: the model's numbers are others here than where it was compressed, also with {NumericPath.Name(here)}: decompress with the version of the program that compressed it{(header.IsPortable ? "" : ", or compress with --portable")}");
         }
     }
+
+    private static string NameOf(WeightStorage weights) => $"{weights.TypeOf() ?? DType.Float32}";
 
     // What the first token is predicted from.
     private static int[] Start(Tokenizer tokenizer)

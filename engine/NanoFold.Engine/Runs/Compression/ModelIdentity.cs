@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Text;
@@ -54,17 +55,25 @@ internal static class ModelIdentity
         return BinaryPrimitives.ReadUInt64BigEndian(hash.GetHashAndReset());
     }
 
-    /// <summary>Bytes of its parameters in single precision, and in blocks of 32 numbers of 8 bits with a scale, as GGUF's Q8_0: matrices whose rows are such blocks.</summary>
-    public static (long Single, long Q8) Bytes(Transformer model)
+    /// <summary>Bytes of its parameters: in single precision, with matrices as they were rounded, and with those whose rows are whole blocks as Q8_0.</summary>
+    public static ModelBytes Bytes(Transformer model, WeightStorage weights)
     {
-        (long single, long q8) = (0, 0);
+        (long single, long q8, long used) = (0, 0, 0);
         foreach (StoredTensor tensor in model.Store.Tensors)
         {
             long count = tensor.Layout.Count, own = count * sizeof(float);
             single += own;
+            used += tensor.Type.Bytes(count);
             q8 += tensor.Layout.Rank >= 2 && tensor.Layout[-1] % Q8Block == 0 ? count / Q8Block * Q8Bytes : own;
         }
 
-        return (single, q8);
+        return new ModelBytes(weights, single, weights.TypeOf() is null ? single : used, q8);
     }
 }
+
+/// <summary>How long the description of a model is, without its tokenizer and the program.</summary>
+/// <param name="Weights">What it predicted with.</param>
+/// <param name="Single">In single precision.</param>
+/// <param name="Used">As it predicted.</param>
+/// <param name="Q8">With matrices in blocks of 32 numbers of 8 bits and a scale of 16, as GGUF's Q8_0.</param>
+public sealed record ModelBytes(WeightStorage Weights, long Single, long Used, long Q8);

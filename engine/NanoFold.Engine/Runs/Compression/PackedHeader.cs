@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using NanoFold.Engine.Interchange;
 
 namespace NanoFold.Engine.Runs.Compression;
 
@@ -9,8 +10,14 @@ internal sealed record PackedHeader
     /// <summary>What a file begins with; the last byte is the version of the format.</summary>
     public static ReadOnlySpan<byte> Magic => [0xf7, (byte)'N', (byte)'F', (byte)'C', 1];
 
-    private const byte PrequentialFlag = 1, PortableFlag = 2, StoredFlag = 4;
-    private const int MostLanes = 1 << 10, MostSettings = 1 << 16;
+    private const byte PrequentialFlag = 1, PortableFlag = 2, StoredFlag = 4, WeightsFlag = 8;
+    private const int MostLanes = 1 << 10;
+
+    /// <summary>Bytes of <see cref="Settings"/> at most.</summary>
+    public const int MostSettings = 1 << 16;
+
+    // As a file numbers them, from 1.
+    private static readonly WeightStorage[] s_weights = [WeightStorage.Float16, WeightStorage.BFloat16, WeightStorage.Q8_0];
 
     /// <summary>Bytes of the text.</summary>
     public required int Size { get; init; }
@@ -27,6 +34,9 @@ internal sealed record PackedHeader
     /// <summary>Of the model; 0 where it learned meanwhile.</summary>
     public ulong ModelHash { get; init; }
 
+    /// <summary>What the model's matrices were rounded to before it predicted; <see cref="WeightStorage.Float32"/> where to nothing.</summary>
+    public WeightStorage Weights { get; init; }
+
     /// <summary>The instruction set that predicted, <see cref="NumericPath.Code"/>.</summary>
     public byte Path { get; init; }
 
@@ -40,11 +50,16 @@ internal sealed record PackedHeader
     {
         using var bytes = new MemoryStream();
         bytes.Write(Magic);
-        bytes.WriteByte((byte)((Settings is null ? 0 : PrequentialFlag) | (IsPortable ? PortableFlag : 0) | (IsStored ? StoredFlag : 0)));
+        bytes.WriteByte((byte)((Settings is null ? 0 : PrequentialFlag) | (IsPortable ? PortableFlag : 0) | (IsStored ? StoredFlag : 0) | (Rounding > 0 ? WeightsFlag : 0)));
         VarInt.Write(bytes, (ulong)Size);
         if (!IsStored)
         {
             bytes.WriteByte(Path);
+            if (Rounding > 0)
+            {
+                bytes.WriteByte((byte)Rounding);
+            }
+
             Span<byte> numbers = stackalloc byte[sizeof(ulong) + sizeof(uint)];
             BinaryPrimitives.WriteUInt64LittleEndian(numbers, ModelHash);
             BinaryPrimitives.WriteUInt32LittleEndian(numbers[sizeof(ulong)..], Fingerprint);
@@ -113,7 +128,9 @@ internal sealed record PackedHeader
         }
     }
 
-    private bool IsSound => IsStored || (Lanes.Count > 0 && Size > 0 && Lanes.Sum(lane => (long)lane.Length) == Size);
+    private int Rounding => Array.IndexOf(s_weights, Weights) + 1;
+
+    private bool IsSound => IsStored || (Lanes.Count > 0 && Size > 0 && Lanes.Sum(lane => (long)lane.Length) == Size && Lanes.All(lane => lane.Length > 0 || lane.Before == 0));
 
     private static UserException Damaged(string name) => new($"{name}: its header is damaged: its check sum is not that of what was written");
 
@@ -128,6 +145,12 @@ internal sealed record PackedHeader
         }
 
         byte path = reader.Take(1)[0];
+        int rounding = (flags & WeightsFlag) != 0 ? reader.Take(1)[0] : 0;
+        if (rounding > s_weights.Length)
+        {
+            throw new InvalidDataException();
+        }
+
         bool learns = (flags & PrequentialFlag) != 0;
         ulong hash = learns ? 0 : BinaryPrimitives.ReadUInt64LittleEndian(reader.Take(sizeof(ulong)));
         uint fingerprint = BinaryPrimitives.ReadUInt32LittleEndian(reader.Take(sizeof(uint)));
@@ -141,7 +164,7 @@ internal sealed record PackedHeader
         }
 
         string? settings = learns ? Encoding.UTF8.GetString(reader.Take((int)reader.Number(MostSettings))) : null;
-        return header with { Path = path, ModelHash = hash, Fingerprint = fingerprint, Lanes = lanes, Settings = settings };
+        return header with { Path = path, Weights = rounding > 0 ? s_weights[rounding - 1] : WeightStorage.Float32, ModelHash = hash, Fingerprint = fingerprint, Lanes = lanes, Settings = settings };
     }
 }
 

@@ -33,7 +33,7 @@ internal static class PrequentialCoding
         }
 
         long began = Stopwatch.GetTimestamp();
-        using var learner = new Learner(settings, lanes, backend);
+        using var learner = new Learner(settings.Config(), settings.Passes, lanes, backend);
         var header = new PackedHeader
         {
             Size = text.Length,
@@ -53,12 +53,27 @@ internal static class PrequentialCoding
     {
         PackedHeader header = file.Header;
         long began = Stopwatch.GetTimestamp();
-        using var learner = new Learner(PrequentialSettings.Parse(header.Settings!, name), header.Lanes, backend);
+        (RunConfig config, double passes) = Read(header.Settings!, name);
+        using var learner = new Learner(config, passes, header.Lanes, backend);
         ModelCoding.RequirePath(header, learner.Walk, name);
-        var decoder = new LaneDecoder(header.Lanes, PrequentialSettings.Bytes, file.Blocks);
+        var decoder = new LaneDecoder(header.Lanes, PrequentialSettings.Bytes, file.Blocks, name);
         learner.Run(decoder, options.Told(decoder, header.Size), cancel);
         decoder.WriteTo(target);
         return CompressionResult.Of(decoder, header, began) with { Steps = learner.Steps };
+    }
+
+    // Another version of this program may know other settings.
+    private static (RunConfig Config, double Passes) Read(string text, string name)
+    {
+        PrequentialSettings settings = PrequentialSettings.Parse(text, name);
+        try
+        {
+            return (settings.Config(), settings.Passes);
+        }
+        catch (UserException e)
+        {
+            throw new UserException($"{name}: the model that learned while it was compressed is none here: {e.Message}; decompress with the version of the program that compressed it", e);
+        }
     }
 
     /// <summary>A model that codes and is trained by turns.</summary>
@@ -71,13 +86,12 @@ internal static class PrequentialCoding
         private readonly int _micro;
         private readonly int _context;
 
-        public Learner(PrequentialSettings settings, IReadOnlyList<Lane> lanes, Backend backend)
+        public Learner(RunConfig config, double passes, IReadOnlyList<Lane> lanes, Backend backend)
         {
-            RunConfig config = settings.Config();
             TrainConfig train = config.Train with { Batch = Math.Max(1, config.Train.Batch) };
             _context = config.Model.Context;
             _micro = train.Accumulate;
-            _plan = new PrequentialPlan([.. lanes.Select(lane => lane.Length)], _context, (long)train.Batch * train.Accumulate * _context, settings.Passes);
+            _plan = new PrequentialPlan([.. lanes.Select(lane => lane.Length)], _context, (long)train.Batch * train.Accumulate * _context, passes);
             train = (train with { Minutes = 0, Tokens = 0, Flops = 0 }).Planned(config.Preset, _plan.AllSteps());
             _text = new OnlineText(lanes.Count, First, PrequentialSettings.Bytes.Vocab, (ulong)train.Seed);
             _model = new Transformer(config.Model, backend, new SeedSource((ulong)train.Seed), train.Trains);
@@ -107,6 +121,7 @@ internal static class PrequentialCoding
 
                 for (long left = _plan.Steps(coder.Bytes, Steps); left > 0; left--)
                 {
+                    cancel.ThrowIfCancellationRequested();
                     Step();
                 }
             }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
 
@@ -43,7 +44,17 @@ public sealed record PrequentialSettings
                 throw UserException.Usage($"--set {setting}: means nothing while coding; settings of model and train do");
             }
 
+            if (setting.Contains('\n', StringComparison.Ordinal))
+            {
+                throw UserException.Usage($"--set {setting[..setting.IndexOf('\n', StringComparison.Ordinal)]}: has several lines; a compressed file keeps a setting a line");
+            }
+
             tree.Set(setting);
+        }
+
+        if (Encoding.UTF8.GetByteCount(ToText()) > PackedHeader.MostSettings)
+        {
+            throw UserException.Usage($"--set: has more than the {PackedHeader.MostSettings} bytes that a compressed file keeps of settings");
         }
 
         RunConfig config = tree.Build();

@@ -35,6 +35,16 @@ internal static class EvaluatedTask
         }
 
         TaskConfig task = tree.Build().Task;
+        if (trained.Task.IsText && (task is ConversationsConfig || (task is ConversationTaskConfig && task.Kind == trained.Task.Kind)))
+        {
+            return longer with { Task = task };
+        }
+
+        if (trained.Task.IsText)
+        {
+            throw UserException.Usage($"{settings[0]}: the run was trained on text; name another text with --data, or conversations with --task conversations --data FILE.jsonl");
+        }
+
         if (task.IsText)
         {
             throw UserException.Usage($"{settings[0]}: the run was trained on task {trained.Task.Kind} and reads no text");

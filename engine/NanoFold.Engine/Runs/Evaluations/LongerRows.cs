@@ -25,11 +25,12 @@ internal static class LongerRows
     public static string? WhyNot(RunConfig longer, Transformer trained, LearningTask task)
     {
         bool isShort = longer.Task.IsText && task.Places(TaskSplit.Validation) < longer.Model.Context;
-        return WhyNot(longer, trained)
+        return WhyNot(longer, trained) ?? longer.Task.WhyNotLonger(trained.Config.Context)
             ?? (isShort ? $"what is held back has {task.Places(TaskSplit.Validation) + 1} tokens, and a row takes {longer.Model.Context + 1L}" : null);
     }
 
-    /// <inheritdoc cref="WhyNot(RunConfig, Transformer, LearningTask)"/>
+    /// <summary>The same where someone asks for rows of that length: conversations are laid into those, too.</summary>
+    /// <inheritdoc cref="WhyNot(RunConfig, Transformer, LearningTask)" path="/param"/>
     public static string? WhyNot(RunConfig longer, Transformer trained)
     {
         if (longer.Model.Position == PositionKind.Learned && longer.Model.Context > trained.Config.Context)
@@ -37,7 +38,7 @@ internal static class LongerRows
             return $"model.position is \"learned\": there are no vectors for places beyond {trained.Config.Context}";
         }
 
-        if (longer.Task.WhyNotLonger(trained.Config.Context) is { } reason)
+        if (!longer.Task.IsText && longer.Task.WhyNotLonger(trained.Config.Context) is { } reason)
         {
             return reason;
         }

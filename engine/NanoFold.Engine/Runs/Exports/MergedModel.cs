@@ -45,16 +45,7 @@ public static class MergedModel
     }
 
     private static void Write(Backend backend, Parameter target, Func<Tape, Tensor> record)
-    {
-        var tape = new Tape(backend, target.Type);
-        Tensor value = record(tape);
-        tape.Keep(value);
-        using var plan = new Plan(tape);
-        using DeviceBuffer arena = backend.Allocate(Math.Max(1, plan.ArenaBytes));
-        plan.Bind(arena);
-        plan.Run();
-        backend.Copy(plan[value].With(target.Layout), target.Store.Values(target));
-    }
+        => AdaptedLayer.Compute(backend, target.Type, record, value => backend.Copy(value.With(target.Layout), target.Store.Values(target)));
 
     /// <summary>The head of a model that had none of its own: the table of its tokens.</summary>
     private sealed class HeadOf(Transformer model) : IParameterSource

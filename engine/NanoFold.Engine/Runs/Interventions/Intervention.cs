@@ -104,6 +104,11 @@ public static class Intervention
             _data = SurveyData.Open(trained.Config, trained.HasTokenizer ? trained.Tokenizer : null, asked, note, cancel);
             try
             {
+                if (_data.Task is PreferenceLearning)
+                {
+                    throw UserException.Usage($"{_data.Name}: its losses are of pairs, not of places; name a text with --data, or --prompt");
+                }
+
                 (_shape, _rows) = Rows(_data, options.Rows, Places);
                 _score = new OutputScore(_data.Task.NewScore(), onlyLast: options.Prompt is not null) { Tokens = options.Tokens, IsReference = true };
                 _evaluator = new Evaluator(trained.Model, _data.Task, _shape, _rows, default, null, ReadsLogits ? _score : _data.Task.NewScore(), []);

@@ -6,6 +6,7 @@ using NanoFold.Engine.Model;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Text;
+using NanoFold.Engine.Training;
 
 namespace NanoFold.Engine.Runs;
 
@@ -17,6 +18,7 @@ internal static class InitialWeights
 {
     private const string Init = "init";
     private const string InitHash = "initHash";
+    private const double AdapterLearningRate = 1e-3, FineTuningLearningRate = 1e-4;
 
     // What of a model may be other than the weights were trained with; where a shape depends on it, that is found.
     private static readonly string[] s_free = ["context", "dropout", "edits", "ropeScaling"];
@@ -30,18 +32,25 @@ internal static class InitialWeights
             ? SavedModel.Open(SavedRun.FindCheckpoint(path), weights: false)
             : null;
 
-    /// <summary>What stands under all other settings: its preset, its model, its tokenizer, or its task where that is none of text.</summary>
-    public static JsonObject Layer(SavedModel start)
+    /// <summary>
+    /// What stands under all other settings: its preset, its model, its tokenizer, or its task where that is none of text, and an optimizer for fine-tuning it.
+    /// </summary>
+    /// <param name="start">The model.</param>
+    /// <param name="settings">All other settings, merged.</param>
+    public static JsonObject Layer(SavedModel start, JsonObject settings)
     {
+        JsonObject train = FineTuning(start, settings);
+        if (start is { IsAdapter: true, Config.Train.Trainable: { } trained })
+        {
+            train["trainable"] = new JsonArray([.. trained.Select(name => (JsonNode)name)]);
+        }
+
         var layer = new JsonObject
         {
             ["preset"] = start.Config.Preset,
             ["model"] = ConfigWriter.ToTree(start.Config.Model, typeof(ModelConfig)),
+            ["train"] = train,
         };
-        if (start is { IsAdapter: true, Config.Train.Trainable: { } trained })
-        {
-            layer["train"] = new JsonObject { ["trainable"] = new JsonArray([.. trained.Select(name => (JsonNode)name)]) };
-        }
 
         if (start.Config.Task.IsText && start.Tokenizer is null)
         {
@@ -119,6 +128,20 @@ internal static class InitialWeights
             session.Left = start.Values.Names.Where(name => store.Find(name) is Parameter { Frozen: true }).ToHashSet();
             note?.Invoke($"beginning with the weights of {start.Folder}");
         }
+    }
+
+    // Optimizer and rate of a preset are those of a model that begins at random; they ruin one that came trained, and adapters want more than it.
+    private static JsonObject FineTuning(SavedModel start, JsonObject settings)
+    {
+        bool adapters = start.Config.Model.Adapters.Count > 0 || (settings["model"] as JsonObject)?["adapters"] is JsonArray { Count: > 0 };
+        bool chosen = settings.ContainsKey("preset") || (settings["train"] as JsonObject)?.ContainsKey("optimizer") == true;
+        return chosen || (start.IsTrainedHere && !adapters)
+            ? []
+            : new JsonObject
+            {
+                ["optimizer"] = new JsonObject { [ConfigJson.Kind] = new AdamWConfig().Kind },
+                ["learningRate"] = adapters ? AdapterLearningRate : FineTuningLearningRate,
+            };
     }
 
     private static IEnumerable<ConfigProblem> Differences(string path, JsonNode? found, JsonNode? expected)

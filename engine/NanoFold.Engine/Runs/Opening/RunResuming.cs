@@ -113,6 +113,10 @@ internal static class RunResuming
         {
             throw new UserException($"{e.Message}; say where the run's text to validate on is now with --set data.validation=PATH", e);
         }
+        catch (UserException e) when (TrainData.IsGone(config.Data.Replay))
+        {
+            throw new UserException($"{e.Message}; say where the run's older text is now with --set data.replay=PATH", e);
+        }
     }
 
     private static void Restore(TrainSession session, RunFolder run, Checkpoint checkpoint, Found found, Action<string>? note)
@@ -165,7 +169,7 @@ internal static class RunResuming
         RunConfig before = SavedRun.LoadConfig(run.Path);
         RunConfig after = before with
         {
-            Data = before.Data with { Path = config.Data.Path, Validation = config.Data.Validation },
+            Data = before.Data with { Path = config.Data.Path, Validation = config.Data.Validation, Replay = config.Data.Replay },
             Train = before.Train with { Steps = config.Train.Steps, Tokens = config.Train.Tokens, Flops = config.Train.Flops },
         };
         if (after.ToJson() != before.ToJson())

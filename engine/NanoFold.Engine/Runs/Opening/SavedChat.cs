@@ -11,11 +11,7 @@ internal static class SavedChat
 
     /// <summary>The template beside a checkpoint, or else in the folder of its run; null where there is none.</summary>
     /// <exception cref="UserException">A file is damaged.</exception>
-    public static string? In(string folder)
-    {
-        string? run = Path.GetDirectoryName(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))));
-        return (ChatTemplateFile.Read(folder) ?? (run is not null && File.Exists(Path.Combine(run, RunConfig.FileName)) ? ChatTemplateFile.Read(run) : null))?.Source;
-    }
+    public static string? In(string folder) => (ChatTemplateFile.Read(folder) ?? (SavedRun.RunOf(folder) is { } run ? ChatTemplateFile.Read(run) : null))?.Source;
 
     /// <summary>The template of a model by its path, or else of the one that it was trained on top of; null where there is none.</summary>
     /// <exception cref="UserException">A file is damaged.</exception>

@@ -31,6 +31,9 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? To
     /// <summary>Whether it is an adapter of peft on another model.</summary>
     public bool IsAdapter => Start is not null;
 
+    /// <summary>Whether it is a checkpoint of a run, rather than a model that came from elsewhere.</summary>
+    public bool IsTrainedHere => File.Exists(Path.Combine(Folder, TrainState.FileName));
+
     /// <summary>Looks at a checkpoint.</summary>
     /// <param name="folder">Where it lies.</param>
     /// <param name="weights">Whether its weights are held against their hash, which takes reading them.</param>

@@ -64,6 +64,10 @@ public static class SavedRun
         return found?.Path ?? throw new UserException($"{path}: holds no checkpoint; name a run folder of train, or one of its checkpoints");
     }
 
+    /// <summary>The folder of the run that a checkpoint is of; null where it is of none.</summary>
+    internal static string? RunOf(string checkpoint) =>
+        Path.GetDirectoryName(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint)))) is { } run && File.Exists(Path.Combine(run, RunConfig.FileName)) ? run : null;
+
     /// <summary>Whether a path is that of a checkpoint, by its name or by what it holds.</summary>
     internal static bool IsCheckpoint(string path)
     {

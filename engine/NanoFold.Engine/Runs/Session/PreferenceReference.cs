@@ -5,6 +5,7 @@ using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Runs;
@@ -33,18 +34,15 @@ internal static class PreferenceReference
             return;
         }
 
-        note?.Invoke(string.Create(CultureInfo.InvariantCulture, $"what the model to begin with says of {2 * (task.Train.Count + task.Validation.Count):N0} answers is computed once …"));
+        Arithmetic arithmetic = session.Config.Train.Precision.Arithmetic();
         if (start is not null)
         {
-            Compute(session.Model, task, [task.Train, task.Validation], cancel);
+            Tell(note, task);
+            Compute(session.Model, task, [task.Train, task.Validation], arithmetic, cancel);
         }
         else
         {
-            RunConfig config = session.Config;
-            SavedModel initial = InitialWeights.Open(ref config)!;
-            using var model = new Transformer(initial.Config.Model with { Context = config.Model.Context, RopeScaling = config.Model.RopeScaling }, session.Model.Backend, source: null, NameGlobs.None);
-            initial.Values.Fill(model.Store);
-            Compute(model, task, [task.Train, task.Validation], cancel);
+            ComputeAgain(session.Config, task, session.Model.Backend, arithmetic, note, cancel);
         }
 
         if (folder is not null)
@@ -53,15 +51,31 @@ internal static class PreferenceReference
         }
     }
 
+    /// <summary>Gives a task that a trained model is evaluated on what it needs: what the run kept, or, where the pairs are others now, what the model that it began with gives these. Nothing is written.</summary>
+    /// <param name="task">Any task; nothing where it needs none.</param>
+    /// <param name="config">Of the run.</param>
+    /// <param name="folder">Of the run, or null.</param>
+    /// <param name="backend">Where it is computed.</param>
+    /// <param name="note">Told that it takes time.</param>
+    /// <param name="cancel">Ends it.</param>
+    /// <exception cref="UserException">The model that the run began with is gone.</exception>
+    public static void Give(LearningTask task, RunConfig config, string? folder, Backend backend, Action<string>? note, CancellationToken cancel)
+    {
+        if (task is PreferenceTask pairs && !(folder is not null && TryRead(Path.Combine(folder, FileName), config, pairs, isOthersAFault: false)))
+        {
+            ComputeAgain(config, pairs, backend, default, note, cancel);
+        }
+    }
+
     /// <summary>Computes it for all pairs.</summary>
-    internal static void Compute(Transformer model, PreferenceLearning task, IReadOnlyList<EncodedPairs> all, CancellationToken cancel)
+    internal static void Compute(Transformer model, PreferenceLearning task, IReadOnlyList<EncodedPairs> all, Arithmetic arithmetic, CancellationToken cancel)
     {
         int time = model.Config.Context;
         BatchShape shape = BatchShape.ToEvaluate(time);
         BatchField[] fields = task.Inputs(time);
         using var buffers = new BatchBuffers(model.Backend, fields, shape.Rows, DType.Float32);
         var rows = new BatchRows(fields, shape.Rows);
-        var tape = new Tape(model.Backend);
+        var tape = new Tape(model.Backend, arithmetic);
         Tensor nats = task.RecordNats(tape, model, buffers.On(tape)).Nats;
         tape.Keep(nats);
         using var plan = new Plan(tape);
@@ -90,6 +104,19 @@ internal static class PreferenceReference
         }
     }
 
+    private static void Tell(Action<string>? note, PreferenceTask task) =>
+        note?.Invoke(string.Create(CultureInfo.InvariantCulture, $"what the model to begin with says of {2 * (task.Train.Count + task.Validation.Count):N0} answers is computed once …"));
+
+    // By the weights that the run began with.
+    private static void ComputeAgain(RunConfig config, PreferenceTask task, Backend backend, Arithmetic arithmetic, Action<string>? note, CancellationToken cancel)
+    {
+        Tell(note, task);
+        SavedModel initial = InitialWeights.Open(ref config)!;
+        using var model = new Transformer(initial.Config.Model with { Context = config.Model.Context, RopeScaling = config.Model.RopeScaling }, backend, source: null, NameGlobs.None);
+        initial.Values.Fill(model.Store);
+        Compute(model, task, [task.Train, task.Validation], arithmetic, cancel);
+    }
+
     private static void Write(string path, RunConfig config, PreferenceTask task)
     {
         SafeTensorsWriter writer = ModelFile.NewWriter();
@@ -103,7 +130,7 @@ internal static class PreferenceReference
         writer.Save(path);
     }
 
-    private static bool TryRead(string path, RunConfig config, PreferenceTask task)
+    private static bool TryRead(string path, RunConfig config, PreferenceTask task, bool isOthersAFault = true)
     {
         if (!File.Exists(path))
         {
@@ -113,7 +140,7 @@ internal static class PreferenceReference
         using SafeTensorsFile file = SafeTensorsFile.Open(path);
         if (file.Metadata.GetValueOrDefault(Content) != task.ContentHash || file.Metadata.GetValueOrDefault(Init) != config.Train.InitHash)
         {
-            throw new UserException($"{path}: is of other pairs or of another model; delete it, and it is computed again");
+            return isOthersAFault ? throw new UserException($"{path}: is of other pairs or of another model; delete it, and it is computed again") : false;
         }
 
         foreach ((string name, EncodedPairs pairs) in new[] { (Train, task.Train), (Validation, task.Validation) })

@@ -1,10 +1,8 @@
 using System.Numerics.Tensors;
-using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules.Adapters;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using Tensor = NanoFold.Engine.Tensors.Tensor;
 
 namespace NanoFold.Engine.Runs;
 
@@ -67,14 +65,10 @@ internal sealed class WeightDrift(RunConfig config, Transformer model)
 
     private double Distance(AdaptedLayer layer, in View before)
     {
-        var tape = new Tape(_backend);
-        Tensor value = layer.Weight(tape);
-        tape.Keep(value);
-        using var plan = new Plan(tape);
-        using DeviceBuffer arena = _backend.Allocate(Math.Max(1, plan.ArenaBytes));
-        plan.Bind(arena);
-        plan.Run();
-        return Distance(plan[value], before);
+        View old = before;
+        double distance = 0;
+        AdaptedLayer.Compute(_backend, DType.Float32, layer.Weight, now => distance = Distance(now, old));
+        return distance;
     }
 
     private double Distance(in View now, in View before)

@@ -30,14 +30,10 @@ internal static class ConversationSource
     {
         if (context.Data.Validation is { } validation)
         {
-            return (make(ConversationFile.Read(path, context.Cancel), path), make(ConversationFile.Read(validation, context.Cancel), validation));
+            return (make(Read(path, context), path), make(Read(validation, context), validation));
         }
 
-        JsonRecord[] records = [.. ConversationFile.Read(path, context.Cancel)];
-        if (records.Length == 0)
-        {
-            throw new UserException($"{path}: holds no conversations");
-        }
+        JsonRecord[] records = [.. Read(path, context)];
 
         double share = context.Data.ValidationFraction;
         int held = share > 0 && records.Length > 1 ? Math.Clamp((int)Math.Round(records.Length * share), 1, records.Length - 1) : 0;
@@ -61,6 +57,21 @@ internal static class ConversationSource
         catch (UserException e)
         {
             throw record.Fault(e.Message);
+        }
+    }
+
+    private static IEnumerable<JsonRecord> Read(string path, TaskContext context)
+    {
+        bool isEmpty = true;
+        foreach (JsonRecord record in ConversationFile.Read(path, context.Cancel))
+        {
+            isEmpty = false;
+            yield return record;
+        }
+
+        if (isEmpty)
+        {
+            throw new UserException($"{path}: holds no conversations");
         }
     }
 

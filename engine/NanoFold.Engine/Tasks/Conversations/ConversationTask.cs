@@ -208,9 +208,14 @@ internal sealed class EncodedConversations
             throw new UserException($"{name}: none of {all} conversations has an answer within model.context = {time} tokens; use a larger context");
         }
 
+        string left = dropped > 0 ? $"{dropped} have no answer{(cut > 0 ? " before that" : "")} and are left out" : "";
         if (cut > 0)
         {
-            note?.Invoke($"{name}: {cut} of {all} conversations are longer than model.context = {time} and are cut off there{(dropped > 0 ? $"; {dropped} have no answer before that and are left out" : "")}");
+            note?.Invoke($"{name}: {cut} of {all} conversations are longer than model.context = {time} and are cut off there{(dropped > 0 ? $"; {left}" : "")}");
+        }
+        else if (dropped > 0)
+        {
+            note?.Invoke($"{name}: of {all} conversations {left}");
         }
 
         return new EncodedConversations(tokens, counts, starts);

@@ -191,12 +191,12 @@ internal sealed class EncodedPairs
         }
     }
 
-    /// <summary>Tokenizes them; pairs that do not fit into a row are left out, with a note.</summary>
-    /// <exception cref="UserException">A pair is none, has no difference, or its template fails; or none is left.</exception>
+    /// <summary>Tokenizes them; pairs that do not fit into a row, or whose answers are the same, are left out, with a note.</summary>
+    /// <exception cref="UserException">A pair is none, or its template fails; or none is left.</exception>
     public static EncodedPairs Of(IEnumerable<JsonRecord> records, Tokenizer tokenizer, ChatTemplate template, int time, bool perToken, string name, Action<string>? note)
     {
         var pairs = new EncodedPairs();
-        int all = 0, left = 0;
+        int all = 0, left = 0, same = 0;
         foreach (JsonRecord record in records)
         {
             all++;
@@ -204,7 +204,8 @@ internal sealed class EncodedPairs
             (int[] Ids, bool[] Counts, float Weight) first = Encode(record, prompt, chosen, tokenizer, template, perToken), second = Encode(record, prompt, rejected, tokenizer, template, perToken);
             if (first.Ids.AsSpan().SequenceEqual(second.Ids))
             {
-                throw record.Fault("chosen and rejected are the same, so that there is nothing to prefer");
+                same++;
+                continue;
             }
 
             if (first.Ids.Length + second.Ids.Length - 2 > time)
@@ -216,15 +217,19 @@ internal sealed class EncodedPairs
             pairs._answers.AddRange([first, second]);
         }
 
-        if (left > 0)
+        string[] reasons =
+        [
+            .. left > 0 ? [$"{left} of {all} pairs take more than the {time} tokens of model.context for both answers with their prompt"] : Array.Empty<string>(),
+            .. same > 0 ? [$"of {same} of {all} pairs chosen and rejected are the same"] : Array.Empty<string>(),
+        ];
+        if (reasons.Length > 0 && pairs.Count == 0)
         {
-            string message = $"{name}: {left} of {all} pairs take more than the {time} tokens of model.context for both answers with their prompt";
-            if (pairs.Count == 0)
-            {
-                throw new UserException($"{message}, so that none is left; use a larger context");
-            }
+            throw new UserException($"{name}: {string.Join("; ", reasons)}, so that none is left{(left > 0 ? "; use a larger context" : "")}");
+        }
 
-            note?.Invoke($"{message}; they are left out");
+        foreach (string reason in reasons)
+        {
+            note?.Invoke($"{name}: {reason}; they are left out");
         }
 
         pairs.Reference = new float[2 * pairs.Count];
@@ -269,9 +274,11 @@ internal sealed class EncodedPairs
             common++;
         }
 
+        // Of equal ones the last turn is the answer.
+        common -= common == chosen.Count && common == rejected.Count && common > 0 ? 1 : 0;
         return common < chosen.Count && common < rejected.Count
             ? (chosen[..common], chosen[common..], rejected[common..])
-            : throw record.Fault("chosen and rejected are the same, so that there is nothing to prefer");
+            : throw record.Fault("one of chosen and rejected is where the other begins, so that it has no answer; name what both go on from as prompt");
     }
 
     private static (int[] Ids, bool[] Counts, float Weight) Encode(

@@ -4,7 +4,6 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Text;
-using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Tasks;
 
@@ -18,12 +17,15 @@ internal sealed class ReplayTask : LearningTask
     private const ulong Stream = 0x7265706C6179763A;
     private const string Replayed = "replayed";
 
+    // Of the share as a whole number.
+    private const int ShareBits = 53;
+
     private readonly LearningTask _own;
     private readonly TextTask _old;
     private readonly TaskContext _context;
-    private readonly double _share;
+    private readonly ulong _share;
 
-    private ReplayTask(LearningTask own, TextTask old, TaskContext context) => (_own, _old, _context, _share) = (own, old, context, context.Data.ReplayShare);
+    private ReplayTask(LearningTask own, TextTask old, TaskContext context) => (_own, _old, _context, _share) = (own, old, context, (ulong)(context.Data.ReplayShare * (1UL << ShareBits)));
 
     /// <summary>A task with the older text that the section <c>data</c> names; itself where it names none.</summary>
     /// <param name="own">Disposed with it.</param>
@@ -75,6 +77,9 @@ internal sealed class ReplayTask : LearningTask
     public override string? Doubt => _own.Doubt;
 
     /// <inheritdoc/>
+    internal override IReadOnlyList<ScoreAxis> Axes => _own.Axes;
+
+    /// <inheritdoc/>
     public override IReadOnlyList<BatchField> Fields(int time) => [.. _own.Fields(time), BatchField.OfScores(Replayed, time)];
 
     /// <inheritdoc/>
@@ -92,7 +97,7 @@ internal sealed class ReplayTask : LearningTask
     {
         if (!IsOld(key, row.Integers(BatchField.Tokens).Length, out RowKey of))
         {
-            return _own.Fill(key, row);
+            return _own.Fill(of, row);
         }
 
         row.Integers(Replayed).Fill(1);
@@ -119,7 +124,7 @@ internal sealed class ReplayTask : LearningTask
 
     /// <inheritdoc/>
     public override IEnumerable<string> Describe() =>
-        [.. _own.Describe(), .. _old.Describe().Take(1).Select(line => FormattableString.Invariant($"{100 * _share:0.##} % of the rows are of {line}"))];
+        [.. _own.Describe(), .. _old.Describe().Take(1).Select(line => FormattableString.Invariant($"{100 * _context.Data.ReplayShare:0.##} % of the rows are of {line}"))];
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
@@ -128,19 +133,27 @@ internal sealed class ReplayTask : LearningTask
         _old.Dispose();
     }
 
-    // Whether a row is of the older text, and which one then: those to validate with stand after the task's own.
+    // Whether a row is of the older text, and which one it is of either. To train on, the n-th row is where ⌊n · share⌋ grows, so that the task's own come one after the other; those to validate with
+    // stand after the task's own.
     private bool IsOld(in RowKey key, int time, out RowKey of)
     {
         of = key;
         if (key.Split == TaskSplit.Training)
         {
-            return Philox.Below(1UL << 53, _context.Seed ^ Stream, (ulong)key.Number, (ulong)key.Step) < _share * (1UL << 53);
+            long number = (key.Step * key.Rows * _context.Accumulate) + key.Number, old = Old(number);
+            bool isOld = Old(number + 1) > old;
+            of = isOld ? key : new RowKey(TaskSplit.Training, 0, 0, number - old, 1);
+            return isOld;
         }
 
         long own = _own.Rows(key.Split, time);
-        of = RowKey.At(key.Split, key.Number - own);
-        return key.Split == TaskSplit.Validation && key.Number >= own;
+        bool isAfter = key.Split == TaskSplit.Validation && key.Number >= own;
+        of = isAfter ? RowKey.At(key.Split, key.Number - own) : key;
+        return isAfter;
     }
+
+    // Of so many rows.
+    private long Old(long rows) => (long)(((UInt128)rows * _share) >> ShareBits);
 
     // As many as the task holds back, at most.
     private long OldPlaces(int time) => time * Math.Min(_old.Rows(TaskSplit.Validation, time), _own.Rows(TaskSplit.Validation, time));
@@ -150,6 +163,8 @@ internal sealed class ReplayTask : LearningTask
     {
         private double _sum;
         private long _count;
+
+        public override bool IsOfPlaces => own.IsOfPlaces;
 
         public override void Begin()
         {

@@ -68,6 +68,9 @@ public class ChatCommandTests
     [TestCase("/set warmth 2\n", "/set warmth: is no setting; those that are: temperature, top-k, top-p, min-p, repetition-penalty, max-tokens, seed")]
     [TestCase("/set top-p 2\n", "generation.topP: expected a number of more than 0 and at most 1, got 2")]
     [TestCase("/set top-k many\n", "/set top-k: expected one number")]
+    [TestCase("/set =\n", "/set =: is no setting; those that are: temperature")]
+    [TestCase("/set top-k 1.5\n", "/set top-k: expected a whole number")]
+    [TestCase("/set\ttemperature\thot\n", "/set temperature: expected one number")]
     [TestCase("/save\n", "/save needs the name of a file")]
     [TestCase("/save /\n", "/save /: is a folder; name a file")]
     public void AFaultIsALineAndTheConversationGoesOn(string line, string problem)

@@ -58,6 +58,24 @@ public class CompressCommandTests
     }
 
     [Test]
+    public void RoundedWeightsAreRecordedAndACurveIsAPage()
+    {
+        string text = _rig.Write("rounded.txt", TrainRig.Text);
+        JsonObject result = CommandLine.Json("compress", text, "--model", _rig["run"], "--weights", "f16", "--out", _rig["rounded.nfc"], "--curve", _rig["curve.html"], "--alone");
+        Assert.That((string?)result["weights"], Is.EqualTo("f16"));
+        Assert.That((long)result["model"]!["f16"]!, Is.LessThan((long)result["model"]!["fp32"]!));
+        Assert.That((long)result["withModel"]!["f16"]!, Is.EqualTo((long)result["bytes"]! + (long)result["model"]!["f16"]!));
+        string page = File.ReadAllText(_rig["curve.html"]);
+        Assert.That(page, Does.Contain("<h1>rounded.txt</h1>").And.Contain("Bits per byte").And.Contain("with it in f16").And.Contain("--weights f16"));
+        JsonObject check = CommandLine.Json("decompress", _rig["rounded.nfc"], "--check");
+        Assert.That(((long)check["bytes"]!, (long)check["packedBytes"]!), Is.EqualTo((TrainRig.Text.Length, (long)result["bytes"]!)));
+        Assert.That((string)check["how"]!, Does.Match("^with the model [0-9a-f]{16}, its weights in Float16, .+, 1 lane$"));
+        CommandLine back = CommandLine.Run("decompress", _rig["rounded.nfc"], "--model", _rig["run"], "--out", _rig["rounded.back"]);
+        Assert.That(back.Code, Is.Zero, back.Error);
+        Assert.That(File.ReadAllText(_rig["rounded.back"]), Is.EqualTo(TrainRig.Text));
+    }
+
+    [Test]
     [Category("Long")]
     public void PortableFilesAreReadWithoutVectorInstructions()
     {
@@ -77,11 +95,15 @@ public class CompressCommandTests
     [TestCase("compress {text} --model {run} --passes 3", "give --prequential")]
     [TestCase("compress {text} --prequential --passes 0", "--passes: expected a number")]
     [TestCase("compress {text} --prequential --preset huge", "unknown preset")]
-    [TestCase("compress {text} --model {run} --curve {folder}/c.txt", "expected .csv or .json")]
+    [TestCase("compress {text} --model {run} --curve {folder}/c.txt", "expected .csv, .json or .html")]
+    [TestCase("compress {text} --prequential --weights f16", "--weights: is of a model that is there")]
+    [TestCase("compress {text} --prequential --adapter {folder}", "--adapter: is of a model that is there")]
+    [TestCase("compress {text} --model {run} --weights f12", "expected auto, f32, f16")]
     [TestCase("compress {folder}/none --model {run}", "none")]
     [TestCase("compress {folder} --model {run}", "is a folder")]
     [TestCase("decompress {text} --model {run}", "does not end in .nfc")]
     [TestCase("decompress {text} --out {folder}/x", "no file that compress wrote")]
+    [TestCase("decompress {text} --check", "no file that compress wrote")]
     public void WhatCannotBeIsSaidInALine(string line, string reason)
     {
         string text = _rig.Write("in.txt", "some text");

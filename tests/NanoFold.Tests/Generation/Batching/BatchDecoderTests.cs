@@ -49,6 +49,69 @@ public class BatchDecoderTests
         Compare(trained.Model, rows: 7, turns: 8);
     }
 
+    // Rows that ended make room: those above them move down, with what is remembered of them.
+    [TestCaseSource(typeof(DecoderTests), nameof(DecoderTests.Models))]
+    public void AStepIsAsWideAsThereAreTexts(ModelConfig config)
+    {
+        using Transformer model = TinyModels.Random(_backend, config);
+        using var decoder = new BatchDecoder(model, 5);
+        int[] prompt = [7, 3, 9];
+        for (int row = 0; row < 5; row++)
+        {
+            decoder.Begin(row, prompt);
+        }
+
+        List<int> widths = [Read(2, out _)];
+        decoder.End(0);
+        decoder.End(3);
+        decoder.Append(4, 11);
+        decoder.Append(2, 12);
+        widths.Add(Read(4, out float[] fourth));
+        decoder.ReadLogits(2, new float[config.Vocab]);
+        decoder.End(1);
+        decoder.End(2);
+        decoder.Append(4, 13);
+        widths.Add(Read(4, out float[] lone));
+        decoder.Begin(3, [5]);
+        decoder.Append(4, 14);
+        widths.Add(Read(4, out float[] beside));
+        Assert.That(widths, Is.EqualTo(new[] { 5, 3, 1, 2 }));
+
+        using var alone = new Decoder(model, 1);
+        alone.Begin(0, prompt);
+        while (alone.Run() > 0)
+        {
+        }
+
+        Compare(fourth, 11);
+        Compare(lone, 13);
+        Compare(beside, 14);
+
+        // Until all that was begun is read.
+        int Read(int row, out float[] logits)
+        {
+            while (decoder.ReadChunk() > 0 || (decoder.Step() > 0 && !decoder.HasLogits(row)))
+            {
+            }
+
+            logits = new float[config.Vocab];
+            decoder.ReadLogits(row, logits);
+            return decoder.Width;
+        }
+
+        void Compare(float[] logits, int token)
+        {
+            alone.Append(0, token);
+            var expected = new float[config.Vocab];
+            while (alone.Run() > 0 && !alone.HasLogits(0))
+            {
+            }
+
+            alone.ReadLogits(0, expected);
+            Assert.That(MemoryMarshal.Cast<float, int>(logits.AsSpan()).SequenceEqual(MemoryMarshal.Cast<float, int>(expected)));
+        }
+    }
+
     [Test]
     public void WhatIsNotThereHasNoLogits()
     {

@@ -133,6 +133,56 @@ public class TextBatchTests
     }
 
     [Test]
+    public void WhatComesWhereNothingIsWrittenAnyMoreEndsAtOnce()
+    {
+        using var batch = new TextBatch(_model, _tokenizer, rows: 1);
+        batch.Run(new CancellationToken(canceled: true));
+        var ends = new List<WrittenText>();
+        batch.Add(new TextRequest { Prompt = [65], Options = new GenerationConfig(), OnEnd = ends.Add });
+        Assert.That((ends.Single().Finish, ends[0].Fault, batch.Waiting), Is.EqualTo(((FinishReason?)null, (Exception?)null, 0)));
+    }
+
+    [Test]
+    public void AFaultOfTheProgramIsToldToAllThatWait()
+    {
+        using var batch = new TextBatch(_model, _tokenizer, rows: 1);
+        var ends = new List<WrittenText>();
+        var fault = new InvalidOperationException("inside");
+        for (int i = 0; i < 2; i++)
+        {
+            batch.Add(new TextRequest { Prompt = [65], Options = new GenerationConfig(), OnToken = _ => throw fault, OnEnd = ends.Add });
+        }
+
+        Assert.That(() => batch.Run(CancellationToken.None), Throws.Exception.SameAs(fault));
+        Assert.That(ends.Select(end => (end.Finish, end.Fault)), Is.EqualTo(new[] { ((FinishReason?)null, (Exception?)fault), (null, fault) }));
+        Assert.That((batch.Active, batch.Waiting), Is.EqualTo((0, 0)));
+    }
+
+    [Test]
+    public void NoEndIsDrawnWhereItIsIgnored()
+    {
+        var tokens = new List<int>();
+        using var batch = new TextBatch(_model, _tokenizer, rows: 1);
+        var greedy = new GenerationConfig { Temperature = 0, MaxTokens = 5 };
+        batch.Add(new TextRequest { Prompt = [65], Options = greedy, OnToken = token => tokens.Add(token.Token), OnEnd = _ => { } });
+        while (batch.Turn())
+        {
+        }
+
+        int first = tokens[0];
+        WrittenText? ended = null, ignored = null;
+        tokens.Clear();
+        batch.Add(new TextRequest { Prompt = [65], Options = greedy, EndTokens = [first], OnEnd = text => ended = text });
+        batch.Add(new TextRequest { Prompt = [65], Options = greedy with { IgnoreEos = true }, EndTokens = [first], OnToken = token => tokens.Add(token.Token), OnEnd = text => ignored = text });
+        while (batch.Turn())
+        {
+        }
+
+        Assert.That((ended!.Tokens, ended.Finish, ignored!.Tokens, ignored.Finish), Is.EqualTo((1, (FinishReason?)FinishReason.Eos, 5, (FinishReason?)FinishReason.Length)));
+        Assert.That(tokens, Has.None.EqualTo(first));
+    }
+
+    [Test]
     public void LogProbabilitiesAreThoseOfTheModel()
     {
         var tokens = new List<WrittenToken>();

@@ -2,6 +2,7 @@ using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
 using NanoFold.Engine;
+using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Runs.Compression;
 using NanoFold.Kernels;
@@ -28,6 +29,7 @@ public class CompressorTests
     {
         _rig = new TrainRig();
         _rig.Train("run", "train.steps=60", "train.learningRate=0.02");
+        _rig.Train("wide", "train.steps=2", "model.width=64", "model.hidden=64");
         _backend = Compressor.OpenBackend(2, isPortable: false);
         _model = TrainedModel.Load(_rig["run"], _backend);
     }
@@ -61,8 +63,9 @@ public class CompressorTests
         Assert.That(file.Length, Is.InRange(crossEntropy - 1, (crossEntropy * 1.001) + Described));
         Assert.That(result.Curve!.Points.Sum(p => p.Bytes), Is.EqualTo(result.SourceBytes));
         Assert.That(result.Curve.Points[^1].MeanBitsPerByte, Is.EqualTo(result.CrossEntropy.Value).Within(1e-3));
-        Assert.That(result.ModelBytes, Is.EqualTo(4 * _model.Model.Store.Tensors.Sum(tensor => tensor.Layout.Count)));
-        Assert.That(result.ModelBytesQ8, Is.LessThanOrEqualTo(result.ModelBytes));
+        Assert.That(result.Model!.Single, Is.EqualTo(4 * _model.Model.Store.Tensors.Sum(tensor => tensor.Layout.Count)));
+        Assert.That(result.Model.Used, Is.EqualTo(result.Model.Single));
+        Assert.That(result.Model.Q8, Is.LessThanOrEqualTo(result.Model.Single));
     }
 
     [Test]
@@ -118,6 +121,39 @@ public class CompressorTests
         Assert.That(() => CompressedText.Read(file, "a.nfc").Decompress(elsewhere, portable, Stream.Null), Throws.TypeOf<UserException>().With.Message.Contains("numbers are others here"));
     }
 
+    [TestCase(WeightStorage.Float16)]
+    [TestCase(WeightStorage.BFloat16)]
+    [TestCase(WeightStorage.Q8_0)]
+    public void RoundedWeightsAreThoseOfTheFile(WeightStorage storage)
+    {
+        byte[] text = s_text[..500], exact = Compressor.Compress(_model, text, new CompressionOptions()).File;
+        using TrainedModel rounded = TrainedModel.Load(_rig["wide"], _backend, storage: storage), whole = TrainedModel.Load(_rig["wide"], _backend);
+        (byte[] file, CompressionResult result) = Compressor.Compress(rounded, text, new CompressionOptions());
+        CompressedText packed = CompressedText.Read(file, "a.nfc");
+        Assert.That(packed.Weights, Is.EqualTo(storage));
+        Assert.That(result.Model!.Used, Is.LessThan(0.6 * result.Model.Single));
+        Assert.That(Back(file, rounded), Is.EqualTo(text));
+        Assert.That(() => Back(file, whole), Throws.TypeOf<UserException>().With.Message.Contains($"was compressed with the model's weights in {storage.TypeOf()}, and they are in Float32 here"));
+        Assert.That(CompressedText.Read(exact, "b.nfc").Weights, Is.EqualTo(WeightStorage.Float32));
+
+        // As they are in their file is to the bit what single precision is.
+        using TrainedModel stored = TrainedModel.Load(_rig["wide"], _backend, storage: WeightStorage.AsStored);
+        Assert.That(Compressor.Compress(stored, text, new CompressionOptions()).File, Is.EqualTo(Compressor.Compress(whole, text, new CompressionOptions()).File));
+    }
+
+    [Test]
+    public void SettingsOfAFileThatAreNoneHereAreToldWithItsName()
+    {
+        byte[] file = Compressor.Compress(s_learner, s_text, new CompressionOptions(), _backend).File;
+        int at = file.AsSpan().IndexOf("model.width"u8);
+        Assert.That(at, Is.Positive);
+        "model.wirth"u8.CopyTo(file.AsSpan(at));
+        // The check sum of the header, which ends after the settings.
+        int end = file.AsSpan().IndexOf("train.learningRate=0.01"u8) + "train.learningRate=0.01".Length;
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(end), Checksum.Of(file.AsSpan(0, end)));
+        Assert.That(() => Back(file), Throws.TypeOf<UserException>().With.Message.StartsWith("file: the model that learned while it was compressed is none here: model.wirth"));
+    }
+
     [Test]
     public void WhereAFileIsDamagedIsSaid()
     {
@@ -149,6 +185,7 @@ public class CompressorTests
     [TestCase("tokenizer=bpe", "means nothing")]
     [TestCase("train.precision=bf16", "fp32")]
     [TestCase("model.visibility=full", "causal")]
+    [TestCase("model.width=16\npasses=3", "has several lines")]
     public void SettingsThatMeanNothingAreRefused(string setting, string reason)
         => Assert.That(
             () => Compressor.Compress(s_learner with { Settings = [.. s_learner.Settings, setting] }, s_text, new CompressionOptions(), _backend),

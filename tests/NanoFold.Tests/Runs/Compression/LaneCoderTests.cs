@@ -59,7 +59,7 @@ public class LaneCoderTests
 
     private static byte[] Back(PackedFile packed, int favorite = -1)
     {
-        var decoder = new LaneDecoder(packed.Header.Lanes, s_tokenizer, packed.Blocks);
+        var decoder = new LaneDecoder(packed.Header.Lanes, s_tokenizer, packed.Blocks, "file");
         Walk(decoder, favorite);
         using var text = new MemoryStream();
         decoder.WriteTo(text);

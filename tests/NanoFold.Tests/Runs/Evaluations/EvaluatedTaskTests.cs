@@ -64,7 +64,9 @@ public sealed class EvaluatedTaskTests
     [TestCase("recall", "--set model.width=4", "model.width=4: is no setting of a task; what the model is stays as it was trained")]
     [TestCase("recall", "--context 0", "--context 0: expected a number of places, at least 1")]
     [TestCase("recall", "--set task.nothing=1", "task.nothing: unknown key")]
-    [TestCase("text", "--task recall", "task=recall: the run was trained on text; name another text with --data")]
+    [TestCase("text", "--task recall", "task=recall: the run was trained on text; name another text with --data, or conversations with --task conversations --data FILE.jsonl")]
+    [TestCase("text", "--task conversations", "task=conversations: the model was not trained on conversations; name some with --data FILE.jsonl")]
+    [TestCase("text", "--task conversations --data nothing.jsonl", "nothing.jsonl: ")]
     public void WhatAModelCannotDoIsSaid(string run, string options, string message)
     {
         CommandLine eval = CommandLine.Run(["eval", "--model", _rig[run], .. options.Split(' ')]);
@@ -80,6 +82,27 @@ public sealed class EvaluatedTaskTests
         JsonObject own = Eval("text"), longer = Eval("text", "--context", "16");
         Assert.That(longer["tokens"]!.GetValue<long>(), Is.EqualTo(own["tokens"]!.GetValue<long>()));
         Assert.That(longer["loss"]!.GetValue<double>(), Is.Not.EqualTo(own["loss"]!.GetValue<double>()).And.EqualTo(own["loss"]!.GetValue<double>()).Within(0.5));
+    }
+
+    /// <summary>Of any model of text, all of a file; of a run of conversations, what it evaluates itself where that is the file.</summary>
+    [Test]
+    public void ConversationsOfAnyFileAreEvaluated()
+    {
+        string talk = _rig.Write("talk.jsonl", string.Concat(Enumerable.Range(0, 6).Select(i => $$"""{"prompt":"no. {{i}}","completion":"cat {{i}}."}""" + "\n")));
+        string[] named = ["--task", "conversations", "--data", talk, "--context", "48"];
+        JsonObject before = Eval("text", named);
+        Assert.That((before["task"]!.GetValue<string>(), before["tokens"]!.GetValue<long>()), Is.EqualTo(("conversations", 6 * 8L)), "the answers, a space before them and a line break after");
+        Assert.That(Eval("text", [.. named, "--set", "task.answersOnly=false"])["tokens"]!.GetValue<long>(), Is.GreaterThan(100));
+
+        _rig.Train("talk", new ConfigTree().AddJson($$"""
+            {
+              "task": "conversations", "data": { "path": {{JsonValue.Create(talk).ToJsonString()}}, "validation": {{JsonValue.Create(talk).ToJsonString()}} },
+              "train": { "init": {{JsonValue.Create(_rig["text"]).ToJsonString()}}, "steps": 8, "batch": 2 }, "model": { "context": 48 }, "geometry": { "enabled": false }
+            }
+            """, "test").Build());
+        JsonObject own = Eval("talk");
+        Assert.That(Eval("talk", named[..4]).ToJsonString(), Is.EqualTo(own.ToJsonString()));
+        Assert.That(own["loss"]!.GetValue<double>(), Is.LessThan(before["loss"]!.GetValue<double>()));
     }
 
     private JsonObject Eval(string run, params string[] options) => CommandLine.Json(["eval", "--model", _rig[run], .. options]);

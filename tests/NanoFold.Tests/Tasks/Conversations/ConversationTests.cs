@@ -4,6 +4,7 @@ using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Text;
+using NanoFold.Tests.Training;
 
 namespace NanoFold.Tests.Tasks.Conversations;
 
@@ -100,13 +101,66 @@ public class ConversationTests
     }
 
     [TestCase("""{"prompt":"a","chosen":"b"}""", "line 1: has no \"rejected\"; pairs are objects with prompt, chosen and rejected")]
-    [TestCase("""{"prompt":"a","chosen":"b","rejected":"b"}""", "line 1: chosen and rejected are the same, so that there is nothing to prefer")]
-    [TestCase("""{"chosen":[{"role":"user","content":"a"}],"rejected":[{"role":"user","content":"a"}]}""", "line 1: chosen and rejected are the same, so that there is nothing to prefer")]
+    [TestCase("""{"prompt":"a","chosen":"b","rejected":"b"}""", "of 1 of 1 pairs chosen and rejected are the same, so that none is left")]
+    [TestCase("""{"chosen":[{"role":"user","content":"a"}],"rejected":[{"role":"user","content":"a"}]}""", "line 1: the conversation has no answer: none of its 1 turns is of the role assistant")]
+    [TestCase("""{"chosen":[{"role":"user","content":"a"}],"rejected":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}""", "line 1: one of chosen and rejected is where the other begins, so that it has no answer; name what both go on from as prompt")]
     [TestCase("""{"prompt":"abcdefghijklmnopqrst","chosen":"b","rejected":"c"}""", "take more than the 30 tokens of model.context for both answers with their prompt, so that none is left; use a larger context")]
     public void WhatIsNoPairIsOneLine(string line, string message)
     {
         UserException fault = Assert.Throws<UserException>(() => Open(new PreferenceConfig(), 30, line))!;
         Assert.That(fault.Message, Does.Contain(message).And.StartWith(_folder["talk.jsonl"]).And.Not.Contains("\n"));
+    }
+
+    [Test]
+    public void PairsWithTheSameAnswersAreLeftOutWithALine()
+    {
+        var notes = new List<string>();
+        using LearningTask task = Open(new PreferenceConfig(), 60, ["""{"prompt":"a","chosen":"b","rejected":"b"}""", """{"prompt":"a","chosen":"b","rejected":"c"}"""], null, context => context with { Note = notes.Add });
+        Assert.That(((PreferenceTask)task).Train.Count, Is.EqualTo(1));
+        Assert.That(notes, Is.EqualTo(new[] { $"{_folder["talk.jsonl"]}: of 1 of 2 pairs chosen and rejected are the same; they are left out" }));
+    }
+
+    [Test]
+    public void FilesWithoutAnythingAreOneLine()
+    {
+        string other = _folder["other.jsonl"];
+        File.WriteAllText(other, """{"prompt":"a","completion":"b"}""");
+        File.WriteAllText(_folder["none.jsonl"], "\n");
+        foreach (string empty in new[] { "train", "validation" })
+        {
+            UserException fault = Assert.Throws<UserException>(() => Open(
+                new ConversationsConfig(), 30, empty == "train" ? [] : ["""{"prompt":"a","completion":"b"}"""], null,
+                context => context with { Data = context.Data with { Path = empty == "train" ? _folder["talk.jsonl"] : other, Validation = empty == "train" ? other : _folder["none.jsonl"] } }))!;
+            Assert.That(fault.Message, Does.EndWith(empty == "train" ? "talk.jsonl: holds no conversations" : "none.jsonl: holds no conversations"));
+        }
+    }
+
+    [Test]
+    [NonParallelizable]
+    public void AShareOfTheRowsIsOfTheOlderTextAndTheOthersAllCome()
+    {
+        using var cache = new TrainRig();
+        File.WriteAllText(_folder["old.txt"], new string('o', 4000));
+        string[] lines = [.. Enumerable.Range(0, 9).Select(i => $$"""{"prompt":"x","completion":"{{i}}{{i}}"}""")];
+        using LearningTask task = Open(new ConversationsConfig { Pack = false }, 40, lines, null, context => context with { Accumulate = 2, Data = context.Data with { Replay = _folder["old.txt"], ReplayShare = 0.25 } });
+        var batch = new BatchRows(task.Fields(40), 2);
+        var seen = new List<string>();
+        int old = 0;
+        for (int step = 0; seen.Count < 9; step++)
+        {
+            for (int part = 0; part < 2; part++)
+            {
+                batch.Fill(task, step, part);
+                for (int row = 0; row < 2 && seen.Count < 9; row++)
+                {
+                    string text = new([.. batch.Integers(BatchField.Tokens).Slice(row * 40, 40).ToArray().Select(t => (char)t)]);
+                    old += text[0] == 'o' ? 1 : 0;
+                    seen.AddRange(text[0] == 'o' ? Array.Empty<string>() : [text]);
+                }
+            }
+        }
+
+        Assert.That((seen.Distinct().Count(), old), Is.EqualTo((9, 2)), "all conversations before one comes again; a row of four is of the older text");
     }
 
     [Test]
@@ -123,14 +177,15 @@ public class ConversationTests
 
     private LearningTask Open(TaskConfig config, int context, string line, int? wider = null) => Open(config, wider ?? context, [line], null);
 
-    private LearningTask Open(TaskConfig config, int context, string[] lines, Func<ModelConfig, ModelConfig>? change)
+    private LearningTask Open(TaskConfig config, int context, string[] lines, Func<ModelConfig, ModelConfig>? change, Func<TaskContext, TaskContext>? more = null)
     {
         File.WriteAllLines(_folder["talk.jsonl"], lines);
         ModelConfig model = new() { Context = context };
-        return config.Open(new TaskContext
+        var opened = new TaskContext
         {
             Model = change?.Invoke(model) ?? model, Seed = 1, Data = new DataConfig { Path = _folder["talk.jsonl"], ValidationFraction = 0 }, Tokenizer = () => TokenizerSpec.Given(new ByteTokenizer()),
-        });
+        };
+        return config.Open(more?.Invoke(opened) ?? opened);
     }
 
     private static BatchRows Row(LearningTask task, int time)

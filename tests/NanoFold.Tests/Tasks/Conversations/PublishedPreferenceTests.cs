@@ -31,7 +31,7 @@ public class PublishedPreferenceTests : EngineTests
         using SafeTensorsFile file = SafeTensorsFile.Open(SharedData.Path($"{Folder}/{Pairs}"));
         using Transformer policy = Load("policy"), reference = Load("reference");
         var task = new PublishedPairs(file, config, policy.Config);
-        PreferenceReference.Compute(reference, task, [task.Own], default);
+        PreferenceReference.Compute(reference, task, [task.Own], default, default);
         double[] length = [.. Enumerable.Range(0, 12).Select(i => config.PerToken ? task.LengthOf(i) : 1.0)];
         double[] published = Doubles(file, "reference_logps");
         for (int pair = 0; pair < 6; pair++)

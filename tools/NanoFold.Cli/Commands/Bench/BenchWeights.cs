@@ -18,7 +18,7 @@ internal static class BenchWeights
 
     public static void Build(VerbCommand command)
     {
-        Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint), a checkpoint, or a model of another program");
+        Option<string?> model = command.Text("--model", "RUN", ModelOptions.ModelHelp);
         Option<string[]?> weights = command.Names("--weights", "What weights are in memory, of each a row; auto and f32 if not given", WeightOptions.Known);
         Option<long?> prompt = command.Integer("--prompt-tokens", $"Tokens of the prompt; {DefaultPrompt} if not given", 1, MostTokens);
         Option<long?> written = command.Integer("--tokens", $"Tokens to write; {DefaultTokens} if not given", 1, MostTokens);
@@ -26,7 +26,7 @@ internal static class BenchWeights
         command.JsonKeys = "weights [{weights (auto, f32, f16, bf16, q8_0), types (elements of each), loadSeconds, weightBytes, tokensPerSecond, prefillTokensPerSecond, bytesPerToken, bandwidthBytesPerSecond, bandwidthShare: as of bench decode}], promptTokens, tokens, threads";
         command.Does(invocation => Run(
             invocation,
-            invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, a checkpoint, or a model of another program"),
+            invocation.Get(model) ?? throw UserException.Usage(ModelOptions.NoModel),
             invocation.Get(weights) ?? ["auto", "f32"],
             (int)(invocation.Get(prompt) ?? DefaultPrompt),
             (int)(invocation.Get(written) ?? DefaultTokens)));

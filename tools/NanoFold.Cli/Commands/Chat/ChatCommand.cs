@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Generation;
-using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Text.Chat;
 using NanoFold.Kernels;
@@ -17,35 +16,26 @@ internal static class ChatCommand
 
     public static void Build(VerbCommand command)
     {
-        Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint), a checkpoint, or a model of another program");
-        Option<string?> adapter = command.Text("--adapter", "DIR", ModelOptions.AdapterHelp);
+        var model = new ModelOptions(command);
         Option<string?> system = command.Text("--system", "TEXT", "What the model is told before all else");
-        Option<string?> template = command.Text("--template", "FILE", "A chat template (Jinja) in place of the model's own; plain for lines that begin with User: and Assistant:");
+        var template = new TemplateOptions(command);
         Option<bool> escapes = command.Flag("-e", $"Understand escapes in --system and --stop: {Escapes.Known}");
         var sampling = new SamplingOptions(command, (invocation, text, option) => invocation.Get(escapes) ? Escapes.Decode(text, option) : text);
-        var weights = new WeightOptions(command);
         command.JsonKeys = "messages [{role, content}] (all that was said), answers [{text, tokenIds, finish (length, stop, eos or interrupted), promptTokens, keptTokens (that the model still knew), droppedMessages, tokensPerSecond}], template (its name), seed";
         command.Does(invocation => Run(
             invocation,
-            invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a model of another program"),
-            invocation.Get(adapter),
-            weights.Storage(invocation),
+            model.Choice(invocation),
             invocation.Get(system) is { } text && invocation.Get(escapes) ? Escapes.Decode(text, system.Name) : invocation.Get(system),
-            invocation.Get(template),
+            template.File(invocation),
             sampling.Change(invocation)));
     }
 
-    private static int Run(Invocation invocation, string path, string? adapter, WeightStorage weights, string? system, string? template, Func<GenerationConfig, GenerationConfig> change)
+    private static int Run(Invocation invocation, ModelChoice model, string? system, string? template, Func<GenerationConfig, GenerationConfig> change)
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
-        using TrainedModel trained = TrainedModel.Load(path, backend, adapter, weights);
-        ChatTemplate chosen = template switch
-        {
-            null => trained.ChatTemplate(),
-            ChatTemplate.PlainName => ChatTemplate.Plain(trained.Tokenizer),
-            _ => ChatTemplate.Parse(Prompts.ReadFile(template, "--template"), trained.Tokenizer, template),
-        };
+        using TrainedModel trained = model.Load(backend);
+        ChatTemplate chosen = TemplateOptions.Of(template, trained);
         using var writer = new ChatWriter(trained.Model, trained.Tokenizer, chosen);
         GenerationConfig settings = trained.Config.Generation;
         settings = change(settings.MaxTokens == new GenerationConfig().MaxTokens ? settings with { MaxTokens = LongestAnswer } : settings);
@@ -56,9 +46,7 @@ internal static class ChatCommand
             output.Note($"--seed {seed}");
         }
 
-        output.Note(
-            !chosen.IsPlain ? $"chat template: {template ?? "the model's own"}"
-            : $"{(template is null ? "the model has no chat template: " : "")}the plain one is used, lines that begin with User: and Assistant:");
+        TemplateOptions.Tell(output, template, chosen);
         var conversation = new Conversation(writer, settings, seed, system);
         using var input = new ChatInput(output, invocation.Interrupt);
         var loop = new ChatLoop(output, conversation, input);

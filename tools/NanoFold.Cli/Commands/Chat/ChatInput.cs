@@ -11,7 +11,6 @@ namespace NanoFold.Cli.Commands.Chat;
 internal sealed class ChatInput : IDisposable
 {
     private const string Prompt = "> ", More = "| ";
-    private const int LongestLine = 1 << 20;
 
     private readonly Output _output;
     private readonly Interrupt _interrupt;
@@ -88,7 +87,7 @@ internal sealed class ChatInput : IDisposable
             _output.Text.WriteLine();
         }
 
-        return line is { Length: > LongestLine } ? line[..LongestLine] : line;
+        return line;
     }
 
     private bool OnSignal(PosixSignal signal)

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using NanoFold.Cli.Writing;
 using NanoFold.Engine;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Generation;
@@ -86,11 +87,13 @@ internal sealed class ChatLoop(Output output, Conversation conversation, ChatInp
     private void Ask(string? question)
     {
         bool isBegun = false;
+        var shown = new WrappedText(output.Text, Output.Columns(output.Text));
         (ChatAnswer answer, ChatHistory history) = input.WhileWriting(stop => conversation.Ask(question, Write, stop));
+        shown.End();
         output.Text.WriteLine();
         if (answer.IsStopped)
         {
-            output.Note(answer.Text.Length > 0 ? "stopped" : "stopped before anything was written; the question is taken back");
+            output.Note(answer.Text.Length > 0 ? "stopped" : $"stopped before anything was written; {(question is null ? "the answer before stays" : "the question is taken back")}");
         }
         else if (answer.Finish == FinishReason.Length)
         {
@@ -120,14 +123,13 @@ internal sealed class ChatLoop(Output output, Conversation conversation, ChatInp
         {
             text = isBegun ? text : text.TrimStart();
             isBegun |= text.Length > 0;
-            output.Text.Write(text);
-            output.Text.Flush();
+            shown.Write(text);
         }
     }
 
     private void Command(string line)
     {
-        string[] words = line.Split(' ', 2, StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        string[] words = line.Split([' ', '\t'], 2, StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         string rest = words.Length > 1 ? words[1] : "";
         switch (words[0])
         {

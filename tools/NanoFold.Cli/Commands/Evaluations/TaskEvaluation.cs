@@ -60,7 +60,7 @@ internal static class TaskEvaluation
 
     private static (IReadOnlyList<Score> Best, IReadOnlyList<Score> Guessing) Limits(TrainedModel trained, Invocation invocation)
     {
-        using LearningTask task = trained.Config.Task.Open(TrainData.ContextOf(trained.Config, invocation.Output.Note, invocation.Interrupt.Token));
+        using LearningTask task = trained.OpenTask(invocation.Output.Note, invocation.Interrupt.Token);
         return (task.Best(), task.Guessing());
     }
 

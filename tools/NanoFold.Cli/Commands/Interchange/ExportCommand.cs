@@ -18,7 +18,7 @@ internal static class ExportCommand
 
     public static void Build(VerbCommand command)
     {
-        Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint), a checkpoint, or a model of another program");
+        Option<string?> model = command.Text("--model", "RUN", ModelOptions.ModelHelp);
         Option<string?> adapter = command.Text("--adapter", "DIR", ModelOptions.AdapterHelp);
         Option<string?> format = command.Text("--format", "NAME", $"What is written: {s_formats}");
         Option<string?> type = command.Text("--type", "TYPE", $"What numbers are written as, where the format has a choice: {s_types}; f32 if not given");
@@ -27,7 +27,7 @@ internal static class ExportCommand
         command.JsonKeys = "path, format (what it is), type, parameters, files [{path, bytes}], notes, seconds";
         command.Does(invocation => Run(
             invocation,
-            invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, a checkpoint, or a model of another program"),
+            invocation.Get(model) ?? throw UserException.Usage(ModelOptions.NoModel),
             invocation.Get(adapter),
             FormatOf(invocation.Get(format)),
             TypeOf(invocation.Get(type)),

@@ -18,7 +18,7 @@ internal static class InterveneCommand
 
     public static void Build(VerbCommand command)
     {
-        Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint), a checkpoint, or a model of another program");
+        Option<string?> model = command.Text("--model", "RUN", ModelOptions.ModelHelp);
         var edits = new EditOptions(command);
         Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text; what the run held back if nothing is given");
         var reading = new TextOptions(command);
@@ -34,7 +34,7 @@ internal static class InterveneCommand
         command.JsonKeys = "edits (as read), controls (how many), seed, inputs [{data, prompt (of one), rows, places (with a target), unit, loss {plain, edited, change, controls [..], controlChange, controlDeviation}, divergence {places, edited, controls [..]} (KL in nats of the unedited distribution to the edited one, mean over these places: the first ones, as many as there is room for), tokens [{id, text, plain, edited, change, controls [..], controlChange, controlDeviation} (probabilities)]}]; with --each inputs [{data, prompt, rows, places, unit, points [{edit (its number), point, loss, divergence, tokens}]}]";
         command.Does(invocation => Run(
             invocation,
-            invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
+            invocation.Get(model) ?? throw UserException.Usage(ModelOptions.NoModel),
             edits.Edits(invocation) is { Count: > 0 } given ? given : throw UserException.Usage("--edit is needed, such as --edit '{\"kind\":\"ablate\",\"points\":\"blocks.0.hook_mlp_out\"}'"),
             invocation.Get(prompts) ?? [],
             invocation.Get(tokens) ?? [],

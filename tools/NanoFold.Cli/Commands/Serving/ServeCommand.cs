@@ -3,7 +3,6 @@ using System.Net;
 using System.Text.Json.Nodes;
 using NanoFold.Cli.Options;
 using NanoFold.Engine;
-using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Text.Chat;
 using NanoFold.Kernels;
@@ -21,10 +20,9 @@ internal static class ServeCommand
 
     public static void Build(VerbCommand command)
     {
-        Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint), a checkpoint, or a model of another program");
-        Option<string?> adapter = command.Text("--adapter", "DIR", ModelOptions.AdapterHelp);
+        var model = new ModelOptions(command);
         Option<string?> name = command.Text("--name", "NAME", "What clients call the model; the last part of --model if not given");
-        Option<string?> template = command.Text("--template", "FILE", "A chat template (Jinja) in place of the model's own; plain for lines that begin with User: and Assistant:");
+        var template = new TemplateOptions(command);
         Option<string?> host = command.Text("--host", "ADDRESS", "The address to listen on; 127.0.0.1 if not given, for this machine alone. Any other one needs a key");
         Option<long?> port = command.Integer("--port", $"The port; {DefaultPort} if not given, 0 for one that is free", 0, 65535);
         Option<string?> key = command.Text("--api-key", "KEY", $"What clients must send as 'Authorization: Bearer KEY'; {KeyVariable} if not given");
@@ -32,16 +30,13 @@ internal static class ServeCommand
         Option<long?> queue = command.Integer("--queue", $"Requests that may wait besides, {DefaultQueue} if not given; the next is answered with status 429", 0, MostQueue);
         Option<long?> timeout = command.Integer("--timeout", $"Seconds that a request may take, waiting included; {DefaultTimeout} if not given", 1, 1_000_000);
         Option<long?> most = command.Integer("--max-tokens", "Tokens that a text may have at most, whatever a request asks for", 1, int.MaxValue);
-        var weights = new WeightOptions(command);
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
         command.JsonKeys = "address, model, requests (that were answered), promptTokens, tokens (written)";
         command.Does(invocation => Run(
             invocation,
-            invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
-            invocation.Get(adapter),
-            weights.Storage(invocation),
+            model.Choice(invocation),
             invocation.Get(name),
-            invocation.Get(template),
+            template.File(invocation),
             new ServerOptions
             {
                 Address = AddressOf(invocation.Get(host)),
@@ -55,7 +50,7 @@ internal static class ServeCommand
             }));
     }
 
-    private static int Run(Invocation invocation, string path, string? adapter, WeightStorage weights, string? name, string? template, ServerOptions options)
+    private static int Run(Invocation invocation, ModelChoice model, string? name, string? template, ServerOptions options)
     {
         if (options.Key is null && !IPAddress.IsLoopback(options.Address))
         {
@@ -65,31 +60,27 @@ internal static class ServeCommand
         // Ctrl-C ends in good order from here on.
         CancellationToken stop = invocation.Interrupt.Token;
         using Backend backend = Devices.Open(invocation);
-        using TrainedModel trained = TrainedModel.Load(path, backend, adapter, weights);
-        ChatTemplate chat = template switch
-        {
-            null => trained.ChatTemplate(),
-            ChatTemplate.PlainName => ChatTemplate.Plain(trained.Tokenizer),
-            _ => ChatTemplate.Parse(Prompts.ReadFile(template, "--template"), trained.Tokenizer, template),
-        };
-        name ??= Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
+        using TrainedModel trained = model.Load(backend);
+        ChatTemplate chat = TemplateOptions.Of(template, trained);
+        name ??= Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model.Path)));
         if (!backend.KeepsSequencesApart)
         {
             invocation.Output.Note("this device does not keep texts apart to the last bit: a text may differ from the one that generate writes alone");
         }
 
-        return Serve(invocation, new ServedModel(name, trained.Model, trained.Tokenizer, trained.Config.Generation, chat), options, stop).GetAwaiter().GetResult();
+        return Serve(invocation, new ServedModel(name, trained.Model, trained.Tokenizer, trained.Config.Generation, chat), template, options, stop).GetAwaiter().GetResult();
     }
 
-    private static async Task<int> Serve(Invocation invocation, ServedModel served, ServerOptions options, CancellationToken stop)
+    private static async Task<int> Serve(Invocation invocation, ServedModel served, string? template, ServerOptions options, CancellationToken stop)
     {
         Output output = invocation.Output;
         ModelServer server = await ModelServer.Start(served, options).ConfigureAwait(false);
         await using (server.ConfigureAwait(false))
         {
             output.Line($"{server.Address}/v1 serves {served.Name}, {Display.Count(options.Streams, "text")} at a time; Ctrl-C ends");
-            output.Note(served.Chat.IsPlain ? "conversations are lines that begin with User: and Assistant:, for there is no chat template" : $"chat template: {served.Chat.Name}");
+            TemplateOptions.Tell(output, template, served.Chat);
             await Task.Delay(System.Threading.Timeout.Infinite, stop).ContinueWith(_ => { }, TaskScheduler.Default).ConfigureAwait(false);
+            output.Note($"{Display.Count(server.Requests, "request")} answered, {Display.Count(server.Tokens, "token")} written");
             output.Result(new JsonObject
             {
                 ["address"] = server.Address, ["model"] = served.Name, ["requests"] = server.Requests, ["promptTokens"] = server.PromptTokens, ["tokens"] = server.Tokens,

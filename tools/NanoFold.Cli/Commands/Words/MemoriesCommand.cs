@@ -25,7 +25,7 @@ internal static class MemoriesCommand
         units.Does(invocation => Units(invocation, unitText, Given(invocation.Get(layers)), Given(invocation.Get(chosen)), (int)(invocation.Get(shown) ?? 5), (int)(invocation.Get(top) ?? 5)));
 
         VerbCommand predict = command.Sub("predict", "Which units carry what a model predicts after a prompt");
-        Option<string?> model = predict.Text("--model", "RUN", TextChoices.ModelHelp);
+        Option<string?> model = predict.Text("--model", "RUN", ModelOptions.ModelHelp);
         Option<string?> prompt = predict.Text("--prompt", "TEXT", "What stands before");
         Option<bool> special = predict.Flag(Prompts.ParseSpecial, Prompts.ParseSpecialHelp);
         Option<string?> token = predict.Text("--token", "WORD", "What is asked for: the first token of it; what the model finds most likely if not given");
@@ -33,7 +33,7 @@ internal static class MemoriesCommand
         predict.Common = [CommonOptions.Device, CommonOptions.Threads, CommonOptions.Seed];
         predict.JsonKeys = "token, text, probability, logit (less the mean of all tokens), units (what all units contribute to it), carriers [{layer, unit, activation, contribution, withoutIt (growth of -ln p when its value is 0)}], withoutRandom (mean size of the same over random units)";
         predict.Does(invocation => Predict(
-            invocation, invocation.Get(model) ?? throw UserException.Usage(TextChoices.NoModel), invocation.Get(prompt) ?? throw UserException.Usage("--prompt is needed: what stands before"), invocation.Get(special), invocation.Get(token), (int)(invocation.Get(carriers) ?? 8)));
+            invocation, invocation.Get(model) ?? throw UserException.Usage(ModelOptions.NoModel), invocation.Get(prompt) ?? throw UserException.Usage("--prompt is needed: what stands before"), invocation.Get(special), invocation.Get(token), (int)(invocation.Get(carriers) ?? 8)));
 
         VerbCommand rewrite = command.Sub("rewrite", "What changes, there and elsewhere, when a unit's value says another token");
         var rewriteText = new TextChoices(rewrite, 4096);

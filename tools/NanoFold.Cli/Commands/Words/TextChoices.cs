@@ -9,10 +9,7 @@ namespace NanoFold.Cli.Commands.Words;
 /// <summary>The options that say which model is looked at, on what text or task.</summary>
 internal sealed class TextChoices(VerbCommand command, int tokens)
 {
-    public const string ModelHelp = "A run folder (its best checkpoint), a checkpoint, or a model of another program";
-    public const string NoModel = "--model is needed: a run folder of train, or a checkpoint";
-
-    private readonly Option<string?> _model = command.Text("--model", "RUN", ModelHelp);
+    private readonly Option<string?> _model = command.Text("--model", "RUN", ModelOptions.ModelHelp);
     private readonly Option<string?> _data = command.Text("--data", "PATH", "A file, folder or pattern of text in place of the run's own");
     private readonly Option<string?> _task = command.Text("--task", "NAME", "Another task than the one that the run was trained on");
     private readonly Option<string[]> _set = command.Texts("--set", "KEY=VALUE", "A setting of the task, such as task.names=8; may be given several times");
@@ -21,7 +18,7 @@ internal sealed class TextChoices(VerbCommand command, int tokens)
 
     /// <summary>The model's path.</summary>
     /// <exception cref="UserException">There is none.</exception>
-    public string Model(Invocation invocation) => invocation.Get(_model) ?? throw UserException.Usage(NoModel);
+    public string Model(Invocation invocation) => invocation.Get(_model) ?? throw UserException.Usage(ModelOptions.NoModel);
 
     /// <summary>Takes rows of the text.</summary>
     public SampleText Open(Invocation invocation, TrainedModel trained) => SampleText.Open(

@@ -7,8 +7,8 @@ internal static class Effort
 {
     private const long Most = 5_000_000;
 
-    // Characters that count as a step.
-    private const int Stride = 4;
+    // Powers of two: characters that count as a step where they are gone through, and where they are compared.
+    private const int Stride = 4, SearchStride = 14;
 
     [ThreadStatic]
     private static long s_spent;
@@ -34,8 +34,14 @@ internal static class Effort
         List<object?> list => list.Count,
         JinjaTuple tuple => tuple.Items.Length,
         JinjaDict dict => dict.Count,
+        DictView view => view.Dict.Count,
+        JinjaRange range => range.Count,
+        JinjaBytes bytes => bytes.Bytes.Length >> Stride,
         _ => 0,
     });
+
+    /// <summary>Counts what looking for a part of a text may take: at worst the part is compared almost to its end at every place.</summary>
+    public static void SpendOnSearch(string text, string part) => Spend((text.Length >> Stride) + (((long)text.Length * part.Length) >> SearchStride));
 
     /// <summary>Throws where a text, or a list, would have too many characters, or elements.</summary>
     public static void RequireRoom(long size)

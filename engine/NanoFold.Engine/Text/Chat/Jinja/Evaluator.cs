@@ -178,8 +178,8 @@ internal abstract class Evaluator(IReadOnlyDictionary<string, object?> names, Da
             return Arguments.None;
         }
 
-        List<object?> positional = [.. arguments.Positional.Select(one => Evaluate(one, scope))];
-        List<(string Name, object? Value)> named = [.. arguments.Named.Select(one => (one.Name, Evaluate(one.Value, scope)))];
+        List<object?> positional = [.. arguments.Positional.Select(one => MeasuredText(Evaluate(one, scope)))];
+        List<(string Name, object? Value)> named = [.. arguments.Named.Select(one => (one.Name, MeasuredText(Evaluate(one.Value, scope))))];
         if (arguments.List is { } list)
         {
             positional.AddRange(Access.Elements(Evaluate(list, scope)));
@@ -242,6 +242,9 @@ internal abstract class Evaluator(IReadOnlyDictionary<string, object?> names, Da
 
         return true;
     }
+
+    // A text that is handed over is gone through.
+    private static object? MeasuredText(object? value) => value is string or SafeText ? Measured(value) : value;
 
     // Long values are work too.
     private static object? Measured(object? value)

@@ -155,6 +155,7 @@ internal static class ListFilters
         foreach (object? element in Access.Elements(value))
         {
             sum = Operators.Add(sum, getter(element));
+            Effort.SpendOn(sum);
         }
 
         return sum;
@@ -239,7 +240,9 @@ internal static class ListFilters
         {
             if (fill is not null && count > batch.Count)
             {
-                batch.AddRange(Enumerable.Repeat(fill, Math.Min(count, JinjaRange.Most) - Math.Min(batch.Count, JinjaRange.Most)));
+                int missing = Math.Min(count, JinjaRange.Most) - Math.Min(batch.Count, JinjaRange.Most);
+                Effort.Spend(missing);
+                batch.AddRange(Enumerable.Repeat(fill, missing));
             }
 
             yield return batch;
@@ -294,8 +297,11 @@ internal static class ListFilters
         return [.. groups.Select(group => new GroupTuple(getter(group.Elements[0]), group.Elements))];
     }
 
-    private static Func<object?, object?> Folding(bool caseSensitive) => caseSensitive ? value => value
-        : value => value switch { string text => Casing.Lower(text), SafeText safe => new SafeText(Casing.Lower(safe.Text)), _ => value };
+    private static Func<object?, object?> Folding(bool caseSensitive) => caseSensitive ? value => value : value =>
+    {
+        Effort.SpendOn(value is string or SafeText ? value : null);
+        return value switch { string text => Casing.Lower(text), SafeText safe => new SafeText(Casing.Lower(safe.Text)), _ => value };
+    };
 
     private static Func<object?, object?> Getter(object? attribute) => Getter(attribute, null);
 

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace NanoFold.Engine.Text.Chat.Jinja;
 
 /// <summary>Reads what operators stand between: names, constants, lists, with the attributes, items and calls after them.</summary>
@@ -170,13 +172,13 @@ internal abstract class OperandParser(List<Token> tokens) : TokenReader(tokens)
             case TokenKind.Name:
                 return NameOrConstant(token, allowsNamespace, isTarget);
             case TokenKind.Text:
-                string text = token.Text;
+                var text = new StringBuilder(token.Text);
                 while (Current.Kind == TokenKind.Text)
                 {
-                    text += Take().Text;
+                    text.Append(Take().Text);
                 }
 
-                return new ConstantNode(token.Line, text);
+                return new ConstantNode(token.Line, text.ToString());
             case TokenKind.Number:
                 return new ConstantNode(token.Line, token.Value);
             case TokenKind.Sign when token.Text == "(":

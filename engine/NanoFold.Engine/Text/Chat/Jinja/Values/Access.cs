@@ -74,7 +74,7 @@ internal static class Access
 
     private static bool IsInside(object? owner, object? value) => owner switch
     {
-        string or SafeText => SafeText.Plain(value) is { } part ? SafeText.Plain(owner)!.Contains(part, StringComparison.Ordinal) : throw JinjaException.Type($"'in <string>' requires string as left operand, not {Show.TypeOf(value)}"),
+        string or SafeText => SafeText.Plain(value) is { } part ? PointText.IndexOf(SafeText.Plain(owner)!, part) >= 0 : throw JinjaException.Type($"'in <string>' requires string as left operand, not {Show.TypeOf(value)}"),
         JinjaDict dict => dict.TryGet(value, out _),
         JinjaRange range when Operators.Whole(value, out BigInteger whole) => IsIn(range, whole),
         _ when IsIterable(owner) => Elements(owner).Any(element => Operators.Equal(element, value)),
@@ -129,6 +129,7 @@ internal static class Access
             throw JinjaException.Value("slice step cannot be zero");
         }
 
+        Effort.SpendOn(owner is string or SafeText ? owner : null);
         int length = Length(owner);
         BigInteger stride = by ?? 1;
         bool up = stride.Sign > 0;
@@ -208,6 +209,7 @@ internal static class Access
             return false;
         }
 
+        Effort.SpendOn(owner is string or SafeText ? owner : null);
         int length = Length(owner);
         index = index.Sign < 0 ? index + length : index;
         if (index.Sign < 0 || index >= length)
@@ -247,7 +249,7 @@ internal static class Access
             LoopContext loop => loop.TryGet(name, out value),
             Cycler cycler => cycler.TryGet(name, out value),
             JinjaRange range when name is "start" or "stop" or "step" => Give(name switch { "start" => range.Start, "stop" => range.Stop, _ => range.Step }, out value),
-            JinjaRange range when name is "index" or "count" => (value = OfList(range, [.. Elements(range)], name)) is not null,
+            JinjaRange range when name is "index" or "count" => (value = OfRange(range, name)) is not null,
             Macro macro when name is "name" or "arguments" or "caller" or "catch_kwargs" or "catch_varargs" => Give(OfMacro(macro, name), out value),
             bool when TryAttribute(Operators.Plus(owner), name, out value) => true,
             BigInteger number when name is "real" or "numerator" => Give(number, out value),
@@ -298,6 +300,12 @@ internal static class Access
         _ when owner is List<object?> && s_changesList.Contains(name) => Unsafe(owner, name),
         _ => null,
     };
+
+    private static object? OfRange(JinjaRange range, string name)
+    {
+        Effort.SpendOn(range);
+        return OfList(range, [.. Elements(range)], name);
+    }
 
     private static int IndexOf(IReadOnlyList<object?> elements, object? value)
     {

@@ -191,6 +191,7 @@ internal static class BraceFormat
 
         while (rest.Length > 0)
         {
+            Effort.SpendOn(rest);
             if (rest[0] == '[')
             {
                 int close = rest.IndexOf(']');

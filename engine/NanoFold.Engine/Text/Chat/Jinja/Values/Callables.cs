@@ -216,6 +216,7 @@ internal sealed class LoopContext(IReadOnlyList<object?> elements, int depth0, F
 /// <summary><c>cycler</c>: gives its items one after the other.</summary>
 internal sealed class Cycler(IReadOnlyList<object?> items)
 {
+    private readonly JinjaTuple _tuple = new([.. items]);
     private int _at;
 
     public bool TryGet(string name, out object? value)
@@ -223,7 +224,7 @@ internal sealed class Cycler(IReadOnlyList<object?> items)
         (bool isThere, value) = name switch
         {
             "current" => (true, items[_at]),
-            "items" => (true, new JinjaTuple([.. items])),
+            "items" => (true, _tuple),
             "pos" => (true, new BigInteger(_at)),
             "next" => (true, new JinjaFunction("next", (_, _) => Next()) { IsMethod = true }),
             "reset" => (true, new JinjaFunction("reset", (_, _) => { _at = 0; return null; }) { IsMethod = true }),

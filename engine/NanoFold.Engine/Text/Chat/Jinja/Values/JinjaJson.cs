@@ -127,6 +127,7 @@ internal sealed class JinjaJson
 
     private void WriteText(string text)
     {
+        Effort.SpendOn(text);
         _text.Append('"');
         foreach (char c in text)
         {

@@ -129,7 +129,7 @@ internal static class Operators
         {
             (null, null) => true,
             (null, _) or (_, null) => false,
-            (string or SafeText, string or SafeText) => SafeText.Plain(a) == SafeText.Plain(b),
+            (string or SafeText, string or SafeText) => SameText(SafeText.Plain(a)!, SafeText.Plain(b)!),
             (bool or BigInteger or double, bool or BigInteger or double) => CompareNumbers(a, b) == 0,
             (List<object?> x, List<object?> y) => Same(x, y),
             (JinjaTuple x, JinjaTuple y) => Same(x.Items, y.Items),
@@ -205,6 +205,17 @@ internal static class Operators
 
     public static JinjaException TooLarge() => new(JinjaException.OverflowKind, "a number or a text is too large");
 
+    private static bool SameText(string a, string b)
+    {
+        if (a.Length != b.Length)
+        {
+            return false;
+        }
+
+        Effort.SpendOn(a);
+        return a == b;
+    }
+
     private static bool Same(IReadOnlyList<object?> x, IReadOnlyList<object?> y)
     {
         for (int i = 0; i < x.Count && x.Count == y.Count; i++)
@@ -230,6 +241,7 @@ internal static class Operators
     private static (object? A, object? B) Compared(object? a, object? b)
     {
         Effort.Spend();
+        Effort.SpendOn(a is string or SafeText ? a : null);
         return (a, b);
     }
 

@@ -36,11 +36,13 @@ internal static class PercentFormat
                 i = end + 1;
             }
 
-            string flags = "";
+            int begin = i;
             while (i < format.Length && format[i] is '#' or '0' or '-' or ' ' or '+')
             {
-                flags += format[i++];
+                i++;
             }
+
+            string flags = format[begin..i];
 
             int width = Size(), precision = -1;
             if (i < format.Length && format[i] == '.')

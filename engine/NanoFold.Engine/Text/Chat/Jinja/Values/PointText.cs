@@ -60,6 +60,27 @@ internal static class PointText
         return first >= text.Length || to <= from ? "" : HasPairs(text) ? text[first..(first + Offset(text[first..], to - from))] : text[first..Math.Min(text.Length, to)];
     }
 
+    /// <summary>Where a part begins, in halves; −1 where it is not there.</summary>
+    public static int IndexOf(string text, string part, int from = 0)
+    {
+        Effort.SpendOnSearch(text, part);
+        return text.IndexOf(part, from, StringComparison.Ordinal);
+    }
+
+    /// <summary>Where a part begins last, in halves; −1 where it is not there.</summary>
+    public static int LastIndexOf(string text, string part)
+    {
+        Effort.SpendOnSearch(text, part);
+        return text.LastIndexOf(part, StringComparison.Ordinal);
+    }
+
+    /// <summary>How often a part is there, each after the one before.</summary>
+    public static int Count(string text, string part)
+    {
+        Effort.SpendOnSearch(text, part);
+        return text.AsSpan().Count(part);
+    }
+
     /// <summary>What Python takes for white space.</summary>
     public static bool IsSpace(char c) => c is (>= '\t' and <= '\r') or (>= '\x1c' and <= ' ') or '\x85' or '\xA0' or '\u1680' or (>= '\u2000' and <= '\u200A') or '\u2028' or '\u2029' or '\u202F' or '\u205F' or '\u3000';
 

@@ -165,9 +165,11 @@ internal static class Show
                 text.Append(Real(real));
                 break;
             case string plain:
+                Effort.SpendOn(plain);
                 text.Append(Quoted(plain));
                 break;
             case SafeText safe:
+                Effort.SpendOn(safe);
                 text.Append("Markup(").Append(Quoted(safe.Text)).Append(')');
                 break;
             case List<object?> list:

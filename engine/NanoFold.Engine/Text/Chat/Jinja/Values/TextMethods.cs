@@ -106,7 +106,7 @@ internal static class TextMethods
                 throw JinjaException.Value("empty separator");
             }
 
-            int at = name == "partition" ? text.IndexOf(separator, StringComparison.Ordinal) : text.LastIndexOf(separator, StringComparison.Ordinal);
+            int at = name == "partition" ? PointText.IndexOf(text, separator) : PointText.LastIndexOf(text, separator);
             return at >= 0 ? new JinjaTuple(text[..at], separator, text[(at + separator.Length)..])
                 : name == "partition" ? new JinjaTuple(text, "", "") : new JinjaTuple("", "", text);
         },
@@ -137,7 +137,7 @@ internal static class TextMethods
             return text;
         }
 
-        long places = old.Length > 0 ? text.AsSpan().Count(old) : text.Length + 1;
+        long places = old.Length > 0 ? PointText.Count(text, old) : text.Length + 1;
         Effort.RequireRoom(text.Length + (Math.Min(places, count < 0 ? long.MaxValue : count) * other.Length));
         if (old.Length > 0)
         {
@@ -218,10 +218,10 @@ internal static class TextMethods
         string sub = Need(bound, 0);
         if (name == "count")
         {
-            return start < 0 ? 0 : sub.Length == 0 ? PointText.Length(part) + 1 : part.AsSpan().Count(sub);
+            return start < 0 ? 0 : sub.Length == 0 ? PointText.Length(part) + 1 : PointText.Count(part, sub);
         }
 
-        int at = start < 0 ? -1 : name is "find" or "index" ? part.IndexOf(sub, StringComparison.Ordinal) : part.LastIndexOf(sub, StringComparison.Ordinal);
+        int at = start < 0 ? -1 : name is "find" or "index" ? PointText.IndexOf(part, sub) : PointText.LastIndexOf(part, sub);
         return at >= 0 ? start + PointText.Length(part.AsSpan(0, at))
             : name is "find" or "rfind" ? -1
             : throw JinjaException.Value("substring not found");
@@ -243,6 +243,7 @@ internal static class TextMethods
 
     private static List<string> Split(string text, string separator, int cuts)
     {
+        Effort.SpendOnSearch(text, separator);
         var parts = new List<string>();
         int from = 0;
         for (int at; cuts != 0 && (at = text.IndexOf(separator, from, StringComparison.Ordinal)) >= 0; cuts--)
@@ -257,14 +258,16 @@ internal static class TextMethods
 
     private static List<string> SplitFromRight(string text, string separator, int cuts)
     {
+        Effort.SpendOnSearch(text, separator);
         var parts = new List<string>();
-        for (int at; cuts != 0 && (at = text.LastIndexOf(separator, StringComparison.Ordinal)) >= 0; cuts--)
+        int end = text.Length;
+        for (int at; cuts != 0 && (at = text.AsSpan(0, end).LastIndexOf(separator)) >= 0; cuts--)
         {
-            parts.Add(text[(at + separator.Length)..]);
-            text = text[..at];
+            parts.Add(text[(at + separator.Length)..end]);
+            end = at;
         }
 
-        parts.Add(text);
+        parts.Add(text[..end]);
         parts.Reverse();
         return parts;
     }

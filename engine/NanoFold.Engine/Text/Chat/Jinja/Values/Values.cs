@@ -97,6 +97,7 @@ internal sealed class JinjaIterator(IEnumerable<object?> source, string kind = "
     {
         while (_elements.MoveNext())
         {
+            Effort.Spend();
             yield return _elements.Current;
         }
     }
@@ -124,6 +125,7 @@ internal sealed class KeyComparer : IEqualityComparer<object>
     public int GetHashCode(object obj)
     {
         Effort.Spend();
+        Effort.SpendOn(obj is string or SafeText ? obj : null);
         return Hash(obj);
     }
 

@@ -1,6 +1,0 @@
-namespace NanoFold.Engine.Text.Chat;
-
-/// <summary>A conversation as text.</summary>
-/// <param name="Text">All of it.</param>
-/// <param name="Spans">The parts that the assistant says, [start, end) in chars of the text, in their order.</param>
-public sealed record RenderedChat(string Text, IReadOnlyList<(int Start, int End)> Spans);
