@@ -1,4 +1,3 @@
-using NanoFold.Kernels.Cpu.Attention.Blocks;
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 
@@ -25,7 +24,6 @@ internal readonly struct CachedPlan
         TokenBlock = Math.Max(1, MaxColumns / problem.Group);
         TokenBlocks = BlockSizes.Count(problem.Time, TokenBlock);
         HeadBlock = 1;
-        BlockKeys = BlockSizes.Keys;
         Parts = 1;
         AppendsFirst = TokenBlocks > 1 || problem.ValueHeads < problem.KeyHeads;
         if (problem.Time * problem.Group > MaxSplitColumns)
@@ -53,8 +51,6 @@ internal readonly struct CachedPlan
 
     /// <summary>Whether items share what is new, which is written to the cache before any of them starts.</summary>
     public bool AppendsFirst { get; }
-
-    public int BlockKeys { get; }
 
     public int Parts { get; private init; }
 

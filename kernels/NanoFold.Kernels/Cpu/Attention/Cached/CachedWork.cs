@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Cpu.Attention.Blocks;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.Cached;
@@ -10,6 +11,9 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
 {
     /// <summary>Below so many columns register tiles would be mostly empty.</summary>
     private const int MinTileColumns = 9;
+
+    /// <summary>Keys of a block of tiles where heads take turns, one tile's: what was fetched for the last head is still in the first-level cache.</summary>
+    private const int SharedBlockKeys = Tiles.Rows;
 
     public readonly CpuContext Context = context;
     public readonly CachedProblem Problem = problem;
@@ -39,7 +43,8 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
             return;
         }
 
-        KeyBlocks keys = Problem.Keys(batch, first, count, Plan.BlockKeys);
+        bool areFew = count * Problem.Group < MinTileColumns;
+        KeyBlocks keys = Problem.Keys(batch, first, count, areFew || Plan.HeadBlock == 1 ? BlockSizes.Keys : SharedBlockKeys);
         (int firstIndex, int endIndex) = Plan.Part(part, keys.Total);
         for (int h = firstHead; h < firstHead + Plan.HeadBlock && !Plan.AppendsFirst; h++)
         {
@@ -55,7 +60,7 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
             Part = part,
             Blocks = new CacheBlocks(keys, Problem.Capacity, Problem.Rule.Sinks, firstIndex, endIndex),
         };
-        if (count * Problem.Group < MinTileColumns)
+        if (areFew)
         {
             GroupPass.Run<V>(this, columns, worker);
         }

@@ -75,7 +75,7 @@ internal readonly unsafe struct GroupState
             ScoreRow = _scoreRow,
         }.Run<V>();
 
-    /// <summary>Scores of <paramref name="count"/> keys become weights, below what was the largest score so far or is now; what was summed up is scaled to that.</summary>
+    /// <summary>Scores of a head and <paramref name="count"/> keys become weights e^(score − m) with m the largest score so far; what was summed up before is scaled from the m before.</summary>
     /// <param name="own">The query's running sum of log decays.</param>
     /// <param name="decays">Those of the keys, or null.</param>
     /// <param name="cap">At which scores level off; 0 for none.</param>
