@@ -54,12 +54,19 @@ internal static unsafe class FourSums
         return (lower.GetLower() + lower.GetUpper()) + (upper.GetLower() + upper.GetUpper());
     }
 
-    /// <summary>As doubles.</summary>
+    /// <summary>Four floats as floats or doubles.</summary>
     [MethodImpl(Inline)]
-    public static void Widen(Vector128<float> of, double* sums)
+    public static void Write<E>(Vector128<float> of, E* sums)
+        where E : unmanaged
     {
+        if (typeof(E) == typeof(float))
+        {
+            of.Store((float*)sums);
+            return;
+        }
+
         (Vector128<double> lower, Vector128<double> upper) = Vector128.Widen(of);
-        lower.Store(sums);
-        upper.Store(sums + 2);
+        lower.Store((double*)sums);
+        upper.Store((double*)sums + 2);
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
@@ -11,16 +12,19 @@ internal unsafe struct DotProducts<O, V>
     where O : struct, IVectorOps<V>
     where V : struct
 {
+    public const int Columns = 4;
+
     public byte* B0, B1, B2, B3;
 
-    /// <summary>s[column] = Σ a[k] · b[column, k].</summary>
-    public readonly void One(byte* a, int depth, double* sums)
+    /// <summary>sums[column] = Σ a[k] · b[column, k], as floats or doubles.</summary>
+    public readonly void One<E>(byte* a, int depth, E* sums)
+        where E : unmanaged, INumberBase<E>
     {
         One(a, depth, out V s0, out V s1, out V s2, out V s3);
         O.SumFour(s0, s1, s2, s3, sums);
     }
 
-    /// <summary>The same as floats.</summary>
+    /// <summary>The same in a vector.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly Vector128<float> One(byte* a, int depth)
     {
@@ -56,8 +60,9 @@ internal unsafe struct DotProducts<O, V>
         (sum0, sum1, sum2, sum3) = (s0, s1, s2, s3);
     }
 
-    /// <summary>Two rows, the sums of the second four places on.</summary>
-    public readonly void Two(byte* a, nint aRow, int depth, double* sums)
+    /// <summary>Two rows, the sums of the second <paramref name="sumRow"/> places on.</summary>
+    public readonly void Two<E>(byte* a, nint aRow, int depth, E* sums, nint sumRow = Columns)
+        where E : unmanaged, INumberBase<E>
     {
         V s0 = O.Zero, s1 = O.Zero, s2 = O.Zero, s3 = O.Zero;
         V t0 = O.Zero, t1 = O.Zero, t2 = O.Zero, t3 = O.Zero;
@@ -83,11 +88,12 @@ internal unsafe struct DotProducts<O, V>
         }
 
         O.SumFour(s0, s1, s2, s3, sums);
-        O.SumFour(t0, t1, t2, t3, sums + 4);
+        O.SumFour(t0, t1, t2, t3, sums + sumRow);
     }
 
-    /// <summary>Three rows, the sums of each four places on.</summary>
-    public readonly void Three(byte* a, nint aRow, int depth, double* sums)
+    /// <summary>Three rows, the sums of each <paramref name="sumRow"/> places on.</summary>
+    public readonly void Three<E>(byte* a, nint aRow, int depth, E* sums, nint sumRow = Columns)
+        where E : unmanaged, INumberBase<E>
     {
         V s0 = O.Zero, s1 = O.Zero, s2 = O.Zero, s3 = O.Zero;
         V t0 = O.Zero, t1 = O.Zero, t2 = O.Zero, t3 = O.Zero;
@@ -114,8 +120,8 @@ internal unsafe struct DotProducts<O, V>
         }
 
         O.SumFour(s0, s1, s2, s3, sums);
-        O.SumFour(t0, t1, t2, t3, sums + 4);
-        O.SumFour(u0, u1, u2, u3, sums + 8);
+        O.SumFour(t0, t1, t2, t3, sums + sumRow);
+        O.SumFour(u0, u1, u2, u3, sums + 2 * sumRow);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

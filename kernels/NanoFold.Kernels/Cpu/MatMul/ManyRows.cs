@@ -32,6 +32,7 @@ internal static unsafe class ManyRows<O, V, T>
     public static void Run(in Product product, int column, int end, byte* scratch)
     {
         double* sums = stackalloc double[Most * (Columns + 1)];
+        byte* rest = stackalloc byte[(Most + Columns) * WideBytes];
         // Columns far apart are long streams, which the memory delivers faster than short ones side by side.
         int apart = BlockPlan.Ceiling(end - column, Columns), last = end - 1 - column;
         for (int left = apart; left > 0; left--, column++, last--)
@@ -54,12 +55,12 @@ internal static unsafe class ManyRows<O, V, T>
                 if (rows >= Most)
                 {
                     rows = Most;
-                    Eight(a, product.ARow, b0, b1, b2, product.Depth, sums);
+                    Eight(new Places(a, product.ARow, b0, b1, b2, product.Depth, rest), sums);
                 }
                 else if (rows >= Half)
                 {
                     rows = Half;
-                    Four(a, product.ARow, b0, b1, b2, product.Depth, sums);
+                    Four(new Places(a, product.ARow, b0, b1, b2, product.Depth, rest), sums);
                 }
                 else
                 {
@@ -79,41 +80,37 @@ internal static unsafe class ManyRows<O, V, T>
         }
     }
 
-    private static void Eight(byte* a, nint aRow, byte* b0, byte* b1, byte* b2, int depth, double* sums)
+    private static void Eight(Places at, double* sums)
     {
         V p0 = O.Zero, p1 = O.Zero, p2 = O.Zero, p3 = O.Zero, p4 = O.Zero, p5 = O.Zero, p6 = O.Zero, p7 = O.Zero;
         V q0 = O.Zero, q1 = O.Zero, q2 = O.Zero, q3 = O.Zero, q4 = O.Zero, q5 = O.Zero, q6 = O.Zero, q7 = O.Zero;
         V r0 = O.Zero, r1 = O.Zero, r2 = O.Zero, r3 = O.Zero, r4 = O.Zero, r5 = O.Zero, r6 = O.Zero, r7 = O.Zero;
-        byte* low = a, high = a + 4 * aRow;
-        nint end = (nint)depth * O.ElementBytes, three = 3 * aRow, k = 0;
-        for (; k <= end - O.Bytes; k += O.Bytes, low += O.Bytes, high += O.Bytes)
+        while (true)
         {
-            Prefetch.Line(b0 + k + Ahead);
-            Prefetch.Line(b1 + k + Ahead);
-            Prefetch.Line(b2 + k + Ahead);
-            V x = O.Load(b0 + k), y = O.Load(b1 + k), z = O.Load(b2 + k);
-            Add(O.Load(low), x, y, z, ref p0, ref q0, ref r0);
-            Add(O.Load(low + aRow), x, y, z, ref p1, ref q1, ref r1);
-            Add(O.Load(low + 2 * aRow), x, y, z, ref p2, ref q2, ref r2);
-            Add(O.Load(low + three), x, y, z, ref p3, ref q3, ref r3);
-            Add(O.Load(high), x, y, z, ref p4, ref q4, ref r4);
-            Add(O.Load(high + aRow), x, y, z, ref p5, ref q5, ref r5);
-            Add(O.Load(high + 2 * aRow), x, y, z, ref p6, ref q6, ref r6);
-            Add(O.Load(high + three), x, y, z, ref p7, ref q7, ref r7);
-        }
+            byte* b0 = at.B0, b1 = at.B1, b2 = at.B2, low = at.A, high = at.A + 4 * at.ARow;
+            nint row = at.ARow, three = 3 * row, end = at.Bytes;
+            for (nint k = 0; k < end; k += O.Bytes, low += O.Bytes, high += O.Bytes)
+            {
+                Prefetch.Line(b0 + k + Ahead);
+                Prefetch.Line(b1 + k + Ahead);
+                Prefetch.Line(b2 + k + Ahead);
+                V x = O.Load(b0 + k), y = O.Load(b1 + k), z = O.Load(b2 + k);
+                Add(O.Load(low), x, y, z, ref p0, ref q0, ref r0);
+                Add(O.Load(low + row), x, y, z, ref p1, ref q1, ref r1);
+                Add(O.Load(low + 2 * row), x, y, z, ref p2, ref q2, ref r2);
+                Add(O.Load(low + three), x, y, z, ref p3, ref q3, ref r3);
+                Add(O.Load(high), x, y, z, ref p4, ref q4, ref r4);
+                Add(O.Load(high + row), x, y, z, ref p5, ref q5, ref r5);
+                Add(O.Load(high + 2 * row), x, y, z, ref p6, ref q6, ref r6);
+                Add(O.Load(high + three), x, y, z, ref p7, ref q7, ref r7);
+            }
 
-        if (k < end)
-        {
-            int rest = (int)(end - k) / O.ElementBytes;
-            V x = O.LoadPart(b0 + k, rest), y = O.LoadPart(b1 + k, rest), z = O.LoadPart(b2 + k, rest);
-            Add(O.LoadPart(low, rest), x, y, z, ref p0, ref q0, ref r0);
-            Add(O.LoadPart(low + aRow, rest), x, y, z, ref p1, ref q1, ref r1);
-            Add(O.LoadPart(low + 2 * aRow, rest), x, y, z, ref p2, ref q2, ref r2);
-            Add(O.LoadPart(low + three, rest), x, y, z, ref p3, ref q3, ref r3);
-            Add(O.LoadPart(high, rest), x, y, z, ref p4, ref q4, ref r4);
-            Add(O.LoadPart(high + aRow, rest), x, y, z, ref p5, ref q5, ref r5);
-            Add(O.LoadPart(high + 2 * aRow, rest), x, y, z, ref p6, ref q6, ref r6);
-            Add(O.LoadPart(high + three, rest), x, y, z, ref p7, ref q7, ref r7);
+            if (at.Rest == 0)
+            {
+                break;
+            }
+
+            at = at.OfRest(Most);
         }
 
         O.SumFour(p0, p1, p2, p3, sums);
@@ -124,33 +121,33 @@ internal static unsafe class ManyRows<O, V, T>
         O.SumFour(r4, r5, r6, r7, sums + 2 * Most + Half);
     }
 
-    private static void Four(byte* a, nint aRow, byte* b0, byte* b1, byte* b2, int depth, double* sums)
+    private static void Four(Places at, double* sums)
     {
         V p0 = O.Zero, p1 = O.Zero, p2 = O.Zero, p3 = O.Zero;
         V q0 = O.Zero, q1 = O.Zero, q2 = O.Zero, q3 = O.Zero;
         V r0 = O.Zero, r1 = O.Zero, r2 = O.Zero, r3 = O.Zero;
-        byte* low = a;
-        nint end = (nint)depth * O.ElementBytes, three = 3 * aRow, k = 0;
-        for (; k <= end - O.Bytes; k += O.Bytes, low += O.Bytes)
+        while (true)
         {
-            Prefetch.Line(b0 + k + Ahead);
-            Prefetch.Line(b1 + k + Ahead);
-            Prefetch.Line(b2 + k + Ahead);
-            V x = O.Load(b0 + k), y = O.Load(b1 + k), z = O.Load(b2 + k);
-            Add(O.Load(low), x, y, z, ref p0, ref q0, ref r0);
-            Add(O.Load(low + aRow), x, y, z, ref p1, ref q1, ref r1);
-            Add(O.Load(low + 2 * aRow), x, y, z, ref p2, ref q2, ref r2);
-            Add(O.Load(low + three), x, y, z, ref p3, ref q3, ref r3);
-        }
+            byte* b0 = at.B0, b1 = at.B1, b2 = at.B2, low = at.A;
+            nint row = at.ARow, three = 3 * row, end = at.Bytes;
+            for (nint k = 0; k < end; k += O.Bytes, low += O.Bytes)
+            {
+                Prefetch.Line(b0 + k + Ahead);
+                Prefetch.Line(b1 + k + Ahead);
+                Prefetch.Line(b2 + k + Ahead);
+                V x = O.Load(b0 + k), y = O.Load(b1 + k), z = O.Load(b2 + k);
+                Add(O.Load(low), x, y, z, ref p0, ref q0, ref r0);
+                Add(O.Load(low + row), x, y, z, ref p1, ref q1, ref r1);
+                Add(O.Load(low + 2 * row), x, y, z, ref p2, ref q2, ref r2);
+                Add(O.Load(low + three), x, y, z, ref p3, ref q3, ref r3);
+            }
 
-        if (k < end)
-        {
-            int rest = (int)(end - k) / O.ElementBytes;
-            V x = O.LoadPart(b0 + k, rest), y = O.LoadPart(b1 + k, rest), z = O.LoadPart(b2 + k, rest);
-            Add(O.LoadPart(low, rest), x, y, z, ref p0, ref q0, ref r0);
-            Add(O.LoadPart(low + aRow, rest), x, y, z, ref p1, ref q1, ref r1);
-            Add(O.LoadPart(low + 2 * aRow, rest), x, y, z, ref p2, ref q2, ref r2);
-            Add(O.LoadPart(low + three, rest), x, y, z, ref p3, ref q3, ref r3);
+            if (at.Rest == 0)
+            {
+                break;
+            }
+
+            at = at.OfRest(Half);
         }
 
         O.SumFour(p0, p1, p2, p3, sums);
@@ -191,5 +188,47 @@ internal static unsafe class ManyRows<O, V, T>
         p = O.MultiplyAdd(a, x, p);
         q = O.MultiplyAdd(a, y, q);
         r = O.MultiplyAdd(a, z, r);
+    }
+
+    /// <summary>What a pass over k reads: whole vectors, and after them the rest of each row and column, copied and filled up with zeros.</summary>
+    private readonly struct Places
+    {
+        public readonly byte* A, B0, B1, B2;
+        public readonly nint ARow;
+
+        /// <summary>Of the whole vectors of a row.</summary>
+        public readonly nint Bytes;
+
+        /// <summary>Elements after them.</summary>
+        public readonly int Rest;
+
+        private readonly byte* _memory;
+
+        /// <param name="memory">Room for a vector of each row and column.</param>
+        public Places(byte* a, nint aRow, byte* b0, byte* b1, byte* b2, int depth, byte* memory)
+        {
+            A = a;
+            ARow = aRow;
+            B0 = b0;
+            B1 = b1;
+            B2 = b2;
+            _memory = memory;
+            Rest = depth % (O.Bytes / O.ElementBytes);
+            Bytes = (nint)(depth - Rest) * O.ElementBytes;
+        }
+
+        public Places OfRest(int rows)
+        {
+            byte* b = _memory + rows * O.Bytes;
+            for (int i = 0; i < rows; i++)
+            {
+                O.Store(_memory + i * O.Bytes, O.LoadPart(A + i * ARow + Bytes, Rest));
+            }
+
+            O.Store(b, O.LoadPart(B0 + Bytes, Rest));
+            O.Store(b + O.Bytes, O.LoadPart(B1 + Bytes, Rest));
+            O.Store(b + 2 * O.Bytes, O.LoadPart(B2 + Bytes, Rest));
+            return new Places(_memory, O.Bytes, b, b + O.Bytes, b + 2 * O.Bytes, O.Bytes / O.ElementBytes, _memory);
+        }
     }
 }

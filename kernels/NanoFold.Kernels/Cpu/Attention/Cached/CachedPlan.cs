@@ -1,4 +1,3 @@
-using NanoFold.Kernels.Cpu.Attention.Blocks;
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 
@@ -15,9 +14,6 @@ internal readonly struct CachedPlan
     private const int MaxSplitColumns = 16;
     private const long LargeBytes = 2 << 20;
 
-    /// <summary>Keys of a block where heads take turns, one tile's: what was fetched for the last head is still in the first-level cache.</summary>
-    private const int SharedBlockKeys = Tiles.Rows;
-
     /// <summary>Keys that are worth a part of their own.</summary>
     private const int MinPartKeys = 256;
 
@@ -28,7 +24,6 @@ internal readonly struct CachedPlan
         TokenBlock = Math.Max(1, MaxColumns / problem.Group);
         TokenBlocks = BlockSizes.Count(problem.Time, TokenBlock);
         HeadBlock = 1;
-        BlockKeys = BlockSizes.Keys;
         Parts = 1;
         AppendsFirst = TokenBlocks > 1 || problem.ValueHeads < problem.KeyHeads;
         if (problem.Time * problem.Group > MaxSplitColumns)
@@ -40,7 +35,6 @@ internal readonly struct CachedPlan
         if (bytes > LargeBytes)
         {
             HeadBlock = problem.KeyHeads;
-            BlockKeys = SharedBlockKeys;
         }
 
         long items = (long)Math.Max(1, problem.Batch / sequences) * (problem.KeyHeads / HeadBlock);
@@ -57,8 +51,6 @@ internal readonly struct CachedPlan
 
     /// <summary>Whether items share what is new, which is written to the cache before any of them starts.</summary>
     public bool AppendsFirst { get; }
-
-    public int BlockKeys { get; }
 
     public int Parts { get; private init; }
 

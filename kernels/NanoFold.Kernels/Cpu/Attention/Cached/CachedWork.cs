@@ -1,5 +1,4 @@
 using NanoFold.Kernels.Cpu.Attention.Blocks;
-using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.Cached;
@@ -10,28 +9,33 @@ namespace NanoFold.Kernels.Cpu.Attention.Cached;
 /// </summary>
 internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem problem, CachedPlan plan, CachedParts parts) : ILaneWork
 {
-    /// <summary>Below so many columns the register tiles would be mostly empty.</summary>
-    private const int MinTileColumns = 4;
+    /// <summary>Below so many columns register tiles would be mostly empty.</summary>
+    private const int MinTileColumns = 9;
 
-    /// <summary>Keys shorter than this lie close together: the processor itself fetches them ahead.</summary>
-    private const int LineBytes = 64;
+    /// <summary>Keys of a block of tiles where heads take turns, one tile's: what was fetched for the last head is still in the first-level cache.</summary>
+    private const int SharedBlockKeys = Tiles.Rows;
 
-    private int HeadBlocks => problem.KeyHeads / plan.HeadBlock;
+    public readonly CpuContext Context = context;
+    public readonly CachedProblem Problem = problem;
+    public readonly CachedPlan Plan = plan;
+    public readonly CachedParts Parts = parts;
 
-    public long Items => (long)problem.Batch * HeadBlocks * plan.TokenBlocks * plan.Parts;
+    public long Items => (long)Problem.Batch * HeadBlocks * Plan.TokenBlocks * Plan.Parts;
+
+    private int HeadBlocks => Problem.KeyHeads / Plan.HeadBlock;
 
     public void Invoke<V>(long item, int worker)
         where V : struct, ICpuLane<V>
     {
-        int part = (int)(item % plan.Parts);
-        int block = (int)(item / plan.Parts % plan.TokenBlocks);
-        long pair = item / plan.Parts / plan.TokenBlocks;
-        int batch = (int)(pair / HeadBlocks), firstHead = (int)(pair % HeadBlocks) * plan.HeadBlock;
-        int first = block * plan.TokenBlock;
-        int count = Math.Clamp(problem.Count(batch) - first, 0, plan.TokenBlock);
+        int part = (int)(item % Plan.Parts);
+        int block = (int)(item / Plan.Parts % Plan.TokenBlocks);
+        long pair = item / Plan.Parts / Plan.TokenBlocks;
+        int batch = (int)(pair / HeadBlocks), firstHead = (int)(pair % HeadBlocks) * Plan.HeadBlock;
+        int first = block * Plan.TokenBlock;
+        int count = Math.Clamp(Problem.Count(batch) - first, 0, Plan.TokenBlock);
         if (part == 0)
         {
-            ZeroRest<V>(batch, firstHead, first + count, Math.Min(first + plan.TokenBlock, problem.Time));
+            ZeroRest<V>(batch, firstHead, first + count, Math.Min(first + Plan.TokenBlock, Problem.Time));
         }
 
         if (count == 0)
@@ -39,21 +43,30 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
             return;
         }
 
-        KeyBlocks keys = problem.Keys(batch, first, count, plan.BlockKeys);
-        (int firstIndex, int endIndex) = plan.Part(part, keys.Total);
-        for (int h = firstHead; h < firstHead + plan.HeadBlock && !plan.AppendsFirst; h++)
+        bool areFew = count * Problem.Group < MinTileColumns;
+        KeyBlocks keys = Problem.Keys(batch, first, count, areFew || Plan.HeadBlock == 1 ? BlockSizes.Keys : SharedBlockKeys);
+        (int firstIndex, int endIndex) = Plan.Part(part, keys.Total);
+        for (int h = firstHead; h < firstHead + Plan.HeadBlock && !Plan.AppendsFirst; h++)
         {
-            problem.Append<V>(batch, h, keys, firstIndex, endIndex);
+            Problem.Append<V>(batch, h, keys, firstIndex, endIndex);
         }
 
-        var blocks = new CacheBlocks(keys, problem.Capacity, problem.Rule.Sinks, firstIndex, endIndex);
-        if (count * problem.Group < MinTileColumns)
+        var columns = new CachedColumns
         {
-            Rows<V>(worker, batch, firstHead, first, count, part, blocks);
+            Batch = batch,
+            FirstHead = firstHead,
+            First = first,
+            Count = count,
+            Part = part,
+            Blocks = new CacheBlocks(keys, Problem.Capacity, Problem.Rule.Sinks, firstIndex, endIndex),
+        };
+        if (areFew)
+        {
+            GroupPass.Run<V>(this, columns, worker);
         }
         else
         {
-            Columns<V>(worker, batch, firstHead, first, count, part, blocks);
+            TilePass.Run<V>(this, columns, worker);
         }
     }
 
@@ -62,186 +75,29 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
     {
         for (int t = first; t < end; t++)
         {
-            for (int h = firstHead * problem.Group; h < (firstHead + plan.HeadBlock) * problem.Group; h++)
+            for (int h = firstHead * Problem.Group; h < (firstHead + Plan.HeadBlock) * Problem.Group; h++)
             {
-                HeadRow.Zero<V>(problem.Y.Row<V>(batch, t, h), problem.ValueDepth);
+                HeadRow.Zero<V>(Problem.Y.Row<V>(batch, t, h), Problem.ValueDepth);
             }
         }
     }
+}
 
-    private void Rows<V>(int worker, int batch, int firstHead, int first, int count, int part, CacheBlocks blocks)
-        where V : struct, ICpuLane<V>
-    {
-        var lane = LaneSize.Of<V>();
-        int columns = count * problem.Group;
-        long bytes = new DecodeState(null, problem.Depth, problem.ValueDepth, lane).Bytes;
-        byte* memory = (byte*)context.Scratch(worker, bytes * columns * plan.HeadBlock);
-        for (int i = 0; i < columns * plan.HeadBlock; i++)
-        {
-            int c = i % columns, head = (firstHead + i / columns) * problem.Group + c % problem.Group;
-            var state = new DecodeState(memory + i * bytes, problem.Depth, problem.ValueDepth, lane);
-            state.Reset<V>(problem.Q.Row<V>(batch, first + c / problem.Group, head), problem.Scale);
-            if (problem.HasSinkLogits && part == 0)
-            {
-                state.Join<V>(problem.SinkLogit<V>(head));
-            }
-        }
+/// <summary>The queries of an item and the keys that they meet.</summary>
+internal readonly struct CachedColumns
+{
+    public required int Batch { get; init; }
 
-        int position = problem.Position(batch) + first;
-        while (blocks.Next())
-        {
-            var mask = new BlockMask(blocks.Count, columns, problem.Group, blocks.First - position, blocks.RuleFrom(position));
-            for (int i = 0; i < columns * plan.HeadBlock; i++)
-            {
-                int c = i % columns, h = i / columns, slot = blocks.Slot + mask.KeyLow(c);
-                int visible = mask.KeyHigh(c) - mask.KeyLow(c);
-                if (visible <= 0)
-                {
-                    continue;
-                }
+    /// <summary>The first of the plan's block of key heads.</summary>
+    public required int FirstHead { get; init; }
 
-                var rows = new CacheRows(
-                    problem.KeyCache.Row<V>(batch, slot, firstHead + h), problem.KeyCache.Time,
-                    problem.ValueCache.Row<V>(batch, slot, problem.ValueHead(firstHead + h)), problem.ValueCache.Time, visible);
-                if (c == 0 && problem.Depth * lane.Bytes >= LineBytes)
-                {
-                    rows = Ahead<V>(rows, batch, blocks.Slot, blocks.Count, h);
-                }
+    /// <summary>The first new token.</summary>
+    public required int First { get; init; }
 
-                int head = (firstHead + h) * problem.Group + c % problem.Group;
-                double own = problem.HasDecay ? Element.Get<V>(problem.Decay<V>(batch, head, first + c / problem.Group), 0) : 0;
-                new DecodeState(memory + i * bytes, problem.Depth, problem.ValueDepth, lane)
-                    .Add<V>(rows, own, problem.HasDecay ? problem.CachedDecay<V>(batch, head, slot) : null, problem.Cap);
-            }
-        }
+    /// <summary>New tokens, at least 1.</summary>
+    public required int Count { get; init; }
 
-        for (int i = 0; i < columns * plan.HeadBlock; i++)
-        {
-            int c = i % columns, keyHead = firstHead + i / columns;
-            var state = new DecodeState(memory + i * bytes, problem.Depth, problem.ValueDepth, lane);
-            if (plan.Parts == 1)
-            {
-                state.Finish<V>(problem.Y.Row<V>(batch, first + c / problem.Group, keyHead * problem.Group + c % problem.Group));
-            }
-            else
-            {
-                state.Export<V>(parts.Column<V>(problem, batch, keyHead, part, c));
-            }
-        }
-    }
+    public required int Part { get; init; }
 
-    /// <summary>
-    /// What to ask the memory for meanwhile: rows ahead of a single head; a piece of the next block, in the order of memory, where all
-    /// heads take turns on a block.
-    /// </summary>
-    private CacheRows Ahead<V>(in CacheRows rows, int batch, int slot, int count, int head)
-        where V : struct, ICpuLane<V>
-    {
-        if (plan.HeadBlock == 1)
-        {
-            return rows.WithAhead(Element.At<V>(rows.Keys, CacheRows.Distance * rows.KeyRow), rows.KeyRow, rows.Values, rows.ValueRow);
-        }
-
-        void* keys = problem.KeyCache.Row<V>(batch, slot + count, 0), values = problem.ValueCache.Row<V>(batch, slot + count, 0);
-        return rows.WithAhead(
-            Element.At<V>(keys, (nint)head * count * problem.Depth), problem.Depth,
-            Element.At<V>(values, (nint)head * count * problem.ValueDepth), problem.ValueDepth);
-    }
-
-    private void Columns<V>(int worker, int batch, int firstHead, int first, int count, int part, CacheBlocks blocks)
-        where V : struct, ICpuLane<V>
-    {
-        var lane = LaneSize.Of<V>();
-        int most = Math.Min(plan.TokenBlock, problem.Time) * problem.Group, columns = count * problem.Group;
-        long bytes = new TileScratch(null, problem, most, plan.HeadBlock, lane).Bytes;
-        var scratch = new TileScratch(context.Scratch(worker, bytes), problem, most, plan.HeadBlock, lane);
-        nint scoreRow = lane.Padded(most);
-        for (int c = 0; c < scoreRow; c++)
-        {
-            Element.Set<V>(scratch.Positions, c, c / problem.Group);
-        }
-
-        for (int h = 0; h < plan.HeadBlock; h++)
-        {
-            scratch.State(h).Start<V>(
-                problem.Q.Row<V>(batch, first, (firstHead + h) * problem.Group), problem.Q.Time, problem.Q.Head, problem.Group, columns, problem.Depth,
-                problem.Scale);
-            for (int c = 0; c < columns && problem.HasSinkLogits && part == 0; c++)
-            {
-                scratch.State(h).Join<V>(c, 1, problem.SinkLogit<V>(((firstHead + h) * problem.Group) + (c % problem.Group)));
-            }
-        }
-
-        int position = problem.Position(batch) + first;
-        while (blocks.Next())
-        {
-            var mask = new BlockMask(blocks.Count, columns, problem.Group, blocks.First - position, blocks.RuleFrom(position));
-            for (int h = 0; h < plan.HeadBlock; h++)
-            {
-                OnlineSoftmax state = scratch.State(h);
-                void* keys = problem.KeyCache.Row<V>(batch, blocks.Slot, firstHead + h), values = problem.ValueCache.Row<V>(batch, blocks.Slot, problem.ValueHead(firstHead + h));
-                mask.Products<V>(keys, problem.KeyCache.Time, problem.Depth, state.Queries, scratch.Scores, scoreRow);
-                mask.Cap<V>(scratch.Scores, scoreRow, problem.Cap * SoftmaxPower.BitsPerNat);
-                if (problem.HasDecay)
-                {
-                    int head = (firstHead + h) * problem.Group;
-                    mask.AddDecay<V>(
-                        scratch.Scores, scoreRow, problem.Decay<V>(batch, head, first), problem.Time,
-                        problem.CachedDecay<V>(batch, head, blocks.Slot), problem.Capacity, SoftmaxPower.BitsPerNat);
-                }
-
-                mask.Apply<V>(scratch.Scores, scoreRow, scratch.Positions);
-                BlockPacking.Rows<V>(values, problem.ValueCache.Time, blocks.Count, problem.ValueDepth, scratch.Values, BlockSizes.Keys, 0, 1);
-                state.Add<V>(mask, scratch.Scores, scoreRow, scratch.Values, BlockSizes.Keys);
-            }
-        }
-
-        for (int i = 0; i < columns * plan.HeadBlock; i++)
-        {
-            int c = i % columns, keyHead = firstHead + i / columns;
-            OnlineSoftmax state = scratch.State(i / columns);
-            if (plan.Parts == 1)
-            {
-                state.Finish<V>(c, 1, problem.Y.Row<V>(batch, first + c / problem.Group, keyHead * problem.Group + c % problem.Group), 0);
-            }
-            else
-            {
-                state.Export<V>(c, parts.Column<V>(problem, batch, keyHead, part, c));
-            }
-        }
-    }
-
-    private readonly struct TileScratch
-    {
-        private readonly int _columns, _depth, _valueDepth;
-        private readonly LaneSize _lane;
-        private readonly byte* _states;
-        private readonly long _stateBytes;
-
-        public TileScratch(void* memory, in CachedProblem problem, int columns, int heads, LaneSize lane)
-        {
-            _columns = columns;
-            _depth = problem.Depth;
-            _valueDepth = problem.ValueDepth;
-            _lane = lane;
-            var cursor = new ScratchCursor(memory);
-            Scores = cursor.Take((long)BlockSizes.Keys * lane.Padded(columns) * lane.Bytes);
-            Values = cursor.Take((long)BlockSizes.Keys * lane.Padded(problem.ValueDepth) * lane.Bytes);
-            Positions = cursor.Take((long)lane.Padded(columns) * lane.Bytes);
-            _stateBytes = new OnlineSoftmax(null, columns, _depth, _valueDepth, lane).Bytes;
-            _states = (byte*)cursor.Take(_stateBytes * heads);
-            Bytes = cursor.Used;
-        }
-
-        public void* Scores { get; }
-
-        public void* Values { get; }
-
-        /// <summary>Position of each column within the block.</summary>
-        public void* Positions { get; }
-
-        public long Bytes { get; }
-
-        public OnlineSoftmax State(int head) => new(_states + head * _stateBytes, _columns, _depth, _valueDepth, _lane);
-    }
+    public required CacheBlocks Blocks { get; init; }
 }

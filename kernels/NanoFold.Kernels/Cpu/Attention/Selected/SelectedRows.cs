@@ -21,21 +21,22 @@ internal readonly unsafe struct SelectedRowsWork(CpuContext context, SelectedPro
         }
 
         var lane = LaneSize.Of<V>();
-        long bytes = new DecodeState(null, problem.Depth, problem.ValueDepth, lane).Bytes;
-        var state = new DecodeState(context.Scratch(worker, bytes), problem.Depth, problem.ValueDepth, lane);
-        state.Reset<V>(problem.Q.Row<V>(batch, time, head), problem.Scale);
+        long bytes = new GroupState(null, 1, problem.Depth, problem.ValueDepth, lane).Bytes;
+        var state = new GroupState(context.Scratch(worker, bytes), 1, problem.Depth, problem.ValueDepth, lane);
+        state.Reset<V>(0, problem.Q.Row<V>(batch, time, head), problem.Scale);
         KeyList list = problem.Lists.Of(pair, time);
         int entry = 0, end = problem.End(batch, time);
         while (list.Next(ref entry, out int first, out int last))
         {
             for (int key = first; key < Math.Min(last, end); key += BlockSizes.Keys)
             {
-                state.Add<V>(new CacheRows(
-                    problem.K.Row<V>(batch, key, keyHead), problem.K.Time, problem.V.Row<V>(batch, key, keyHead), problem.V.Time,
-                    Math.Min(Math.Min(last, end) - key, BlockSizes.Keys)), 0, null, cap: 0);
+                int count = Math.Min(Math.Min(last, end) - key, BlockSizes.Keys);
+                state.Score<V>(0, count, problem.K.Row<V>(batch, key, keyHead), problem.K.Time);
+                state.Weigh<V>(0, count, 0, null, cap: 0);
+                state.Add<V>(0, count, problem.V.Row<V>(batch, key, keyHead), problem.V.Time);
             }
         }
 
-        state.Finish<V>(y);
+        state.Finish<V>(0, y);
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
@@ -53,8 +54,9 @@ internal readonly unsafe struct DoubleOps : IVectorOps<Vector256<double>>
     public static double Sum(Vector256<double> value) => Vector256.Sum(value);
 
     [MethodImpl(Inline)]
-    public static void SumFour(Vector256<double> a, Vector256<double> b, Vector256<double> c, Vector256<double> d, double* sums) =>
-        (sums[0], sums[1], sums[2], sums[3]) = (Sum(a), Sum(b), Sum(c), Sum(d));
+    public static void SumFour<E>(Vector256<double> a, Vector256<double> b, Vector256<double> c, Vector256<double> d, E* sums)
+        where E : unmanaged, INumberBase<E>
+        => (sums[0], sums[1], sums[2], sums[3]) = (E.CreateTruncating(Sum(a)), E.CreateTruncating(Sum(b)), E.CreateTruncating(Sum(c)), E.CreateTruncating(Sum(d)));
 
     [MethodImpl(Inline)]
     public static Vector128<float> SumFour(Vector256<double> a, Vector256<double> b, Vector256<double> c, Vector256<double> d) =>

@@ -44,8 +44,9 @@ internal unsafe interface IVectorOps<V>
     /// <summary>Sum of the elements, in an order that depends on the width only.</summary>
     static abstract double Sum(V value);
 
-    /// <summary>The sums of four vectors, each to the bits of <see cref="Sum"/>.</summary>
-    static abstract void SumFour(V a, V b, V c, V d, double* sums);
+    /// <summary>The sums of four vectors, each to the bits of <see cref="Sum"/>, as floats or doubles.</summary>
+    static abstract void SumFour<E>(V a, V b, V c, V d, E* sums)
+        where E : unmanaged, INumberBase<E>;
 
     /// <summary>The same rounded to floats, which sums of floats are.</summary>
     static abstract Vector128<float> SumFour(V a, V b, V c, V d);
@@ -91,7 +92,9 @@ internal readonly unsafe struct Ops128 : IVectorOps<Vector128<float>>
     public static double Sum(Vector128<float> value) => Vector128.Sum(value);
 
     [MethodImpl(Inline)]
-    public static void SumFour(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d, double* sums) => FourSums.Widen(FourSums.Of(a, b, c, d), sums);
+    public static void SumFour<E>(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d, E* sums)
+        where E : unmanaged, INumberBase<E>
+        => FourSums.Write(FourSums.Of(a, b, c, d), sums);
 
     [MethodImpl(Inline)]
     public static Vector128<float> SumFour(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d) => FourSums.Of(a, b, c, d);
@@ -137,7 +140,9 @@ internal readonly unsafe struct Ops256 : IVectorOps<Vector256<float>>
     public static double Sum(Vector256<float> value) => Vector256.Sum(value);
 
     [MethodImpl(Inline)]
-    public static void SumFour(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, double* sums) => FourSums.Widen(FourSums.Of(a, b, c, d), sums);
+    public static void SumFour<E>(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, E* sums)
+        where E : unmanaged, INumberBase<E>
+        => FourSums.Write(FourSums.Of(a, b, c, d), sums);
 
     [MethodImpl(Inline)]
     public static Vector128<float> SumFour(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d) => FourSums.Of(a, b, c, d);
@@ -183,7 +188,9 @@ internal readonly unsafe struct Ops512 : IVectorOps<Vector512<float>>
     public static double Sum(Vector512<float> value) => Vector512.Sum(value);
 
     [MethodImpl(Inline)]
-    public static void SumFour(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, double* sums) => FourSums.Widen(FourSums.Of(a, b, c, d), sums);
+    public static void SumFour<E>(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, E* sums)
+        where E : unmanaged, INumberBase<E>
+        => FourSums.Write(FourSums.Of(a, b, c, d), sums);
 
     [MethodImpl(Inline)]
     public static Vector128<float> SumFour(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d) => FourSums.Of(a, b, c, d);
@@ -236,7 +243,9 @@ internal readonly unsafe struct OpsScalar<T> : IVectorOps<T>
     public static double Sum(T value) => double.CreateTruncating(value);
 
     [MethodImpl(Inline)]
-    public static void SumFour(T a, T b, T c, T d, double* sums) => (sums[0], sums[1], sums[2], sums[3]) = (Sum(a), Sum(b), Sum(c), Sum(d));
+    public static void SumFour<E>(T a, T b, T c, T d, E* sums)
+        where E : unmanaged, INumberBase<E>
+        => (sums[0], sums[1], sums[2], sums[3]) = (E.CreateTruncating(a), E.CreateTruncating(b), E.CreateTruncating(c), E.CreateTruncating(d));
 
     [MethodImpl(Inline)]
     public static Vector128<float> SumFour(T a, T b, T c, T d) => Vector128.Create((float)Sum(a), (float)Sum(b), (float)Sum(c), (float)Sum(d));

@@ -1,0 +1,109 @@
+using NanoFold.Kernels.Cpu.Attention.Blocks;
+using NanoFold.Kernels.Cpu.Loops;
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Kernels.Cpu.Attention.Cached;
+
+/// <summary>An item of cached attention with many columns: tiles in registers over packed queries and values, as in attention without a cache.</summary>
+internal static unsafe class TilePass
+{
+    public static void Run<V>(in CachedWork work, in CachedColumns item, int worker)
+        where V : struct, ICpuLane<V>
+    {
+        ref readonly CachedProblem problem = ref work.Problem;
+        ref readonly CachedPlan plan = ref work.Plan;
+        var lane = LaneSize.Of<V>();
+        int most = Math.Min(plan.TokenBlock, problem.Time) * problem.Group, columns = item.Count * problem.Group;
+        long bytes = new TileScratch(null, problem, most, plan.HeadBlock, lane).Bytes;
+        var scratch = new TileScratch(work.Context.Scratch(worker, bytes), problem, most, plan.HeadBlock, lane);
+        nint scoreRow = lane.Padded(most);
+        for (int c = 0; c < scoreRow; c++)
+        {
+            Element.Set<V>(scratch.Positions, c, c / problem.Group);
+        }
+
+        for (int h = 0; h < plan.HeadBlock; h++)
+        {
+            scratch.State(h).Start<V>(
+                problem.Q.Row<V>(item.Batch, item.First, (item.FirstHead + h) * problem.Group), problem.Q.Time, problem.Q.Head, problem.Group, columns, problem.Depth,
+                problem.Scale);
+            for (int c = 0; c < columns && problem.HasSinkLogits && item.Part == 0; c++)
+            {
+                scratch.State(h).Join<V>(c, 1, problem.SinkLogit<V>(((item.FirstHead + h) * problem.Group) + (c % problem.Group)));
+            }
+        }
+
+        int position = problem.Position(item.Batch) + item.First;
+        CacheBlocks blocks = item.Blocks;
+        while (blocks.Next())
+        {
+            var mask = new BlockMask(blocks.Count, columns, problem.Group, blocks.First - position, blocks.RuleFrom(position));
+            for (int h = 0; h < plan.HeadBlock; h++)
+            {
+                OnlineSoftmax state = scratch.State(h);
+                void* keys = problem.KeyCache.Row<V>(item.Batch, blocks.Slot, item.FirstHead + h), values = problem.ValueCache.Row<V>(item.Batch, blocks.Slot, problem.ValueHead(item.FirstHead + h));
+                mask.Products<V>(keys, problem.KeyCache.Time, problem.Depth, state.Queries, scratch.Scores, scoreRow);
+                mask.Cap<V>(scratch.Scores, scoreRow, problem.Cap * SoftmaxPower.BitsPerNat);
+                if (problem.HasDecay)
+                {
+                    int head = (item.FirstHead + h) * problem.Group;
+                    mask.AddDecay<V>(
+                        scratch.Scores, scoreRow, problem.Decay<V>(item.Batch, head, item.First), problem.Time,
+                        problem.CachedDecay<V>(item.Batch, head, blocks.Slot), problem.Capacity, SoftmaxPower.BitsPerNat);
+                }
+
+                mask.Apply<V>(scratch.Scores, scoreRow, scratch.Positions);
+                BlockPacking.Rows<V>(values, problem.ValueCache.Time, blocks.Count, problem.ValueDepth, scratch.Values, BlockSizes.Keys, 0, 1);
+                state.Add<V>(mask, scratch.Scores, scoreRow, scratch.Values, BlockSizes.Keys);
+            }
+        }
+
+        for (int i = 0; i < columns * plan.HeadBlock; i++)
+        {
+            int c = i % columns, keyHead = item.FirstHead + i / columns;
+            OnlineSoftmax state = scratch.State(i / columns);
+            if (plan.Parts == 1)
+            {
+                state.Finish<V>(c, 1, problem.Y.Row<V>(item.Batch, item.First + c / problem.Group, keyHead * problem.Group + c % problem.Group), 0);
+            }
+            else
+            {
+                state.Export<V>(c, work.Parts.Column<V>(problem, item.Batch, keyHead, item.Part, c));
+            }
+        }
+    }
+
+    private readonly struct TileScratch
+    {
+        private readonly int _columns, _depth, _valueDepth;
+        private readonly LaneSize _lane;
+        private readonly byte* _states;
+        private readonly long _stateBytes;
+
+        public TileScratch(void* memory, in CachedProblem problem, int columns, int heads, LaneSize lane)
+        {
+            _columns = columns;
+            _depth = problem.Depth;
+            _valueDepth = problem.ValueDepth;
+            _lane = lane;
+            var cursor = new ScratchCursor(memory);
+            Scores = cursor.Take((long)BlockSizes.Keys * lane.Padded(columns) * lane.Bytes);
+            Values = cursor.Take((long)BlockSizes.Keys * lane.Padded(problem.ValueDepth) * lane.Bytes);
+            Positions = cursor.Take((long)lane.Padded(columns) * lane.Bytes);
+            _stateBytes = new OnlineSoftmax(null, columns, _depth, _valueDepth, lane).Bytes;
+            _states = (byte*)cursor.Take(_stateBytes * heads);
+            Bytes = cursor.Used;
+        }
+
+        public void* Scores { get; }
+
+        public void* Values { get; }
+
+        /// <summary>Position of each column within the block.</summary>
+        public void* Positions { get; }
+
+        public long Bytes { get; }
+
+        public OnlineSoftmax State(int head) => new(_states + head * _stateBytes, _columns, _depth, _valueDepth, _lane);
+    }
+}
