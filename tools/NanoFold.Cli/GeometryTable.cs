@@ -13,6 +13,9 @@ internal static class GeometryTable
 {
     private const string Stream = "hook_resid_post";
 
+    // What a table that is too long is told by, of its figures in order.
+    private static readonly (string Name, Func<double[], double> Of)[] s_summary = [("least", v => v[0]), ("median", v => (v[(v.Length - 1) / 2] + v[v.Length / 2]) / 2), ("largest", v => v[^1])];
+
     // What costs less is not told.
     private const double LeastSeconds = 0.005;
 
@@ -73,7 +76,7 @@ internal static class GeometryTable
     /// <summary>Only the tables, and what their columns are.</summary>
     /// <param name="output">Where they go.</param>
     /// <param name="measured">What was measured.</param>
-    /// <param name="mostRows">Of a table; longer ones are named only, but for those by layer.</param>
+    /// <param name="mostRows">Of a table; of longer ones, but for those by layer, there are the least, median and largest figures.</param>
     public static void Write(Output output, IReadOnlyList<Measured> measured, int mostRows)
     {
         Measure[] shown = WriteTables(output, measured, mostRows);
@@ -97,7 +100,7 @@ internal static class GeometryTable
         }
     }
 
-    // Whether there was room for it.
+    // Whether there was anything to show.
     private static bool Write(Output output, string title, IReadOnlyList<Measured> measured, int mostRows)
     {
         (Measure Measure, FigureColumn Column)[] columns = [.. measured.Select(m => m.Measure).Distinct().SelectMany(m => ColumnsOf(m, measured).Select(c => (m, c)))];
@@ -112,13 +115,6 @@ internal static class GeometryTable
 
         // What has arrays only has no row.
         string[] rows = [.. measured.Where(m => m.Figures.Count > 0).Select(m => m.Place).OrderBy(p => p.Layer ?? -1).ThenBy(p => p.Head ?? p.Stream ?? -1).Select(RowOf).Distinct()];
-        if (rows.Length > mostRows)
-        {
-            output.Line();
-            output.Line($"{title}: {Display.Count(rows.Length, "row")}, not shown: {string.Join(", ", measured.Select(m => m.Measure.Kind).Distinct())}");
-            return false;
-        }
-
         // A column that no row has a figure for would only take room.
         columns = [.. columns.Where(c => rows.Any(row => values.GetValueOrDefault((row, c.Measure, c.Column.Figure)) is not null))];
         if (columns.Length == 0)
@@ -131,12 +127,16 @@ internal static class GeometryTable
             numbers: true,
             [
                 [title, .. columns.Select(c => c.Column.Head)],
-                .. rows.Select(row => (string[])
-                [
-                    row,
-                    .. columns.Select(c => values.GetValueOrDefault((row, c.Measure, c.Column.Figure)) is { } value ? Display.Number(value * c.Column.Factor, c.Column.Format) : "–"),
-                ]),
+                .. rows.Length <= mostRows
+                    ? rows.Select(row => (string[])[row, .. columns.Select(c => Cell(c.Column, values.GetValueOrDefault((row, c.Measure, c.Column.Figure))))])
+                    : s_summary.Select(line => (string[])[$"{line.Name} of {Display.Count(rows.Length)}", .. columns.Select(c => Cell(c.Column, line.Of(Sorted(c))))]),
             ]);
+
+        double[] Sorted((Measure Measure, FigureColumn Column) c) =>
+            [.. rows.Select(row => values.GetValueOrDefault((row, c.Measure, c.Column.Figure))).OfType<double>().Order()];
+
+        static string Cell(FigureColumn column, double? value) => value is { } number ? Display.Number(number * column.Factor, column.Format) : "–";
+
         return true;
     }
 
