@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -76,6 +77,22 @@ public class GeometrySurveyTests
         Assert.That(Value("norm", "untrained"), Is.Not.EqualTo(Value("norm", "none")).Within(1e-3));
         Assert.That(Value("norm", "shuffled"), Is.EqualTo(Value("norm", "none")).Within(20).Percent.And.Not.EqualTo(Value("norm", "none")));
         Assert.That(lines.Where(l => Text(l, "control") == "untrained").Select(l => l.GetProperty("step").GetInt64()).Distinct(), Is.EqualTo(new[] { 0L }));
+    }
+
+    /// <summary>Where a table would have more than a dozen rows, the least, median and largest of its figures.</summary>
+    [Test]
+    public void LongTablesAreToldInShort()
+    {
+        CommandLine run = CommandLine.Run("geometry", "--model", _rig["run"], "--measures", "weight-change", "--controls", "none", "--out", _rig["long"], "--device", "cpu", "--threads", "1");
+        Assert.That(run.Code, Is.Zero, run.Error);
+        JsonElement[] lines = [.. Lines("long").Where(l => l.GetProperty("step").GetInt64() == 12 && Text(l, "figure") == "relativeChange")];
+        string first = Text(lines[0], "other");
+        double[] changes = [.. lines.Where(l => Text(l, "other") == first).Select(l => l.GetProperty("value").GetDouble()).Order()];
+        Assert.That(changes, Has.Length.GreaterThan(12).And.Length.Not.EqualTo(lines.Length));
+        double Told(string name) => double.Parse(
+            run.Standard.Split('\n').Single(line => line.StartsWith($"{name} of {changes.Length} ", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[3], CultureInfo.InvariantCulture);
+        double middle = (changes[(changes.Length - 1) / 2] + changes[changes.Length / 2]) / 2;
+        Assert.That((Told("least"), Told("median"), Told("largest")), Is.EqualTo((changes[0], middle, changes[^1])).Within(6e-4), "three decimals are shown");
     }
 
     [Test]
