@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 
 namespace NanoFold.Cli;
 
@@ -9,7 +10,7 @@ internal sealed class Invocation(ParseResult parsed, Interrupt interrupt)
     public Interrupt Interrupt { get; } = interrupt;
 
     /// <summary>The command, to be typed again.</summary>
-    public string Typed => $"{Program.Typed} {string.Join(' ', parsed.Tokens.Select(token => Shell.Argument(token.Value)))}";
+    public string Typed => $"{Program.Typed} {string.Join(' ', parsed.Tokens.Select(token => token.Type == TokenType.Argument ? Shell.Argument(token.Value) : token.Value))}";
 
     public Output Output { get; } = new(parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error, parsed.GetValue<bool>(CommonOptions.Json));
 

@@ -66,6 +66,7 @@ public class CompressCommandTests
         Assert.That((long)result["model"]!["f16"]!, Is.LessThan((long)result["model"]!["fp32"]!));
         Assert.That((long)result["withModel"]!["f16"]!, Is.EqualTo((long)result["bytes"]! + (long)result["model"]!["f16"]!));
         string page = File.ReadAllText(_rig["curve.html"]);
+        Assert.That(page, Does.Contain($"nanofold compress {text} --model {_rig["run"]} --weights f16 --out "), "the command that makes it again");
         Assert.That(page, Does.Contain("<h1>rounded.txt</h1>").And.Contain("Bits per byte").And.Contain("with it in f16").And.Contain("--weights f16"));
         JsonObject check = CommandLine.Json("decompress", _rig["rounded.nfc"], "--check");
         Assert.That(((long)check["bytes"]!, (long)check["packedBytes"]!), Is.EqualTo((TrainRig.Text.Length, (long)result["bytes"]!)));
