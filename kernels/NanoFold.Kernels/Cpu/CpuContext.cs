@@ -14,10 +14,17 @@ public sealed class CpuContext : IDisposable
     /// <param name="threads">Threads that work, the caller's included.</param>
     /// <param name="isa">The path to take; any runs anywhere.</param>
     public CpuContext(int threads, Isa isa)
+        : this(new Workers(threads), isa)
     {
-        Workers = new Workers(threads);
+    }
+
+    /// <param name="workers">The pool, which is this one's from now on.</param>
+    /// <param name="isa">The path to take; any runs anywhere.</param>
+    internal CpuContext(Workers workers, Isa isa)
+    {
+        Workers = workers;
         Isa = isa;
-        _scratch = new NativeBuffer?[threads];
+        _scratch = new NativeBuffer?[workers.Count];
     }
 
     public Workers Workers { get; }
