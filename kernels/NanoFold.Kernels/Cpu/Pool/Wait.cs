@@ -1,20 +1,19 @@
 namespace NanoFold.Kernels.Cpu.Pool;
 
 /// <summary>
-/// How long a thread looks for something before it sleeps: at first without leaving its core, then letting others have it between looks. A thread that is woken soon after it
-/// slept looks longer the next time, one that slept long looks shortly again.
+/// How long a thread looks for something before it sleeps: longer than most gaps between two kernels. One that is woken soon after it slept looks longer the next time, and lets
+/// others have its core between these looks; one that slept long looks shortly again.
 /// </summary>
 internal struct Wait()
 {
-    // Longer than most gaps between two kernels: about 60 microseconds, then 150, at most 2 milliseconds.
-    private const int LooksOnCore = 400;
-    private const int FewLooks = LooksOnCore + 150, ManyLooks = LooksOnCore + 2000;
+    // A thread that gives its core away may not have it again for milliseconds: at first, for some 200 microseconds, it keeps it.
+    private const int LooksOnCore = 1350, MostLooks = LooksOnCore + 2000;
     private const int ShortSpin = 4, LongSpin = 20;
 
     // Having slept for less it would have been better to look on.
     private static readonly TimeSpan s_soon = TimeSpan.FromMilliseconds(2);
 
-    private int _most = FewLooks;
+    private int _most = LooksOnCore;
     private int _looked;
 
     /// <summary>Waits a little; false where it is time to sleep, and begins again.</summary>
@@ -26,7 +25,7 @@ internal struct Wait()
             return false;
         }
 
-        if (_looked < LooksOnCore)
+        if (_looked <= LooksOnCore)
         {
             Thread.SpinWait(ShortSpin);
         }
@@ -43,5 +42,5 @@ internal struct Wait()
     public void Restart() => _looked = 0;
 
     /// <summary>It slept for so long.</summary>
-    public void Woken(TimeSpan slept) => _most = slept < s_soon ? Math.Min(2 * _most, ManyLooks) : Math.Max(_most / 2, FewLooks);
+    public void Woken(TimeSpan slept) => _most = slept < s_soon ? Math.Min(2 * _most, MostLooks) : LooksOnCore;
 }
