@@ -18,10 +18,10 @@ public sealed record CoreForecast(int Cores, double SharedSeconds, double Uneven
     /// <param name="secondsPerRun">What it costs to begin and end a run on them.</param>
     public static CoreForecast Of(StepItems items, int cores, double secondsPerRun)
     {
-        ItemTimes[] shared = [.. items.Runs.Where(run => run.Seconds.Count > 1)];
+        ItemTimes[] shared = [.. items.Runs.Where(run => run.HasMany)];
         double even = shared.Sum(run => run.Total) / cores;
         return new CoreForecast(
-            cores, even, shared.Sum(run => run.On(cores)) - even, items.SerialSeconds + items.Runs.Where(run => run.Seconds.Count == 1).Sum(run => run.Total), cores == 1 ? 0 : secondsPerRun * shared.Length);
+            cores, even, shared.Sum(run => run.On(cores)) - even, items.SerialSeconds + items.Runs.Where(run => !run.HasMany).Sum(run => run.Total), cores == 1 ? 0 : secondsPerRun * shared.Length);
     }
 
     /// <summary>Kernels by what is lost with them on so many cores, beside an even share.</summary>

@@ -10,9 +10,9 @@ using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Engine.Profiling;
 
-/// <summary>The runs of the worker pool in a training step, with what each of their items takes on one thread.</summary>
+/// <summary>The runs of work items in a training step, with what each of them takes on one thread.</summary>
 /// <param name="Runs">In their order.</param>
-/// <param name="SerialSeconds">Of a step, in no item: what the thread that drives it does by itself.</param>
+/// <param name="SerialSeconds">Of a step, in no item: what the thread that drives it does between them.</param>
 public sealed record StepItems(IReadOnlyList<ItemTimes> Runs, double SerialSeconds)
 {
     private const int WarmUpSteps = 3;
@@ -57,6 +57,7 @@ public sealed record StepItems(IReadOnlyList<ItemTimes> Runs, double SerialSecon
         [
             .. Enumerable.Range(0, log.Runs).Select(run => new ItemTimes(
                 KernelName.Of(log.Work(run)),
+                log.IsShared(run),
                 [.. Enumerable.Range(0, alike[0][run].Length).Select(item => SampleStatistics.Median([.. alike.Select(step => Seconds(step[run][item]))]))])),
         ];
         return new StepItems(runs, SampleStatistics.Median(serial));
@@ -67,15 +68,19 @@ public sealed record StepItems(IReadOnlyList<ItemTimes> Runs, double SerialSecon
 
 /// <summary>What the items of one run of the worker pool take on one thread.</summary>
 /// <param name="Name">Of the kernel.</param>
+/// <param name="IsShared">False where so little is done that one thread does it.</param>
 /// <param name="Seconds">Of each item.</param>
-public sealed record ItemTimes(string Name, IReadOnlyList<double> Seconds)
+public sealed record ItemTimes(string Name, bool IsShared, IReadOnlyList<double> Seconds)
 {
     public double Total => Seconds.Sum();
+
+    /// <summary>Whether several cores have a part in it.</summary>
+    public bool HasMany => IsShared && Seconds.Count > 1;
 
     /// <summary>How long they take on so many cores: each begins with its share of neighbors and then helps the next, as the pool does.</summary>
     public double On(int cores)
     {
-        int workers = Math.Min(cores, Seconds.Count);
+        int workers = HasMany ? Math.Min(cores, Seconds.Count) : 1;
         var next = new int[workers];
         var free = new double[workers];
         for (int worker = 0; worker < workers; worker++)
@@ -94,7 +99,7 @@ public sealed record ItemTimes(string Name, IReadOnlyList<double> Seconds)
             free[worker] += Seconds[next[owner]++];
         }
 
-        return workers == 0 ? 0 : free.Max();
+        return free.Max();
 
         int First(int worker) => (Seconds.Count / workers * worker) + Math.Min(worker, Seconds.Count % workers);
     }

@@ -122,10 +122,7 @@ public sealed class CpuContext : IDisposable
             return;
         }
 
-        for (long i = 0; i < count; i++)
-        {
-            work.Invoke(i, 0);
-        }
+        Workers.RunAlone(count, ref work);
     }
 
     public void Dispose()
@@ -141,18 +138,14 @@ public sealed class CpuContext : IDisposable
         where TWork : struct, ILaneWork
         where V : struct, ICpuLane<V>
     {
-        if (!parallel)
+        var call = new Call<TWork, V> { Work = work };
+        if (parallel)
         {
-            for (long i = 0; i < count; i++)
-            {
-                work.Invoke<V>(i, 0);
-            }
-
+            Workers.Run(count, ref call);
             return;
         }
 
-        var call = new Call<TWork, V> { Work = work };
-        Workers.Run(count, ref call);
+        Workers.RunAlone(count, ref call);
     }
 
     private sealed class Prepared<TWork, V>(Workers workers, long count, TWork work, bool shares, Action? check) : PreparedCall
@@ -162,18 +155,15 @@ public sealed class CpuContext : IDisposable
         public override void Run()
         {
             check?.Invoke();
+            // Threads see it by address, which the garbage collector must not change.
+            var call = new Call<TWork, V> { Work = work };
             if (shares)
             {
-                // Threads see it by address, which the garbage collector must not change.
-                var call = new Call<TWork, V> { Work = work };
                 workers.Run(count, ref call);
                 return;
             }
 
-            for (long i = 0; i < count; i++)
-            {
-                work.Invoke<V>(i, 0);
-            }
+            workers.RunAlone(count, ref call);
         }
     }
 

@@ -85,7 +85,7 @@ public sealed unsafe class Workers : IDisposable
     {
         if (_threads.Length == 0 || count <= 1)
         {
-            RunAlone(count, ref work);
+            RunAlone(count, ref work, isShared: true);
             return;
         }
 
@@ -129,6 +129,25 @@ public sealed unsafe class Workers : IDisposable
         }
     }
 
+    /// <summary>Runs items 0 … count − 1 on the calling thread.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="work">What is done.</param>
+    /// <param name="isShared">Whether more threads, were there any, would take part.</param>
+    internal void RunAlone<TWork>(long count, ref TWork work, bool isShared = false)
+        where TWork : struct, IWork
+    {
+        if (Items is { } log && count > 0)
+        {
+            log.Run(count, ref work, isShared);
+            return;
+        }
+
+        for (long i = 0; i < count; i++)
+        {
+            work.Invoke(i, 0);
+        }
+    }
+
     public void Dispose()
     {
         _stopping = true;
@@ -147,21 +166,6 @@ public sealed unsafe class Workers : IDisposable
     private static void Call<TWork>(void* work, long item, int worker)
         where TWork : struct, IWork
         => Unsafe.AsRef<TWork>(work).Invoke(item, worker);
-
-    private void RunAlone<TWork>(long count, ref TWork work)
-        where TWork : struct, IWork
-    {
-        if (Items is { } log && count > 0)
-        {
-            log.Run(count, ref work);
-            return;
-        }
-
-        for (long i = 0; i < count; i++)
-        {
-            work.Invoke(i, 0);
-        }
-    }
 
     private static void* Lines(int bytes)
     {

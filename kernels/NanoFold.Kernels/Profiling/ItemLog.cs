@@ -7,10 +7,10 @@ namespace NanoFold.Kernels.Profiling;
 /// <summary>How long each item of each run took where one thread works: what other numbers of threads would make of it can be said from that.</summary>
 public sealed class ItemLog
 {
-    private readonly List<(Type Work, int First)> _runs = [];
+    private readonly List<(Type Work, int First, bool IsShared)> _runs = [];
     private readonly List<long> _ticks = [];
 
-    /// <summary>Runs of more than one item.</summary>
+    /// <summary>How many there are.</summary>
     public int Runs => _runs.Count;
 
     public void Clear()
@@ -22,14 +22,17 @@ public sealed class ItemLog
     /// <summary>Type of the work items of a run.</summary>
     public Type Work(int run) => _runs[run].Work;
 
+    /// <summary>Whether more threads would take part in a run.</summary>
+    public bool IsShared(int run) => _runs[run].IsShared;
+
     /// <summary>Of each item of a run, in ticks of <see cref="Stopwatch"/>.</summary>
     public ReadOnlySpan<long> Ticks(int run) => CollectionsMarshal.AsSpan(_ticks)[_runs[run].First..(run + 1 < _runs.Count ? _runs[run + 1].First : _ticks.Count)];
 
     /// <summary>Does the items, one after the other.</summary>
-    internal void Run<TWork>(long count, ref TWork work)
+    internal void Run<TWork>(long count, ref TWork work, bool isShared)
         where TWork : struct, IWork
     {
-        _runs.Add((typeof(TWork), _ticks.Count));
+        _runs.Add((typeof(TWork), _ticks.Count, isShared));
         long began = Stopwatch.GetTimestamp();
         for (long i = 0; i < count; i++)
         {

@@ -121,9 +121,11 @@ public class WorkersTests
         var work = new CountItems { Done = new int[4], Workers = 1 };
         workers.Run(4, ref work);
         workers.Run(0, ref work);
-        workers.Run(1, ref work);
+        workers.RunAlone(2, ref work);
 
-        Assert.That(Enumerable.Range(0, log.Runs).Select(run => (log.Work(run), log.Ticks(run).Length)), Is.EqualTo(new[] { (typeof(CountItems), 4), (typeof(CountItems), 1) }));
+        Assert.That(
+            Enumerable.Range(0, log.Runs).Select(run => (log.Work(run), log.IsShared(run), log.Ticks(run).Length)),
+            Is.EqualTo(new[] { (typeof(CountItems), true, 4), (typeof(CountItems), false, 2) }));
         Assert.That(log.Ticks(0).ToArray(), Is.All.GreaterThanOrEqualTo(0));
         log.Clear();
         Assert.That(log.Runs, Is.Zero);
