@@ -107,7 +107,7 @@ public class WorkersTests
         }
 
         WorkEvent[] runs = log.Runs.ToArray();
-        Assert.That(runs.Select(run => run.Items), Is.All.EqualTo(50).And.Count.EqualTo(10));
+        Assert.That(runs.Select(run => run.Items), Is.EqualTo(Enumerable.Repeat(50L, 10)));
         Assert.That(runs.Zip(runs.Skip(1)).All(pair => pair.First.Ended <= pair.Second.Started));
         Assert.That(Enumerable.Range(0, 3).Sum(worker => log.Events(worker).ToArray().Sum(part => part.Items)), Is.EqualTo(500));
     }

@@ -33,7 +33,7 @@ internal static class BenchCpu
               forecast [{cores, ms, sharedMs, unevenMs, serialMs, runMs}], lost [{name, runs, items, ms, lostMs}] (on 16 cores)}]}; what was not measured is absent
             """;
         command.Does(invocation => Run(
-            invocation, invocation.Get(parts) ?? s_parts, [.. (invocation.Get(sets) ?? [IsaExtensions.Best.Name()]).Select(Set)], invocation.Get(presets) ?? s_presets, (int)(invocation.Get(steps) ?? DefaultSteps)));
+            invocation, invocation.Names(parts, s_parts), [.. invocation.Names(sets, IsaExtensions.Best.Name()).Select(Set)], invocation.Names(presets, s_presets), (int)(invocation.Get(steps) ?? DefaultSteps)));
     }
 
     private static Isa Set(string name) => s_sets.First(isa => isa.Name() == name);
