@@ -25,6 +25,9 @@ internal sealed class Invocation(ParseResult parsed, Interrupt interrupt)
 
     public T? Get<T>(Option<T> option) => parsed.GetValue(option);
 
+    /// <summary>The names that an option was given, or others where it was not: the parser gives none for that.</summary>
+    public string[] Names(Option<string[]?> option, params string[] otherwise) => Get(option) is { Length: > 0 } names ? names : otherwise;
+
     /// <summary>The names of a verb's own options and arguments that were given.</summary>
     public IEnumerable<string> Given(Command command)
         => [

@@ -101,7 +101,7 @@ internal sealed class VerbCommand(string name, string description) : Command(nam
             Devices.Require(invocation.Device);
             if (Means(CommonOptions.Threads) && invocation.Threads > Environment.ProcessorCount)
             {
-                invocation.Output.Note($"{CommonOptions.Threads} {invocation.Threads}: this machine has {Display.Count(Environment.ProcessorCount, "processor")}; more threads than processors are slower");
+                invocation.Output.Note($"{CommonOptions.Threads} {invocation.Threads}: this machine has {Display.Count(Environment.ProcessorCount, "processor")}; those beyond have no part in it");
             }
 
             try

@@ -16,6 +16,9 @@ public sealed record ProfileReport
 
     public required IReadOnlyList<ProfileRow> Kernels { get; init; }
 
+    /// <summary>Runs of the worker pool by kernel, the longest first; none where one thread works.</summary>
+    public required IReadOnlyList<RunRow> Runs { get; init; }
+
     /// <summary>By what <see cref="Ops"/> were added up.</summary>
     public required OpGrouping Grouping { get; init; }
 

@@ -94,6 +94,7 @@ public sealed class Profiler : IDisposable
         {
             Ops = ProfileRows.Ops(middle, grouping),
             Kernels = ProfileRows.Kernels(middle),
+            Runs = RunRow.Of(middle),
             Grouping = grouping,
             Peak = peak,
             Steps = steps,

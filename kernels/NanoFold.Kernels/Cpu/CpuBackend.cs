@@ -18,8 +18,14 @@ public sealed unsafe class CpuBackend : Backend
     /// <param name="isa">Instruction-set path, or null for the machine's best; any runs anywhere.</param>
     /// <param name="composedOnly">Hides fused kernels that have a composed path, see <see cref="KernelTable"/>.</param>
     public CpuBackend(int threads, Isa? isa = null, bool composedOnly = false)
+        : this(new CpuContext(threads, isa ?? IsaExtensions.Best), composedOnly)
     {
-        Context = new CpuContext(threads, isa ?? IsaExtensions.Best);
+    }
+
+    /// <summary>With a context that is this one's from now on.</summary>
+    internal CpuBackend(CpuContext context, bool composedOnly = false)
+    {
+        Context = context;
         _matMul = new CpuMatMul(Context);
         Kernels = new KernelTable(composedOnly, CpuKernels.Create(Context));
         Kernels.AddRegistered(this);

@@ -14,10 +14,17 @@ public sealed class CpuContext : IDisposable
     /// <param name="threads">Threads that work, the caller's included.</param>
     /// <param name="isa">The path to take; any runs anywhere.</param>
     public CpuContext(int threads, Isa isa)
+        : this(new Workers(threads), isa)
     {
-        Workers = new Workers(threads);
+    }
+
+    /// <param name="workers">The pool, which is this one's from now on.</param>
+    /// <param name="isa">The path to take; any runs anywhere.</param>
+    internal CpuContext(Workers workers, Isa isa)
+    {
+        Workers = workers;
         Isa = isa;
-        _scratch = new NativeBuffer?[threads];
+        _scratch = new NativeBuffer?[workers.Count];
     }
 
     public Workers Workers { get; }
@@ -115,10 +122,7 @@ public sealed class CpuContext : IDisposable
             return;
         }
 
-        for (long i = 0; i < count; i++)
-        {
-            work.Invoke(i, 0);
-        }
+        Workers.RunAlone(count, ref work);
     }
 
     public void Dispose()
@@ -134,18 +138,14 @@ public sealed class CpuContext : IDisposable
         where TWork : struct, ILaneWork
         where V : struct, ICpuLane<V>
     {
-        if (!parallel)
+        var call = new Call<TWork, V> { Work = work };
+        if (parallel)
         {
-            for (long i = 0; i < count; i++)
-            {
-                work.Invoke<V>(i, 0);
-            }
-
+            Workers.Run(count, ref call);
             return;
         }
 
-        var call = new Call<TWork, V> { Work = work };
-        Workers.Run(count, ref call);
+        Workers.RunAlone(count, ref call);
     }
 
     private sealed class Prepared<TWork, V>(Workers workers, long count, TWork work, bool shares, Action? check) : PreparedCall
@@ -155,18 +155,15 @@ public sealed class CpuContext : IDisposable
         public override void Run()
         {
             check?.Invoke();
+            // Threads see it by address, which the garbage collector must not change.
+            var call = new Call<TWork, V> { Work = work };
             if (shares)
             {
-                // Threads see it by address, which the garbage collector must not change.
-                var call = new Call<TWork, V> { Work = work };
                 workers.Run(count, ref call);
                 return;
             }
 
-            for (long i = 0; i < count; i++)
-            {
-                work.Invoke<V>(i, 0);
-            }
+            workers.RunAlone(count, ref call);
         }
     }
 

@@ -24,4 +24,10 @@ public interface IWorkObserver
     /// <param name="started">Ticks of <see cref="System.Diagnostics.Stopwatch"/> when it joined; it leaves now.</param>
     /// <param name="items">Items that it did.</param>
     void Ran(int worker, Type work, long started, long items);
+
+    /// <summary>Called by the thread that started the run when all are done.</summary>
+    /// <param name="work">Type of the work items.</param>
+    /// <param name="items">All of them.</param>
+    /// <param name="opened">Ticks when the run began; it ends now.</param>
+    void Closed(Type work, long items, long opened);
 }

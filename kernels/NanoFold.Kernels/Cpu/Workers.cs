@@ -1,61 +1,61 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
+using NanoFold.Kernels.Cpu.Pool;
+using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Kernels.Cpu;
 
 /// <summary>
-/// The one pool of threads. Items are claimed dynamically from an atomic counter, and a run ends when its items are done, whether or not
-/// every thread came: one that lost its core holds up nobody. Waiting workers spin shortly, then park. Running allocates nothing.
+/// The one pool of threads. Each begins with a share of the items, the same for runs of the same size, and then helps others; a run ends when its
+/// items are done, whether or not every thread came: one that lost its core holds up nobody. Waiting workers look, then give way, then park; whoever works
+/// wakes one more as long as items are left, so that a short run wakes few. No more work at once than there are processors. Running allocates nothing.
 /// </summary>
 public sealed unsafe class Workers : IDisposable
 {
-    /// <summary>Looks at the state before a waiting thread parks: about a microsecond each, together longer than the gap between two kernels.</summary>
-    private const int SpinIterations = 200;
-
-    /// <summary>Bit 0 of the state: workers may join. Then 15 bits of workers inside, then the number of the run.</summary>
-    private const long Open = 1;
-    private const long OneWorker = 2;
-    private const int GenerationShift = 16;
-    private const int MaxThreads = 1 << 14;
-
     [ThreadStatic]
     private static bool s_working;
 
     private readonly Thread[] _threads;
-    private readonly SemaphoreSlim[] _wake;
-    private readonly int[] _parked;
-    private readonly int _spins;
+    private readonly Parking _parking;
     private readonly Lock _gate = new();
     private readonly ManualResetEventSlim _left = new(false);
-    private delegate*<void*, long, int, void> _invoke;
-    private void* _work;
+    private readonly int _atOnce;
+
+    // Aligned by hand: the collector may lay objects side by side.
+    private readonly RunLine* _run;
+    private readonly WorkerLine* _lines;
+    private long _runs;
     private Type? _workType;
-    private long _next;
-    private long _count;
-    private long _state;
-    private volatile bool _stopping;
     private Exception? _failure;
+    private volatile bool _stopping;
 
     /// <param name="threads">Threads that work, the caller's included; at least 1.</param>
     public Workers(int threads)
+        : this(threads, Math.Max(2, Environment.ProcessorCount))
     {
-        if (threads is < 1 or > MaxThreads)
+    }
+
+    /// <param name="threads">Threads that work, the caller's included; at least 1.</param>
+    /// <param name="atOnce">How many of them may take part in a run.</param>
+    internal Workers(int threads, int atOnce)
+    {
+        if (threads is < 1 or > RunState.MostWorkers)
         {
-            throw new ArgumentOutOfRangeException(nameof(threads), $"workers: {threads} threads, expected 1 to {MaxThreads}");
+            throw new ArgumentOutOfRangeException(nameof(threads), $"workers: {threads} threads, expected 1 to {RunState.MostWorkers}");
         }
 
         Count = threads;
-        // Spinning pays only where every thread has a core of its own.
-        _spins = threads <= Environment.ProcessorCount ? SpinIterations : 0;
+        _atOnce = Math.Min(threads, atOnce);
+        _run = (RunLine*)Lines(RunLine.Bytes);
+        _lines = (WorkerLine*)Lines(threads * sizeof(WorkerLine));
+        _parking = new Parking(threads);
         _threads = new Thread[threads - 1];
-        _wake = new SemaphoreSlim[threads - 1];
-        _parked = new int[threads - 1];
         for (int i = 0; i < _threads.Length; i++)
         {
-            int index = i;
-            _wake[i] = new SemaphoreSlim(0);
-            _threads[i] = new Thread(() => Loop(index)) { IsBackground = true, Name = $"nanofold worker {index + 1}" };
+            int worker = i + 1;
+            _threads[i] = new Thread(() => Loop(worker)) { IsBackground = true, Name = $"nanofold worker {worker}" };
         }
 
         foreach (Thread thread in _threads)
@@ -75,6 +75,9 @@ public sealed unsafe class Workers : IDisposable
     /// <summary>Told what each thread did in each run on several threads, or null. To be changed only while nothing runs.</summary>
     public IWorkObserver? Observer { get; set; }
 
+    /// <summary>Told how long each item took where one thread works, or null. To be changed only while nothing runs.</summary>
+    public ItemLog? Items { get; set; }
+
     /// <summary>Runs items 0 … count − 1 and returns when all are done. The first exception of an item ends the run and is thrown here.</summary>
     /// <exception cref="InvalidOperationException">Called from within a work item.</exception>
     public void Run<TWork>(long count, ref TWork work)
@@ -82,11 +85,7 @@ public sealed unsafe class Workers : IDisposable
     {
         if (_threads.Length == 0 || count <= 1)
         {
-            for (long i = 0; i < count; i++)
-            {
-                work.Invoke(i, 0);
-            }
-
+            RunAlone(count, ref work, isShared: true);
             return;
         }
 
@@ -95,25 +94,33 @@ public sealed unsafe class Workers : IDisposable
             throw new InvalidOperationException("workers: a work item cannot start another run");
         }
 
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Shares.MostItems);
         lock (_gate)
         {
-            _invoke = &Call<TWork>;
-            // The caller's frame outlives the run, so its struct may be seen by address.
-            _work = Unsafe.AsPointer(ref work);
             _workType = typeof(TWork);
-            _count = count;
-            _next = 0;
-            _failure = null;
-            long generation = (_state >> GenerationShift) + 1;
-            Interlocked.Exchange(ref _state, (generation << GenerationShift) | Open);
-            Wake(count - 1);
-            Drain(0);
-            // No worker joins from here on; those inside finish the items they hold.
-            if (Interlocked.And(ref _state, ~Open) - Open != generation << GenerationShift)
+            _run->Invoke = &Call<TWork>;
+            // The caller's frame outlives the run, so its struct may be seen by address.
+            _run->Work = Unsafe.AsPointer(ref work);
+            _run->Items = count;
+            _run->Failed = 0;
+            if (Shares.BeginsAgain(++_runs))
             {
-                AwaitLeaving();
+                ClearShares();
             }
 
+            IWorkObserver? observer = Observer;
+            long opened = observer is null ? 0 : Stopwatch.GetTimestamp();
+            RunState state = RunState.Opened(_runs, (int)Math.Min(count, _atOnce));
+            Interlocked.Exchange(ref _run->State, state.Word);
+            Drain(0, state);
+            // No worker joins from here on; those inside finish the items they hold.
+            Interlocked.Exchange(ref _run->State, state.Closed().Word);
+            for (int worker = 1; worker < state.Workers; worker++)
+            {
+                AwaitLeaving(worker, state.Run);
+            }
+
+            observer?.Closed(_workType, count, opened);
             if (_failure is { } failure)
             {
                 _failure = null;
@@ -122,87 +129,106 @@ public sealed unsafe class Workers : IDisposable
         }
     }
 
+    /// <summary>Runs items 0 … count − 1 on the calling thread.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="work">What is done.</param>
+    /// <param name="isShared">Whether more threads, were there any, would take part.</param>
+    internal void RunAlone<TWork>(long count, ref TWork work, bool isShared = false)
+        where TWork : struct, IWork
+    {
+        if (Items is { } log && count > 0)
+        {
+            log.Run(count, ref work, isShared);
+            return;
+        }
+
+        for (long i = 0; i < count; i++)
+        {
+            work.Invoke(i, 0);
+        }
+    }
+
     public void Dispose()
     {
         _stopping = true;
-        foreach (SemaphoreSlim wake in _wake)
-        {
-            wake.Release();
-        }
-
+        _parking.WakeAll();
         foreach (Thread thread in _threads)
         {
             thread.Join();
         }
 
-        foreach (SemaphoreSlim wake in _wake)
-        {
-            wake.Dispose();
-        }
-
+        _parking.Dispose();
         _left.Dispose();
+        NativeMemory.AlignedFree(_run);
+        NativeMemory.AlignedFree(_lines);
     }
 
     private static void Call<TWork>(void* work, long item, int worker)
         where TWork : struct, IWork
         => Unsafe.AsRef<TWork>(work).Invoke(item, worker);
 
-    private void Wake(long wanted)
+    private static void* Lines(int bytes)
     {
-        for (int i = 0; i < _parked.Length && i < wanted; i++)
+        void* lines = NativeMemory.AlignedAlloc((nuint)bytes, RunLine.Bytes);
+        NativeMemory.Clear(lines, (nuint)bytes);
+        return lines;
+    }
+
+    private void ClearShares()
+    {
+        for (int worker = 0; worker < Count; worker++)
         {
-            if (Interlocked.Exchange(ref _parked[i], 0) == 1)
-            {
-                _wake[i].Release();
-            }
+            _lines[worker].Begun = 0;
         }
     }
 
-    private void AwaitLeaving()
+    private void AwaitLeaving(int worker, long run)
     {
-        long closed = _state >> GenerationShift << GenerationShift;
-        for (int i = 0; i < _spins; i++)
+        ref long inside = ref _lines[worker].Inside;
+        var wait = new Wait();
+        while (Volatile.Read(ref inside) == run)
         {
-            if (Volatile.Read(ref _state) == closed)
+            if (!wait.Again())
             {
+                // It rings when it sees this, or it left before.
+                Interlocked.Exchange(ref _run->Awaited, worker);
+                while (Volatile.Read(ref inside) == run)
+                {
+                    _left.Wait();
+                    _left.Reset();
+                }
+
+                _run->Awaited = 0;
                 return;
             }
-
-            Thread.SpinWait(20);
-        }
-
-        // The event may still be set by a worker of an earlier run; the state, read after each reset, decides.
-        while (Volatile.Read(ref _state) != closed)
-        {
-            _left.Wait();
-            _left.Reset();
         }
     }
 
-    private void Drain(int worker)
+    private void Drain(int worker, RunState state)
     {
         s_working = true;
+        var shares = new Shares(_lines, state.Run, _run->Items, state.Workers, worker);
         IWorkObserver? observer = Observer;
         long started = observer is null ? 0 : Stopwatch.GetTimestamp(), done = 0;
         try
         {
-            while (true)
+            while (Volatile.Read(ref _run->Failed) == 0 && shares.Next() is >= 0 and var item)
             {
-                long item = Interlocked.Increment(ref _next) - 1;
-                if (item >= _count)
+                if (_parking.Lowest(state.Workers) is > 0 and var parked && (shares.HasMore || shares.HasLeft(parked)))
                 {
-                    observer?.Ran(worker, _workType!, started, done);
-                    return;
+                    _parking.Wake(parked);
                 }
 
-                _invoke(_work, item, worker);
+                _run->Invoke(_run->Work, item, worker);
                 done++;
             }
+
+            observer?.Ran(worker, _workType!, started, done);
         }
         catch (Exception e)
         {
             Interlocked.CompareExchange(ref _failure, e, null);
-            Volatile.Write(ref _next, _count);
+            Volatile.Write(ref _run->Failed, 1);
         }
         finally
         {
@@ -210,60 +236,69 @@ public sealed unsafe class Workers : IDisposable
         }
     }
 
-    private void Loop(int index)
+    private void Loop(int worker)
     {
-        long seen = 0;
-        while (Join(index, ref seen))
-        {
-            Drain(index + 1);
-            long state = Interlocked.Add(ref _state, -OneWorker);
-            if (state == seen << GenerationShift)
-            {
-                _left.Set();
-            }
-        }
-    }
-
-    /// <summary>Waits for a run after number <paramref name="seen"/> and goes in; false when the pool stops.</summary>
-    private bool Join(int index, ref long seen)
-    {
-        int spins = 0;
+        long last = 0;
+        var wait = new Wait();
         while (!_stopping)
         {
-            long state = Volatile.Read(ref _state);
-            if ((state & Open) != 0 && state >> GenerationShift != seen)
+            if (Join(worker, last) is { IsOpen: true } state)
             {
-                if (Interlocked.CompareExchange(ref _state, state + OneWorker, state) == state)
+                Drain(worker, state);
+                last = state.Run;
+                Interlocked.Exchange(ref _lines[worker].Inside, 0);
+                if (Volatile.Read(ref _run->Awaited) == worker)
                 {
-                    seen = state >> GenerationShift;
-                    return true;
+                    _left.Set();
                 }
+
+                wait.Restart();
             }
-            else if (++spins < _spins)
+            else if (!wait.Again())
             {
-                Thread.SpinWait(20);
-            }
-            else
-            {
-                Park(index, seen);
-                spins = 0;
+                long parked = Stopwatch.GetTimestamp();
+                Park(worker, last);
+                wait.Woken(Stopwatch.GetElapsedTime(parked));
             }
         }
-
-        return false;
     }
 
-    private void Park(int index, long seen)
+    /// <summary>Goes into an open run after number <paramref name="last"/> that has a share for the worker; closed where there is none.</summary>
+    private RunState Join(int worker, long last)
     {
-        Interlocked.Exchange(ref _parked[index], 1);
-        // A run that opened before the flag was up wakes nobody: look again.
-        long state = Volatile.Read(ref _state);
-        bool open = (state & Open) != 0 && state >> GenerationShift != seen;
-        if ((open || _stopping) && Interlocked.Exchange(ref _parked[index], 0) == 1)
+        var state = new RunState(Volatile.Read(ref _run->State));
+        if (!HasShare(state, worker, last))
+        {
+            return state.Closed();
+        }
+
+        // The caller closes the run and then looks who is inside: either it sees this worker there, or the worker sees that it is closed.
+        Interlocked.Exchange(ref _lines[worker].Inside, state.Run);
+        if (Volatile.Read(ref _run->State) == state.Word)
+        {
+            return state;
+        }
+
+        Interlocked.Exchange(ref _lines[worker].Inside, 0);
+        if (Volatile.Read(ref _run->Awaited) == worker)
+        {
+            _left.Set();
+        }
+
+        return state.Closed();
+    }
+
+    private static bool HasShare(RunState state, int worker, long last) => state.IsOpen && state.Run != last && worker < state.Workers;
+
+    private void Park(int worker, long last)
+    {
+        _parking.Announce(worker);
+        // A run that opened before that wakes nobody: look again.
+        if ((_stopping || HasShare(new RunState(Volatile.Read(ref _run->State)), worker, last)) && _parking.TakeBack(worker))
         {
             return;
         }
 
-        _wake[index].Wait();
+        _parking.Sleep(worker);
     }
 }

@@ -13,6 +13,8 @@ public sealed class WorkLog : IWorkObserver
     private const int CountStride = 16;
 
     private readonly WorkEvent[][] _events;
+    private WorkEvent[] _runs;
+    private int _runCount;
     private readonly int[] _counts;
 
     /// <param name="workers">Threads of the pool.</param>
@@ -20,12 +22,20 @@ public sealed class WorkLog : IWorkObserver
     public WorkLog(int workers, int capacity)
     {
         _events = [.. Enumerable.Range(0, workers).Select(_ => new WorkEvent[capacity])];
+        _runs = new WorkEvent[capacity];
         _counts = new int[(workers + 1) * CountStride];
     }
 
     public int Workers => _events.Length;
 
-    public void Clear() => Array.Clear(_counts);
+    /// <summary>Whole runs, by the thread that started them; in their order, so that one ends before the next begins.</summary>
+    public ReadOnlySpan<WorkEvent> Runs => _runs.AsSpan(0, Math.Min(_runCount, _runs.Length));
+
+    public void Clear()
+    {
+        Array.Clear(_counts);
+        _runCount = 0;
+    }
 
     /// <summary>Makes room for twice as many as came since it was cleared, where some had none, and clears it.</summary>
     /// <returns>Whether there was room for all.</returns>
@@ -39,6 +49,12 @@ public sealed class WorkLog : IWorkObserver
                 _events[i] = new WorkEvent[2 * Count(i)];
                 had = false;
             }
+        }
+
+        if (_runCount > _runs.Length)
+        {
+            _runs = new WorkEvent[2 * _runCount];
+            had = false;
         }
 
         Clear();
@@ -60,12 +76,22 @@ public sealed class WorkLog : IWorkObserver
         count++;
     }
 
+    public void Closed(Type work, long items, long opened)
+    {
+        if (_runCount < _runs.Length)
+        {
+            _runs[_runCount] = new WorkEvent(work, opened, Stopwatch.GetTimestamp(), items);
+        }
+
+        _runCount++;
+    }
+
     private ref int Count(int worker) => ref _counts[(worker + 1) * CountStride];
 }
 
-/// <summary>What one thread did in one run of the worker pool.</summary>
+/// <summary>What one thread, or all together, did in one run of the worker pool.</summary>
 /// <param name="Work">Type of the work items.</param>
 /// <param name="Started">In ticks of <see cref="System.Diagnostics.Stopwatch"/>.</param>
 /// <param name="Ended">In ticks of <see cref="System.Diagnostics.Stopwatch"/>.</param>
-/// <param name="Items">Items that it did.</param>
+/// <param name="Items">Items that were done.</param>
 public readonly record struct WorkEvent(Type Work, long Started, long Ended, long Items);

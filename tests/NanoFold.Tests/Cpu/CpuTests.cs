@@ -2,6 +2,8 @@ using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Lanes;
 
+using NanoFold.Tests.Suites;
+
 namespace NanoFold.Tests.Cpu;
 
 /// <summary>What the tests of the primitives share: every instruction-set path in float, and double once.</summary>
@@ -68,7 +70,7 @@ public abstract class CpuTests
         double[]? first = null;
         foreach (int threads in new[] { 1, 2, 3, 7 })
         {
-            using var backend = new CpuBackend(threads, isa);
+            using CpuBackend backend = EngineTests.AllAtOnce(threads, isa);
             using Guarded y = makeOutput();
             call(backend, y);
             double[] values = y.ToArray();

@@ -1,4 +1,5 @@
 using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Tests.Cpu;
 
@@ -7,7 +8,7 @@ public class WorkersTests
     [Test]
     public void EveryItemIsDoneOnce([Values(1, 2, 3, 7)] int threads, [Values(0, 1, 2, 5, 1000)] int count)
     {
-        using var workers = new Workers(threads);
+        using var workers = new Workers(threads, atOnce: threads);
         var work = new CountItems { Done = new int[count], Workers = threads };
         for (int run = 0; run < 3; run++)
         {
@@ -20,7 +21,7 @@ public class WorkersTests
     [Test]
     public void ManySmallRunsInARow([Values(2, 3, 7)] int threads)
     {
-        using var workers = new Workers(threads);
+        using var workers = new Workers(threads, atOnce: threads);
         var work = new CountItems { Done = new int[5], Workers = threads };
         for (int run = 0; run < 20_000; run++)
         {
@@ -33,7 +34,7 @@ public class WorkersTests
     [Test]
     public void ParkedWorkersComeBack()
     {
-        using var workers = new Workers(3);
+        using var workers = new Workers(3, atOnce: 3);
         var work = new CountItems { Done = new int[64], Workers = 3 };
         for (int run = 0; run < 20; run++)
         {
@@ -48,7 +49,7 @@ public class WorkersTests
     public void AnItemMayWaitForAnotherWorker()
     {
         // Both items must be under way at once, so a second thread takes part.
-        using var workers = new Workers(2);
+        using var workers = new Workers(2, atOnce: 2);
         using var barrier = new Barrier(2);
         var work = new Meet { Barrier = barrier };
         for (int run = 0; run < 50; run++)
@@ -60,9 +61,80 @@ public class WorkersTests
     }
 
     [Test]
+    public void AllMayBeUnderWayAtOnce()
+    {
+        using var workers = new Workers(5, atOnce: 5);
+        using var barrier = new Barrier(5);
+        var work = new Meet { Barrier = barrier };
+        for (int run = 0; run < 20; run++)
+        {
+            workers.Run(5, ref work);
+            if (run % 5 == 0)
+            {
+                // Long enough for all to sleep: one that is woken wakes the next.
+                Thread.Sleep(10);
+            }
+        }
+
+        Assert.That(barrier.CurrentPhaseNumber, Is.EqualTo(20));
+    }
+
+    [TestCase(7, 2, 1000, 2)]
+    [TestCase(7, 7, 3, 3)]
+    [TestCase(2, 8, 1000, 2)]
+    public void NoMoreTakePartThanThereAreProcessorsOrItems(int threads, int atOnce, int items, int most)
+    {
+        using var workers = new Workers(threads, atOnce);
+        var work = new CountItems { Done = new int[items], Workers = most };
+        for (int run = 0; run < 200; run++)
+        {
+            workers.Run(items, ref work);
+        }
+
+        Assert.That(work.Done, Is.All.EqualTo(200));
+    }
+
+    [Test]
+    public void TheObserverIsToldOfWholeRunsAndOfEachThread()
+    {
+        using var workers = new Workers(3, atOnce: 3);
+        var log = new WorkLog(3, 100);
+        workers.Observer = log;
+        var work = new CountItems { Done = new int[50], Workers = 3 };
+        for (int run = 0; run < 10; run++)
+        {
+            workers.Run(50, ref work);
+        }
+
+        WorkEvent[] runs = log.Runs.ToArray();
+        Assert.That(runs.Select(run => run.Items), Is.EqualTo(Enumerable.Repeat(50L, 10)));
+        Assert.That(runs.Zip(runs.Skip(1)).All(pair => pair.First.Ended <= pair.Second.Started));
+        Assert.That(Enumerable.Range(0, 3).Sum(worker => log.Events(worker).ToArray().Sum(part => part.Items)), Is.EqualTo(500));
+    }
+
+    [Test]
+    public void EachItemOfOneThreadIsTimed()
+    {
+        using var workers = new Workers(1);
+        var log = new ItemLog();
+        workers.Items = log;
+        var work = new CountItems { Done = new int[4], Workers = 1 };
+        workers.Run(4, ref work);
+        workers.Run(0, ref work);
+        workers.RunAlone(2, ref work);
+
+        Assert.That(
+            Enumerable.Range(0, log.Runs).Select(run => (log.Work(run), log.IsShared(run), log.Ticks(run).Length)),
+            Is.EqualTo(new[] { (typeof(CountItems), true, 4), (typeof(CountItems), false, 2) }));
+        Assert.That(log.Ticks(0).ToArray(), Is.All.GreaterThanOrEqualTo(0));
+        log.Clear();
+        Assert.That(log.Runs, Is.Zero);
+    }
+
+    [Test]
     public void AnExceptionReachesTheCallerAndThePoolGoesOn([Values(1, 2, 7)] int threads)
     {
-        using var workers = new Workers(threads);
+        using var workers = new Workers(threads, atOnce: threads);
         var failing = new FailAt { Item = 17 };
         for (int run = 0; run < 100; run++)
         {
@@ -77,7 +149,7 @@ public class WorkersTests
     [Test]
     public void ARunInsideAnItemIsRefused()
     {
-        using var workers = new Workers(2);
+        using var workers = new Workers(2, atOnce: 2);
         var work = new Nested { Pool = workers };
         Assert.That(() => workers.Run(4, ref work), Throws.InvalidOperationException.With.Message.Contains("cannot start another run"));
     }
@@ -85,7 +157,7 @@ public class WorkersTests
     [Test]
     public void RunsFromSeveralThreadsTakeTurns()
     {
-        using var workers = new Workers(3);
+        using var workers = new Workers(3, atOnce: 3);
         var done = new int[4][];
         var callers = Enumerable.Range(0, 4).Select(i => new Thread(() =>
         {
@@ -107,7 +179,7 @@ public class WorkersTests
     [Test]
     public void RunsAllocateNothing()
     {
-        using var workers = new Workers(2);
+        using var workers = new Workers(2, atOnce: 2);
         var work = new CountItems { Done = new int[100], Workers = 2 };
         workers.Run(100, ref work);
         long before = GC.GetAllocatedBytesForCurrentThread();
@@ -122,7 +194,7 @@ public class WorkersTests
     [Test]
     public void WaitingForAThreadThatIsLateAllocatesNothing()
     {
-        using var workers = new Workers(2);
+        using var workers = new Workers(2, atOnce: 2);
         var work = new LateWorker { Begun = new int[1] };
         long before = GC.GetAllocatedBytesForCurrentThread();
         workers.Run(2, ref work);

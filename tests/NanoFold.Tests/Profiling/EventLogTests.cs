@@ -54,13 +54,17 @@ public class EventLogTests
         for (int i = 0; i < 3; i++)
         {
             log.Ran(1, typeof(int), started: 0, items: i);
+            log.Closed(typeof(int), items: i, opened: 0);
         }
 
-        Assert.That((log.Events(0).Length, log.Events(1).Length), Is.EqualTo((0, 1)));
+        Assert.That((log.Events(0).Length, log.Events(1).Length, log.Runs.Length), Is.EqualTo((0, 1, 1)));
         Assert.That(log.Reserve(), Is.False);
         log.Ran(1, typeof(int), started: 0, items: 7);
         log.Ran(1, typeof(int), started: 0, items: 8);
+        log.Closed(typeof(int), items: 7, opened: 0);
+        log.Closed(typeof(int), items: 8, opened: 0);
         Assert.That(log.Events(1).ToArray().Select(run => run.Items), Is.EqualTo(new[] { 7, 8 }));
+        Assert.That(log.Runs.ToArray().Select(run => run.Items), Is.EqualTo(new[] { 7, 8 }));
     }
 
     private static void Note(EventLog log, int count)

@@ -24,12 +24,16 @@ public abstract class EngineTests : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>A backend all of whose threads take part, also on a machine that has fewer processors.</summary>
+    internal static CpuBackend AllAtOnce(int threads, Isa isa, bool composedOnly = false)
+        => new(new CpuContext(new Workers(threads, atOnce: threads), isa), composedOnly);
+
     protected CpuBackend Backend(Isa? isa = null, int threads = 1, bool composedOnly = false)
     {
         (Isa, int, bool) key = (isa ?? IsaExtensions.Best, threads, composedOnly);
         if (!_backends.TryGetValue(key, out CpuBackend? backend))
         {
-            _backends.Add(key, backend = new CpuBackend(threads, key.Item1, composedOnly));
+            _backends.Add(key, backend = AllAtOnce(threads, key.Item1, composedOnly));
         }
 
         return backend;

@@ -25,7 +25,7 @@ internal static class ProfileCommand
         Option<bool> remeasure = command.Flag("--remeasure", "Measure the machine's peak rate and memory bandwidth again");
         command.JsonKeys = """
             ops [{name, phase (begin, forward, backward or update), calls, ms, share, flops, bytes, gflops, gbps, bound (compute or memory), rooflineShare (over 1: from a cache)}],
-              kernels [the same], all per step; compiled [{name, registers, localBytes, sharedBytes}] (on CUDA); peak {flopsPerSecond, bytesPerSecond}, tokensPerSecond (median step without profiling), stepMs, msInNoOp,
+              kernels [the same], all per step; runs [{name, runs, items, ms, idleShare (of the threads' time), threads (that did an item), usToSecond (until a second one was there)}] (of the worker pool, on several threads); compiled [{name, registers, localBytes, sharedBytes}] (on CUDA); peak {flopsPerSecond, bytesPerSecond}, tokensPerSecond (median step without profiling), stepMs, msInNoOp,
               flops, gflops, peakShare, overhead (of profiling, a share; median of pairs of steps), overheadQuartiles [2], managedBytesPerStep, steps (profiled), by, trace (the file, or null)
             """;
         command.Does(invocation => Run(
@@ -92,6 +92,10 @@ internal static class ProfileCommand
         ["compiled"] = new JsonArray([.. backend.CompiledKernels.Select(k => (JsonNode)new JsonObject
         {
             ["name"] = k.Name, ["registers"] = k.Registers, ["localBytes"] = k.LocalBytes, ["sharedBytes"] = k.SharedBytes,
+        })]),
+        ["runs"] = new JsonArray([.. report.Runs.Select(row => (JsonNode)new JsonObject
+        {
+            ["name"] = row.Name, ["runs"] = row.Runs, ["items"] = row.Items, ["ms"] = row.Seconds * 1e3, ["idleShare"] = row.IdleShare, ["threads"] = row.Threads, ["usToSecond"] = row.SecondsToSecond * 1e6,
         })]),
         ["peak"] = new JsonObject { ["flopsPerSecond"] = report.Peak.FlopsPerSecond, ["bytesPerSecond"] = report.Peak.BytesPerSecond },
         ["tokensPerSecond"] = report.TokensPerSecond,

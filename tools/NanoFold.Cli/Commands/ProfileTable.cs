@@ -21,7 +21,28 @@ internal sealed class ProfileTable(Output output, ProfileReport report)
         output.Line();
         Table("kernel", report.Kernels, "in no kernel");
         output.Line();
+        if (report.Runs.Count > 0)
+        {
+            Runs();
+            output.Line();
+        }
+
         Conclude();
+    }
+
+    // What threads did together, by what they waited for.
+    private void Runs()
+    {
+        double least = LeastShare * report.StepSeconds;
+        output.Table(numbers: true,
+        [
+            ["run on several threads", "runs", "items", "ms", "threads idle", "took part", "µs to 2nd"],
+            .. report.Runs.Where(row => row.Seconds >= least).Select(row => (string[])
+            [
+                row.Name.Length <= NameWidth ? row.Name : $"{row.Name[..(NameWidth - 1)]}…", Display.Number(row.Runs, "0"), Display.Number(row.Items, "0"), Time(row.Seconds), $"{Percent(row.IdleShare)} %", Display.Number(row.Threads, "0.0"),
+                Display.Number(row.SecondsToSecond * 1e6, "0.0"),
+            ]),
+        ]);
     }
 
     private void Table(string title, IReadOnlyList<ProfileRow> rows, string rest)

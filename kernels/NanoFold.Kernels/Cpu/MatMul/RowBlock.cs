@@ -138,11 +138,48 @@ internal readonly unsafe ref struct RowBlock<TKernel, O, V, T>
     /// <summary>Brings panels that reach beyond the edge of y from the side; a row of the tile is a full strip wide.</summary>
     private void Merge(in PanelGroup<TKernel> group, int column, int columns)
     {
+        if (HasAdjacentColumns)
+        {
+            MergeRows(group, column, columns);
+            return;
+        }
+
         for (int i = 0; i < group.Rows; i++)
         {
             for (int j = 0; j < columns; j++)
             {
                 Merging.Write(_product, (T*)Y(group.First + i, column + j), _tile[i * TKernel.Columns + j], _row + group.First + i, column + j, IsFirst, IsLast);
+            }
+        }
+    }
+
+    /// <summary>The same to the bit where columns are adjacent, vector by vector.</summary>
+    private void MergeRows(in PanelGroup<TKernel> group, int column, int columns)
+    {
+        bool adds = !IsFirst || _product.Accumulate, hasBias = IsLast && !_product.Bias.IsNone, hasResidual = IsLast && !_product.Residual.IsNone;
+        int lane = O.Bytes / sizeof(T);
+        for (int i = 0; i < group.Rows; i++)
+        {
+            byte* y = Y(group.First + i, column), tile = (byte*)(_tile + i * TKernel.Columns);
+            byte* bias = hasBias ? _product.Bias.At(_row + group.First + i, column) : null, residual = hasResidual ? _product.Residual.At(_row + group.First + i, column) : null;
+            int whole = columns / lane * lane;
+            for (nint j = 0; j < whole * sizeof(T); j += O.Bytes)
+            {
+                V value = O.Load(tile + j);
+                value = adds ? O.Add(O.Load(y + j), value) : value;
+                value = hasBias ? O.Add(value, O.Load(bias + j)) : value;
+                value = hasResidual ? O.Add(value, O.Load(residual + j)) : value;
+                O.Store(y + j, value);
+            }
+
+            if (columns - whole is > 0 and var rest)
+            {
+                nint j = whole * sizeof(T);
+                V value = O.LoadPart(tile + j, rest);
+                value = adds ? O.Add(O.LoadPart(y + j, rest), value) : value;
+                value = hasBias ? O.Add(value, O.LoadPart(bias + j, rest)) : value;
+                value = hasResidual ? O.Add(value, O.LoadPart(residual + j, rest)) : value;
+                O.StorePart(y + j, rest, value);
             }
         }
     }

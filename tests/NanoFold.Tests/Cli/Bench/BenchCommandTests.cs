@@ -50,6 +50,24 @@ public class BenchCommandTests
     }
 
     [Test]
+    public void TheProcessorsFiguresHaveAColumnForEachNumberOfThreads()
+    {
+        JsonObject result = CommandLine.Json("bench", "cpu", "--parts", "steps,runs", "--presets", "nano", "--steps", "2", "--threads", "2");
+
+        Assert.That(result.Select(p => p.Key), Is.EqualTo(new[] { "processor", "columns", "steps", "runs" }));
+        Assert.That(result["columns"]!.AsArray().Select(c => c!["threads"]!.GetValue<int>()), Is.EqualTo(new[] { 1, 2 }));
+        Assert.That(result["steps"]![0]!["tokensPerSecond"]!.AsArray().Select(r => r!.GetValue<double>()).ToArray(), Is.All.Positive.And.Length.EqualTo(2));
+        Assert.That(result["runs"]!["empty"]!.AsArray().Select(r => r!["threads"]!.GetValue<int>()), Is.EqualTo(new[] { 1, 2 }));
+        JsonObject preset = result["runs"]!["presets"]![0]!.AsObject();
+        Assert.That(preset.Select(p => p.Key), Is.EqualTo(new[] { "preset", "kernels", "forecast", "lost" }));
+        JsonObject[] forecast = [.. preset["forecast"]!.AsArray().Select(f => f!.AsObject())];
+        Assert.That(forecast.Select(f => f["cores"]!.GetValue<int>()), Is.EqualTo(new[] { 1, 2, 4, 8, 16, 64 }));
+        Assert.That(forecast.Select(f => f["sharedMs"]!.GetValue<double>()), Is.Ordered.Descending);
+        Assert.That(preset["kernels"]!.AsArray().Select(k => k!["items"]!.GetValue<double>()), Is.All.GreaterThanOrEqualTo(2));
+        Assert.That(preset["lost"]!.AsArray().Select(k => k!["lostMs"]!.GetValue<double>()), Is.Ordered.Descending);
+    }
+
+    [Test]
     public void MixersAreTimedBesideDenseAttention()
     {
         using var folder = new TempFolder();
@@ -122,6 +140,7 @@ public class BenchCommandTests
     [TestCase("decode --context 1", "bench decode: --prompt-tokens 1 and --tokens 1 are more than the context of 1; name fewer, or a larger --context")]
     [TestCase("decode --batch auto", "bench decode: --batch auto is for train, which tries sizes; name one")]
     [TestCase("decode --tokens 0", "--tokens: expected an integer from 1 to 4194304, got '0'")]
+    [TestCase("cpu --parts gemm", "--parts: expected products, steps, attention, decode, runs or all, got 'gemm'")]
     [TestCase("step --sweep heads", "--sweep: expected batch, context, width, depth, mixer, feedForward, residual or all, got 'heads'")]
     [TestCase("step --sweep batch,", "--sweep: expected batch, context, width, depth, mixer, feedForward, residual or all, got ''")]
     public void WhatCannotBeMeasuredIsRefusedInALine(string arguments, string problem)
@@ -137,6 +156,7 @@ public class BenchCommandTests
     [TestCase("gemm", "transA")]
     [TestCase("attention", "forwardMs")]
     [TestCase("decode", "bandwidthShare")]
+    [TestCase("cpu", "unevenMs")]
     [TestCase("tokenizer", "firstBytesPerSecond")]
     public void TheKeysOfEveryPartAreInItsHelp(string part, string key)
         => Assert.That(CommandLine.Run("bench", part, "--help").Standard, Does.Match($@"Keys of the --json line:\n.*{key}"));

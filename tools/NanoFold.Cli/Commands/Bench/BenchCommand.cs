@@ -1,3 +1,5 @@
+using NanoFold.Cli.Commands.Bench.Processors;
+
 namespace NanoFold.Cli.Commands.Bench;
 
 /// <summary><c>bench</c>: figures for one part.</summary>
@@ -11,6 +13,7 @@ internal static class BenchCommand
         new("decode", "Rate of reading prompts and of writing token by token, with random weights; one sequence without --batch", BenchDecode.Build),
         new("weights", "Loading a model and writing with it, its weights in memory as single precision, 16 bits or blocks: a row of each", BenchWeights.Build),
         new("streams", "Rate of writing several texts side by side, each to the bit as it is alone, as serve does", BenchStreams.Build),
+        new("cpu", "Everything on this processor, by instruction set and threads: products, steps, attention, writing; what its threads wait for and what more cores would give", BenchCpu.Build),
         new("gpu", "Everything on a GPU: products, attention, steps, each kernel's share of what the device can reach; beside PyTorch where it is there", BenchGpu.Build),
         new("tokenizer", "Rate of encoding and decoding text, by a tokenizer that has seen nothing and by one that has", BenchTokenizer.Build),
         new("kernel", "One kernel: right first, then its time, against the machine and against an earlier version", BenchKernel.Build),

@@ -59,7 +59,7 @@ internal static class BenchGpu
         var figures = new GpuFigures(backend, output, json, alone ? null : GpuPeer.Find(output));
 
         // What was measured is kept: without being asked to it is done once.
-        string[] parts = given ?? [.. s_parts.Where(p => p != "tune" || Gpus.IsUntuned(backend))];
+        string[] parts = given is { Length: > 0 } ? given : [.. s_parts.Where(p => p != "tune" || Gpus.IsUntuned(backend))];
         if (parts.Contains("tune"))
         {
             // Large ones first: they matter most if the time is short.
