@@ -130,6 +130,10 @@ internal sealed class NaiveLayer(ModelConfig model, Func<string, double[]?> weig
         return Find(name + ".bias") is { } bias ? Add(y, bias) : y;
     }
 
+    /// <summary>m ⊙ x_t + (1 − m) ⊙ x_(t−1) with the shares m [C] of that name; 0 before the first token.</summary>
+    public double[] Mixed(double[][] x, int t, string shares) =>
+        [.. Weight(shares).Select((share, c) => (share * x[t][c]) + ((1 - share) * (t > 0 ? x[t - 1][c] : 0)))];
+
     /// <summary>The model's norm of that name.</summary>
     public double[][] Norm(double[][] x, string name)
     {

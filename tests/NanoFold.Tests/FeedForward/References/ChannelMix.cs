@@ -1,7 +1,6 @@
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
-using NanoFold.Tests.Mixers.References;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.FeedForward.References;
@@ -20,8 +19,8 @@ internal sealed class ChannelMix : FeedForwardReference
 
     public override double[][] Forward(FeedForwardConfig feedForward, NaiveLayer layer, double[][] x) => [.. x.Select((_, t) =>
     {
-        double[] up = [.. layer.Linear(Rwkv4.Mixed(layer, x, t, "mix_k"), "up_proj").Select(v => Math.Max(v, 0) * Math.Max(v, 0))];
-        double[] gate = [.. layer.Linear(Rwkv4.Mixed(layer, x, t, "mix_r"), "gate_proj").Select(NaiveLayer.Sigmoid)];
+        double[] up = [.. layer.Linear(layer.Mixed(x, t, "mix_k"), "up_proj").Select(v => Math.Max(v, 0) * Math.Max(v, 0))];
+        double[] gate = [.. layer.Linear(layer.Mixed(x, t, "mix_r"), "gate_proj").Select(NaiveLayer.Sigmoid)];
         return NaiveLayer.Multiply(gate, layer.Linear(up, "down_proj"));
     })];
 }

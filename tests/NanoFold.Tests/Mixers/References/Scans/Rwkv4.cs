@@ -10,13 +10,9 @@ internal sealed class Rwkv4 : MixerReference<Rwkv4Config>
     public override IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small) =>
         [("rwkv4 of another width", small with { Mixer = new Rwkv4Config { State = 10 } })];
 
-    /// <summary>m ⊙ x_t + (1 − m) ⊙ x_(t−1).</summary>
-    public static double[] Mixed(NaiveLayer layer, double[][] x, int t, string shares) =>
-        [.. layer.Weight(shares).Select((share, c) => (share * x[t][c]) + ((1 - share) * (t > 0 ? x[t - 1][c] : 0)))];
-
     protected override double[][] Forward(Rwkv4Config mixer, NaiveLayer layer, double[][] x)
     {
-        double[][] Projected(string shares, string name) => [.. x.Select((_, t) => layer.Linear(Mixed(layer, x, t, shares), name))];
+        double[][] Projected(string shares, string name) => [.. x.Select((_, t) => layer.Linear(layer.Mixed(x, t, shares), name))];
         double[][] k = Projected("mix_k", "k_proj"), v = Projected("mix_v", "v_proj"), r = Projected("mix_r", "r_proj");
         double[] decay = layer.Weight("decay"), bonus = layer.Weight("bonus");
         return [.. x.Select((_, t) => layer.Linear([.. decay.Select((rate, c) =>
