@@ -82,18 +82,21 @@ public sealed class MaxScanOp(IKernel<MaxScanCall> kernel, IKernel<MaxScanBackwa
         return (outputs[0], outputs[1]);
     }
 
-    // Small fractions of two, so that 16 bits hold them, of which no two that are compared are equal.
+    // Eighths, and what is added to them so that no two that are compared are equal: 16 bits hold all of them.
     private static OpCase Case(string name, int b, int t, int c, double[]? continues)
     {
-        double[] a = [.. Enumerable.Range(0, b * t * c).Select(i => (-(i * 53 % 7) / 8.0) - (1.0 / 16))];
-        double[] x = [.. Enumerable.Range(0, b * t * c).Select(i => (i * 37 % 29 / 8.0) - 2 + (i / c % t * 5 % 8 / 64.0) + (1.0 / 128))];
-        OpInput[] inputs = [new OpInput([b, t, c]) { Values = a }, new OpInput([b, t, c]) { Values = x }];
+        double[] more = [.. Enumerable.Range(0, b * t * c).Select(i => (i / c % t * 5 % 8 / 64.0) + (1.0 / 128))], less = [.. Enumerable.Repeat(-1.0 / 16, b * t * c)];
+        OpInput[] inputs =
+        [
+            new OpInput([b, t, c], -0.8, 0) { Step = 0.125 }, new OpInput([b, t, c], -2, 1.5) { Step = 0.125 }, new OpInput([b, t, c]) { Values = less }, new OpInput([b, t, c]) { Values = more },
+        ];
         return new OpCase(
             name, continues is null ? inputs : [.. inputs, new OpInput([b, t]) { Values = continues }],
-            (tape, v) => Record(tape, v[0], v[1], continues is null ? default : v[2]), v => Reference(v, b, t, c, continues));
+            (tape, v) => Record(tape, AddOp.Record(tape, v[0], v[2]), AddOp.Record(tape, v[1], v[3]), continues is null ? default : v[4]),
+            v => Reference([.. v[0].Zip(v[2], (x, y) => x + y)], [.. v[1].Zip(v[3], (x, y) => x + y)], b, t, c, continues));
     }
 
-    private static double[] Reference(double[][] v, int batch, int time, int width, double[]? continues)
+    private static double[] Reference(double[] a, double[] x, int batch, int time, int width, double[]? continues)
     {
         int count = batch * time * width;
         var y = new double[2 * count];
@@ -101,8 +104,8 @@ public sealed class MaxScanOp(IKernel<MaxScanCall> kernel, IKernel<MaxScanBackwa
         {
             int place = i / width;
             double before = place % time == 0 ? 0 : (continues?[place] ?? 1) * y[i - width];
-            y[count + i] = v[0][i] + before;
-            y[i] = Math.Max(y[count + i], v[1][i]);
+            y[count + i] = a[i] + before;
+            y[i] = Math.Max(y[count + i], x[i]);
         }
 
         return y;
