@@ -56,6 +56,8 @@ internal static class GpuKernels
             new GpuIntegers(context),
             new GpuRecurrentHeads(context),
             new GpuScan(context),
+            new GpuMaxScan(context),
+            new GpuWkv(context),
             new GpuMix(context),
             new GpuSelectiveScan(context),
             new GpuLegendreScan(context),

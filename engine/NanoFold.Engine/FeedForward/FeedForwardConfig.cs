@@ -5,7 +5,7 @@ using NanoFold.Engine.Modules;
 namespace NanoFold.Engine.FeedForward;
 
 /// <summary>
-/// What acts on each token alone. A variant is a record of its settings with a line here; it also has a static <c>Tiny</c>.
+/// What acts on each token alone, or on it and the one before it. A variant is a record of its settings with a line here; it also has a static <c>Tiny</c>.
 /// </summary>
 /// <remarks>The model given to a method is resolved: no zero is left in it that stands for something.</remarks>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = ConfigJson.Kind)]
@@ -16,6 +16,7 @@ namespace NanoFold.Engine.FeedForward;
 [JsonDerivedType(typeof(SwiGluConfig), "swiglu")]
 [JsonDerivedType(typeof(GeGluConfig), "geglu")]
 [JsonDerivedType(typeof(GeGluTanhConfig), "geglu-tanh")]
+[JsonDerivedType(typeof(ChannelMixConfig), "channel-mix")]
 [JsonDerivedType(typeof(MoeConfig), "moe")]
 [JsonDerivedType(typeof(NoFeedForwardConfig), "none")]
 public abstract record FeedForwardConfig
@@ -27,6 +28,10 @@ public abstract record FeedForwardConfig
     /// <summary>Whether layers have it at all.</summary>
     [JsonIgnore]
     public virtual bool IsThere => true;
+
+    /// <summary>Whether a token reads the one before it as well: then it serves causal models only.</summary>
+    [JsonIgnore]
+    public virtual bool Shifts => false;
 
     /// <summary>F; 0 for model.hidden, and where that is 0 too for as many as give the kind its usual number of parameters.</summary>
     [Bounds(0, 1 << 18, Auto = true)]

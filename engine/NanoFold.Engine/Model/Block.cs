@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
@@ -17,6 +18,7 @@ public sealed class Block
 {
     private readonly Residual _residual;
     private readonly Mixer? _mixer;
+    private readonly FeedForwardModule? _feedForward;
     private readonly Joint? _mixing;
     private readonly Joint? _last;
     private readonly bool _isSplit = true;
@@ -26,7 +28,8 @@ public sealed class Block
         _residual = residual;
         ModelShape model = builder.Model;
         bool mixes = config.Mixer.Traits(model).Mixes, feeds = config.FeedForward.IsThere;
-        bool hasPre = model.NormPlace != NormPlaceKind.Post, hasPost = model.NormPlace != NormPlaceKind.Pre;
+        bool hasPre = model.NormPlace != NormPlaceKind.Post, hasPost = model.NormPlace is NormPlaceKind.Post or NormPlaceKind.Sandwich, onStream = model.NormPlace == NormPlaceKind.Stream;
+        SubBlockKind mixing = config.Mixer.Traits(model).PatternHeads > 0 ? SubBlockKind.Attention : SubBlockKind.Mixer;
         ParallelKind beside = mixes && feeds ? model.Parallel : ParallelKind.None;
         PlacedNorm? Place(bool isThere, string name, string point) => isThere ? new PlacedNorm(builder.Norm(name, model.Width), point) : null;
         SubBlock? mixer = null;
@@ -35,16 +38,18 @@ public sealed class Block
             PlacedNorm? pre = Place(hasPre, "input_layernorm", "ln1");
             _mixer = config.Mixer.Build(builder);
             mixer = new SubBlock(pre, _mixer, Place(hasPost, "post_attention_layernorm", "ln1_post"), "hook_attn_out", model.Dropout);
-            _mixing = beside == ParallelKind.None ? new Joint(residual.Connect(builder, "attn_residual"), mixer) : null;
+            _mixing = beside == ParallelKind.None ? new Joint(residual.Connect(builder, "attn_residual", mixing), onStream, mixer) : null;
         }
 
         if (feeds)
         {
             PlacedNorm? pre = Place(hasPre && beside != ParallelKind.OneNorm, hasPost ? "pre_feedforward_layernorm" : "post_attention_layernorm", "ln2");
-            BlockModule module = config.FeedForward.Build(builder);
-            var feeding = new SubBlock(pre, module, Place(hasPost, "post_feedforward_layernorm", "ln2_post"), "hook_mlp_out", model.Dropout);
+            _feedForward = config.FeedForward.Build(builder);
+            var feeding = new SubBlock(pre, _feedForward, Place(hasPost, "post_feedforward_layernorm", "ln2_post"), "hook_mlp_out", model.Dropout);
             _isSplit = beside == ParallelKind.None;
-            _last = _isSplit ? new Joint(residual.Connect(builder, "mlp_residual"), feeding) : new Joint(residual.Connect(builder, "attn_residual"), mixer!, feeding);
+            _last = _isSplit
+                ? new Joint(residual.Connect(builder, "mlp_residual", SubBlockKind.FeedForward), onStream, feeding)
+                : new Joint(residual.Connect(builder, "attn_residual", mixing), onStream, mixer!, feeding);
         }
     }
 
@@ -58,8 +63,8 @@ public sealed class Block
         .. _residual.StreamPoints("post"),
     ];
 
-    /// <summary>What decoding keeps, see <see cref="Mixer.State"/>.</summary>
-    public IEnumerable<StateSlot> State(int batch, int chunk) => _mixer?.State(batch, chunk) ?? [];
+    /// <summary>What decoding keeps, see <see cref="BlockModule.State"/>.</summary>
+    public IEnumerable<StateSlot> State(int batch, int chunk) => [.. _mixer?.State(batch, chunk) ?? [], .. _feedForward?.State(batch, chunk) ?? []];
 
     /// <summary>The stream before the block to the stream after it.</summary>
     public IReadOnlyList<Tensor> Forward(ForwardContext context, IReadOnlyList<Tensor> stream)
@@ -70,24 +75,26 @@ public sealed class Block
         return _residual.At(context, "post", _last?.Forward(context, stream) ?? stream);
     }
 
-    /// <summary>Sub-blocks that read the same of the stream and join it as one, and how they are connected to it.</summary>
-    private sealed class Joint(Connection connection, params IReadOnlyList<SubBlock> parts)
+    /// <summary>Sub-blocks that read the same of the stream and join it as one, and how they are connected to it; or one whose norm is that of the stream itself.</summary>
+    private sealed class Joint(Connection connection, bool onStream, params IReadOnlyList<SubBlock> parts)
     {
         public IEnumerable<TapPoint> TapPoints => [.. connection.TapPoints, .. parts.SelectMany(part => part.TapPoints)];
 
-        public IReadOnlyList<Tensor> Forward(ForwardContext context, IReadOnlyList<Tensor> stream) => connection.Around(context, stream, x =>
-        {
-            // What has no norm before it reads what the one beside it does.
-            Tensor read = x, sum = default;
-            foreach (SubBlock part in parts)
+        public IReadOnlyList<Tensor> Forward(ForwardContext context, IReadOnlyList<Tensor> stream) => onStream
+            ? connection.Around(context, [parts[0].Pre!.Forward(context.Tape, stream[0])], x => parts[0].Forward(context, x))
+            : connection.Around(context, stream, x =>
             {
-                read = part.Pre?.Forward(context.Tape, x) ?? read;
-                Tensor made = part.Forward(context, read);
-                sum = sum.IsNone ? made : AddOp.RecordOntoLast(context.Tape, sum, made);
-            }
+                // What has no norm before it reads what the one beside it does.
+                Tensor read = x, sum = default;
+                foreach (SubBlock part in parts)
+                {
+                    read = part.Pre?.Forward(context.Tape, x) ?? read;
+                    Tensor made = part.Forward(context, read);
+                    sum = sum.IsNone ? made : AddOp.RecordOntoLast(context.Tape, sum, made);
+                }
 
-            return sum;
-        });
+                return sum;
+            });
     }
 
     /// <summary>A norm with the name of its points.</summary>

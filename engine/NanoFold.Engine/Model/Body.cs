@@ -16,6 +16,7 @@ public sealed class Body
 {
     private readonly ModelConfig _config;
     private readonly Linear? _readIn;
+    private readonly Norm? _embeddingNorm;
     private readonly Parameter? _positions;
     private readonly Residual _residual;
     private readonly Block[] _blocks;
@@ -38,6 +39,7 @@ public sealed class Body
             Embedding = builder.Embedding("embed_tokens", config.Vocab, width, Initialization.Embedding(config));
         }
 
+        _embeddingNorm = config.EmbeddingNorm ? builder.Norm("embed_norm", width) : null;
         _positions = config.Position == PositionKind.Learned
             ? builder.Add("embed_positions.weight", Layout.Of(config.Context, width), ParameterRole.Embedding, Initialization.Positions)
             : null;
@@ -49,6 +51,7 @@ public sealed class Body
     /// <summary>Points of the body by their full names.</summary>
     public IEnumerable<TapPoint> TapPoints =>
     [
+        .. _embeddingNorm is null ? [] : Norm.Points("embed_norm"),
         .. _positions is null ? Array.Empty<TapPoint>() : [new("hook_pos_embed", "B T C")],
         new("hook_embed", "B T C"),
         .. _blocks.SelectMany((block, i) => block.TapPoints.Select(p => p with { Name = $"blocks.{i}.{p.Name}" })),
@@ -111,6 +114,7 @@ public sealed class Body
             ? Scaled(tape, Embedding!.Forward(tape, input))
             // Features may have another precision than activations have.
             : _readIn.Forward(tape, input.Type == tape.Type ? input : BroadcastOp.Record(tape, input, input.Layout.ToShape()));
+        x = _embeddingNorm?.Forward(tape, x, "embed_norm") ?? x;
         if (_positions is not null)
         {
             x = AddOp.Record(tape, x, Tap.At(tape, "hook_pos_embed", Positions(context)));

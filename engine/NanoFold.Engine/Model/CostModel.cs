@@ -118,7 +118,7 @@ public sealed record CostModel
         ["model", "layers", _, "mlp", ..] => nameof(FeedForward),
         ["model", .. { Length: > 0 } path] when path.Any(module => module.EndsWith("_residual", StringComparison.Ordinal)) => nameof(Residual),
         ["model", "layers", _, var module, ..] => module.EndsWith("layernorm", StringComparison.Ordinal) ? nameof(Norms) : nameof(Mixer),
-        ["model", "norm", ..] => nameof(Norms),
+        ["model", "norm" or "embed_norm", ..] => nameof(Norms),
         _ => nameof(Embedding),
     };
 }

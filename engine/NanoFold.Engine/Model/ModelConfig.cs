@@ -149,6 +149,16 @@ public sealed record ModelConfig : ModelShape
             yield return new ConfigProblem($"{path}.parallel", $"there is no norm to share where {path}.normPlace is post; use two-norms, or pre or sandwich");
         }
 
+        if (NormPlace == NormPlaceKind.Stream && Parallel != ParallelKind.None)
+        {
+            yield return new ConfigProblem($"{path}.parallel", $"mixer and feed-forward have a norm of the stream each where {path}.normPlace is stream; use none");
+        }
+
+        if (NormPlace == NormPlaceKind.Stream && !Residual.CarriesOneVector)
+        {
+            yield return new ConfigProblem($"{path}.normPlace", $"stream norms one vector for each token, and {path}.residual = \"{Residual.Kind}\" carries others; use add or scaled");
+        }
+
         foreach ((string key, bool isSet) in Outputs > 0
             ? [("headBias", HeadBias), ("logitScale", LogitScale != 1), ("logitCap", LogitCap > 0)]
             : Array.Empty<(string, bool)>())
@@ -172,6 +182,11 @@ public sealed record ModelConfig : ModelShape
         if (ScoreCap > 0 && Pattern is not { Count: 0 } && resolved.LayerConfigs().Select(layer => layer.Mixer).FirstOrDefault(mixer => mixer.Traits(resolved).RefusesScoreCap) is { } sharp)
         {
             yield return new ConfigProblem($"{path}.scoreCap", $"scores of \"{sharp.Kind}\" cannot level off; use 0, or another mixer, such as attention or sliding-window");
+        }
+
+        if (Visibility != VisibilityKind.Causal && Pattern is not { Count: 0 } && resolved.LayerConfigs().Select(layer => layer.FeedForward).FirstOrDefault(kind => kind.Shifts) is { } shifting)
+        {
+            yield return new ConfigProblem($"{path}.visibility", $"a token of \"{shifting.Kind}\" reads the one before it; use causal, or another feed-forward");
         }
 
         string[] causal = Pattern is { Count: 0 } ? [] : [.. resolved.LayerConfigs().Select(layer => layer.Mixer).Where(mixer => !mixer.Traits(resolved).FollowsVisibility).Select(mixer => mixer.Kind).Distinct()];

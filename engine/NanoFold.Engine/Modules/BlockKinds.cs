@@ -11,6 +11,22 @@ public enum NormPlaceKind
 
     /// <summary>Both: x + norm(f(norm(x))) (Gemma 2, arXiv 2408.00118).</summary>
     Sandwich,
+
+    /// <summary>On the stream itself: y = norm(x), then y + f(y) (MiniMax-01, arXiv 2501.08313).</summary>
+    Stream,
+}
+
+/// <summary>What a sub-block is to its residual connection.</summary>
+public enum SubBlockKind
+{
+    /// <summary>A mixer that weighs tokens by a pattern, one that has <c>attn.hook_pattern</c>; a feed-forward may stand beside it.</summary>
+    Attention,
+
+    /// <summary>Another mixer.</summary>
+    Mixer,
+
+    /// <summary>A feed-forward.</summary>
+    FeedForward,
 }
 
 /// <summary>Whether the mixer and the feed-forward of a layer read the stream one after the other or together.</summary>

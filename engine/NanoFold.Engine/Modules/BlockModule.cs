@@ -11,4 +11,7 @@ public abstract class BlockModule
 
     /// <summary>x [B, T, C], normed, to what joins the residual stream [B, T, C]; the block drops out and joins.</summary>
     public abstract Tensor Forward(ForwardContext context, Tensor x);
+
+    /// <summary>What decoding keeps, for <paramref name="batch"/> rows and at most <paramref name="chunk"/> new tokens at a time.</summary>
+    public virtual IEnumerable<StateSlot> State(int batch, int chunk) => [];
 }

@@ -125,6 +125,9 @@ public abstract record ModelShape
     [Bounds(0, AboveMinimum = true)]
     public double EmbeddingScale { get; init; } = 1;
 
+    /// <summary>What tokens are looked up as, times <see cref="EmbeddingScale"/>, goes through a norm before learned positions join (RWKV, BLOOM).</summary>
+    public bool EmbeddingNorm { get; init; }
+
     /// <summary>The factor on the product of the last norm and the head (Cohere).</summary>
     [Bounds(0, AboveMinimum = true)]
     public double LogitScale { get; init; } = 1;

@@ -11,10 +11,13 @@ public sealed record AddConfig : ResidualConfig
     public static AddConfig Tiny => new();
 
     /// <inheritdoc/>
+    public override bool CarriesOneVector => true;
+
+    /// <inheritdoc/>
     public override Residual Build(ModuleBuilder builder) => new Add();
 }
 
-internal sealed class Add : Residual
+internal class Add : Residual
 {
     public override Connection Connect(ModuleBuilder builder, string name) => new Sum();
 

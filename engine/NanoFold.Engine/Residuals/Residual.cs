@@ -21,6 +21,10 @@ public abstract class Residual
     /// <param name="name">As in <c>attn_residual</c>: before the names of its parameters and points.</param>
     public abstract Connection Connect(ModuleBuilder builder, string name);
 
+    /// <summary>The same where it matters what the sub-block is.</summary>
+    /// <inheritdoc cref="Connect(ModuleBuilder, string)"/>
+    public virtual Connection Connect(ModuleBuilder builder, string name, SubBlockKind kind) => Connect(builder, name);
+
     /// <summary>The stream before the first block, from the embedding [B, T, C].</summary>
     public virtual IReadOnlyList<Tensor> Begin(ForwardContext context, Tensor embedding) => [embedding];
 

@@ -11,6 +11,7 @@ namespace NanoFold.Engine.Residuals;
 /// <remarks>The model given to a method is resolved.</remarks>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = ConfigJson.Kind)]
 [JsonDerivedType(typeof(AddConfig), "add")]
+[JsonDerivedType(typeof(ScaledConfig), "scaled")]
 [JsonDerivedType(typeof(HyperConnectionsConfig), "hyper-connections")]
 [JsonDerivedType(typeof(AttentionResidualsConfig), "attention-residuals")]
 public abstract record ResidualConfig
@@ -18,6 +19,10 @@ public abstract record ResidualConfig
     /// <summary>The name in configurations.</summary>
     [JsonIgnore]
     public string Kind => Variant.KindOf(this);
+
+    /// <summary>Whether what is carried is one vector of model.width for each token, so that norms can stand on the stream itself.</summary>
+    [JsonIgnore]
+    public virtual bool CarriesOneVector => false;
 
     /// <summary>What is inconsistent with the model.</summary>
     public virtual IEnumerable<ConfigProblem> Validate(ModelShape model, string path) => [];

@@ -53,6 +53,8 @@ internal static class CpuKernels
         new CpuAlong(context),
         new CpuIntegers(context),
         new CpuScan(context),
+        new CpuMaxScan(context),
+        new CpuWkv(context),
         new CpuMix(context),
         new CpuSelectiveScan(context),
         new CpuLegendreScan(context),

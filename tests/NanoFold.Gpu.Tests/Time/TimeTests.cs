@@ -20,6 +20,20 @@ public class TimeTests : GpuTests
     }
 
     [TestCaseSource(nameof(s_types))]
+    public void AMaximumInChunksIsTheWholeOne(DType type)
+    {
+        using var walk = new ChunkedWalk(Gpu, type);
+        walk.AssertMaxScan(5);
+    }
+
+    [TestCaseSource(nameof(s_types))]
+    public void AWeightedMeanInChunksIsTheWholeOne(DType type)
+    {
+        using var walk = new ChunkedWalk(Gpu, type);
+        walk.AssertWkv(5);
+    }
+
+    [TestCaseSource(nameof(s_types))]
     public void AConvolutionInChunksIsTheWholeConvolution(DType type)
     {
         foreach (int taps in new[] { 1, 4, 14 })

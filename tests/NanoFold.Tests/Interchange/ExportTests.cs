@@ -16,11 +16,12 @@ namespace NanoFold.Tests.Interchange;
 [NonParallelizable]
 public class ExportTests
 {
-    private const string Models = "peers/models", Stories = "stories260K.bin";
+    private const string Models = "peers/models", MixerModels = "peers/mixer-models", Stories = "stories260K.bin";
 
     private TemporaryFolder _folder = null!;
 
-    private static IEnumerable<string> Published => SharedData.Cases(Models);
+    private static IEnumerable<string> Published =>
+        [.. SharedData.Cases(Models).Select(name => $"{Models}/{name}"), .. SharedData.Cases(MixerModels).Where(name => !PublishedMixerModelTests.IsRefused(name)).Select(name => $"{MixerModels}/{name}")];
 
     [SetUp]
     public void SetUp() => _folder = new TemporaryFolder();
@@ -31,7 +32,7 @@ public class ExportTests
     [TestCaseSource(nameof(Published))]
     public void AFolderOfTransformersIsTheSameModelWhereItIsWrittenAgain(string name)
     {
-        string source = Path.Combine(SharedData.Path(Models), name);
+        string source = SharedData.Path(name);
         CommandLine.Json("export", "--model", source, "--format", "huggingface", "--out", _folder["theirs"]);
         AssertSameModel(_folder["theirs"], source);
         using SafeTensorsFile file = SafeTensorsFile.Open(_folder["theirs/model.safetensors"]);

@@ -62,7 +62,7 @@ internal sealed class PublishedModel : IDisposable
     {
         int layers = Model.Config.Layers;
         double worst = Off(read["ln_final.hook_normalized"], $"hidden.{layers}");
-        bool afterLayers = Architecture.Name.StartsWith("mamba", StringComparison.Ordinal);
+        bool afterLayers = Architecture.Name is "mamba" or "mamba2" or "rwkv" or "xlstm";
         for (int i = 0; i < layers; i++)
         {
             string point = afterLayers ? $"blocks.{i}.hook_resid_post" : i == 0 ? "blocks.0.hook_resid_pre" : $"blocks.{i - 1}.hook_resid_post";

@@ -17,10 +17,13 @@ namespace NanoFold.Tests.Mixers;
 /// <summary>What is special about mixers that choose keys: budgets, indexers and what these learn from.</summary>
 public partial class KeyListMixerTests : EngineTests
 {
+    /// <summary>The published function that is compared with here.</summary>
+    public const string Published = "dsa";
+
     [Test]
     public void AnIndexersChoiceIsThatOfThePublishedFunction()
     {
-        using SafeTensorsFile file = SafeTensorsFile.Open(SharedData.Path("peers/mixer-functions/dsa.safetensors"));
+        using SafeTensorsFile file = SafeTensorsFile.Open(SharedData.Path($"peers/mixer-functions/{Published}.safetensors"));
         Backend backend = Backend();
         var owned = new List<IDisposable>();
         double[] Values(string tensor)

@@ -10,19 +10,24 @@ namespace NanoFold.Tests.Mixers;
 /// <summary>Attention over chosen blocks against the published functions (flash-linear-attention), results and gradients in double precision.</summary>
 public class PublishedBlocksTests : EngineTests
 {
+    private const string Moba = "moba", Nsa = "nsa", TwoGroups = "nsa-two-groups", SmallGroup = "nsa-small-group";
+
+    /// <summary>Published functions that are compared with here.</summary>
+    public static IReadOnlyList<string> Published => [Moba, Nsa, TwoGroups, SmallGroup];
+
     [TestCase(false)]
     [TestCase(true)]
-    public void MixtureOfBlockAttention(bool composedOnly) => Verify("moba", composedOnly, ["q", "k", "v"], (file, tape, x) =>
+    public void MixtureOfBlockAttention(bool composedOnly) => Verify(Moba, composedOnly, ["q", "k", "v"], (file, tape, x) =>
     {
         int block = Number(file, "block");
         (Tensor lists, Tensor lengths) = BlockChoiceOp.Record(tape, x[0], BlockMeanOp.Record(tape, x[1], block), block, 3);
         return AttentionOp.Record(tape, x[0], x[1], x[2], Scale(x), Listed(lists, lengths, block));
     });
 
-    [TestCase("nsa", false)]
-    [TestCase("nsa", true)]
-    [TestCase("nsa-two-groups", false)]
-    [TestCase("nsa-small-group", false)]
+    [TestCase(Nsa, false)]
+    [TestCase(Nsa, true)]
+    [TestCase(TwoGroups, false)]
+    [TestCase(SmallGroup, false)]
     public void NativeSparseAttention(string name, bool composedOnly) => Verify(name, composedOnly, ["q", "k", "v", "g_cmp", "g_slc", "g_swa"], (file, tape, x) =>
     {
         int block = Number(file, "block");

@@ -36,6 +36,7 @@ internal sealed class NaiveModel(ModelConfig config, Func<string, double[]?> wei
     // The normed stream [T][C] of what is looked up or read in.
     private double[][] Body(double[][] x)
     {
+        x = config.EmbeddingNorm ? _model.Norm(x, "embed_norm") : x;
         x = [.. x.Select((row, t) => _model.Find("embed_positions.weight") is { } positions ? NaiveLayer.Add(row, NaiveLayer.Row(positions, t, config.Width)) : row)];
         NaiveStream stream = ResidualReference.Of(config.Residual).Begin(config.Residual, _model, x);
         IReadOnlyList<LayerConfig> layers = config.LayerConfigs();
@@ -44,7 +45,7 @@ internal sealed class NaiveModel(ModelConfig config, Func<string, double[]?> wei
             int i = l;
             NaiveLayer layer = _model.In($"layers.{i}");
             bool mixes = layers[i].Mixer.Traits(config).Mixes, feeds = layers[i].FeedForward.IsThere, isParallel = mixes && feeds && config.Parallel != ParallelKind.None;
-            bool hasPre = config.NormPlace != NormPlaceKind.Post, hasPost = config.NormPlace != NormPlaceKind.Pre;
+            bool onStream = config.NormPlace == NormPlaceKind.Stream, hasPre = config.NormPlace is NormPlaceKind.Pre or NormPlaceKind.Sandwich, hasPost = config.NormPlace is NormPlaceKind.Post or NormPlaceKind.Sandwich;
             double[][] Before(double[][] x, string name) => hasPre ? layer.Norm(x, name) : x;
             double[][] After(double[][] x, string name) => hasPost ? layer.Norm(x, name) : x;
             double[][] Mixed(double[][] read) =>
@@ -53,7 +54,15 @@ internal sealed class NaiveModel(ModelConfig config, Func<string, double[]?> wei
             {
                 string norm = isParallel && config.Parallel == ParallelKind.OneNorm ? "input_layernorm" : hasPost ? "pre_feedforward_layernorm" : "post_attention_layernorm";
                 FeedForwardReference feed = FeedForwardReference.Of(layers[i].FeedForward);
-                return After([.. Before(read, norm).Select(row => feed.Forward(layers[i].FeedForward, layer.In("mlp"), row))], "post_feedforward_layernorm");
+                return After(feed.Forward(layers[i].FeedForward, layer.In("mlp"), Before(read, norm)), "post_feedforward_layernorm");
+            }
+
+            void OnStream(string name)
+            {
+                if (onStream)
+                {
+                    stream.Change(x => layer.Norm(x, name));
+                }
             }
 
             if (isParallel)
@@ -64,11 +73,13 @@ internal sealed class NaiveModel(ModelConfig config, Func<string, double[]?> wei
 
             if (mixes)
             {
+                OnStream("input_layernorm");
                 stream.Around(layer, "attn_residual", Mixed);
             }
 
             if (feeds)
             {
+                OnStream("post_attention_layernorm");
                 stream.Around(layer, "mlp_residual", Fed);
             }
         }
@@ -118,6 +129,10 @@ internal sealed class NaiveLayer(ModelConfig model, Func<string, double[]?> weig
         double[] y = Times(Weight(name + ".weight"), x);
         return Find(name + ".bias") is { } bias ? Add(y, bias) : y;
     }
+
+    /// <summary>m ⊙ x_t + (1 − m) ⊙ x_(t−1) with the shares m [C] of that name; 0 before the first token.</summary>
+    public double[] Mixed(double[][] x, int t, string shares) =>
+        [.. Weight(shares).Select((share, c) => (share * x[t][c]) + ((1 - share) * (t > 0 ? x[t - 1][c] : 0)))];
 
     /// <summary>The model's norm of that name.</summary>
     public double[][] Norm(double[][] x, string name)

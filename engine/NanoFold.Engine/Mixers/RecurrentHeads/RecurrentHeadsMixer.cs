@@ -15,7 +15,7 @@ public sealed record RecurrentHeadsParts(int? Convolution, bool HasNorm, bool Ha
 /// <summary>
 /// What kinds of recurrent heads share: projections q [H·D, C], k [G·D, C], v [G·DV, C], o [C, H·DV], optional QK-norm, the recurrence, norm and gate. Keys and values
 /// of G below H serve several query heads each. A variant changes queries and keys (<see cref="Normed"/>, <see cref="Feature"/>), and says how states fade (<see cref="Decay"/>) and are
-/// written to (<see cref="Beta"/>).
+/// written to (<see cref="Beta"/>); some end in another way (<see cref="Ended"/>).
 /// </summary>
 public abstract class RecurrentHeadsMixer : Mixer
 {
@@ -92,14 +92,7 @@ public abstract class RecurrentHeadsMixer : Mixer
         k = Tap.At(tape, "hook_k", Normed(tape, k));
         v = Tap.At(tape, "hook_v", v);
         Tensor y = Recur(context, Feature(context, q), Repeated(tape, Feature(context, k), q[2]), Repeated(tape, v, Shape.Heads), Decay(tape, x), Beta(tape, x));
-        y = _norm?.Forward(tape, y) ?? y;
-        if (_gate is not null)
-        {
-            Tensor gate = Tap.At(tape, "hook_gate_pre", _gate.Forward(tape, x).SplitLast(Shape.Heads));
-            y = GatedActivationOp<Silu>.Record(tape, gate, y);
-        }
-
-        y = Tap.At(tape, "hook_z", y);
+        y = Tap.At(tape, "hook_z", Ended(tape, x, y));
         return _output.Forward(tape, y.Reshape(x[0], x[1], Shape.OutputWidth));
     }
 
@@ -121,6 +114,13 @@ public abstract class RecurrentHeadsMixer : Mixer
     /// <summary>What the heads give, [B, T, H, DV].</summary>
     protected virtual Tensor Recur(ForwardContext context, Tensor q, Tensor k, Tensor v, Tensor decay, Tensor beta) =>
         _recurrence.Run(context, q, k, v, decay, beta);
+
+    /// <summary>What is made of what the heads give before it goes to the stream, [B, T, H, DV] of the same.</summary>
+    protected virtual Tensor Ended(Tape tape, Tensor x, Tensor y)
+    {
+        y = _norm?.Forward(tape, y) ?? y;
+        return _gate is null ? y : GatedActivationOp<Silu>.Record(tape, Tap.At(tape, "hook_gate_pre", _gate.Forward(tape, x).SplitLast(Shape.Heads)), y);
+    }
 
     // Each head as often as it serves others.
     private static Tensor Repeated(Tape tape, Tensor x, int heads)

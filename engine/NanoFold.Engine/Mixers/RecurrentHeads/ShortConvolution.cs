@@ -6,7 +6,7 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Mixers;
 
-/// <summary>silu(conv(x)): a depthwise causal convolution over the last few tokens before a recurrence; with a width of 0 silu alone.</summary>
+/// <summary>conv(x) or silu(conv(x)): a depthwise causal convolution over the last few tokens; with a width of 0 there is none.</summary>
 public sealed class ShortConvolution
 {
     private readonly ModuleBuilder _builder;
@@ -15,15 +15,17 @@ public sealed class ShortConvolution
     private readonly string _name;
     private readonly int _channels;
     private readonly int _width;
+    private readonly bool _activates;
 
     /// <param name="builder">Where the parameters are declared.</param>
     /// <param name="name">As in <c>q_conv1d</c>.</param>
     /// <param name="channels">C.</param>
     /// <param name="width">K, tokens that a token takes of; 0 for no convolution.</param>
     /// <param name="bias">Whether there is a bias, from 0.</param>
-    public ShortConvolution(ModuleBuilder builder, string name, int channels, int width, bool bias)
+    /// <param name="activates">Whether silu follows.</param>
+    public ShortConvolution(ModuleBuilder builder, string name, int channels, int width, bool bias, bool activates = true)
     {
-        (_builder, _name, _channels, _width) = (builder, name, channels, width);
+        (_builder, _name, _channels, _width, _activates) = (builder, name, channels, width, activates);
         if (width > 0)
         {
             // Filters of channels, no matrix: not for Muon.
@@ -40,7 +42,8 @@ public sealed class ShortConvolution
     public Tensor Forward(ForwardContext context, Tensor x)
     {
         Tape tape = context.Tape;
-        return ActivationOp<Silu>.Record(tape, _weight is null ? x : Convolve(context, x, tape.Use(_weight), _bias is null ? default : tape.Use(_bias)));
+        Tensor convolved = _weight is null ? x : Convolve(context, x, tape.Use(_weight), _bias is null ? default : tape.Use(_bias));
+        return _activates ? ActivationOp<Silu>.Record(tape, convolved) : convolved;
     }
 
     private Tensor Convolve(ForwardContext context, Tensor x, Tensor weight, Tensor bias) => context.Cache is { } cache

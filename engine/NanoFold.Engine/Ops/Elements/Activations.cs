@@ -151,3 +151,21 @@ public readonly struct NegativeExp : IActivation
         where V : struct, ILane<V>
         => derivative = Value(x);
 }
+
+/// <summary>eˣ, a decay of its logarithm.</summary>
+public readonly struct Exponential : IActivation
+{
+    public static string Name => "exponential";
+
+    public static double Reference(double x) => Math.Exp(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x)
+        where V : struct, ILane<V>
+        => V.Exp(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x, out V derivative)
+        where V : struct, ILane<V>
+        => derivative = Value(x);
+}

@@ -12,7 +12,8 @@ public class ScoreTermTests : EngineTests
 {
     private const int Time = 420, Heads = 4;
 
-    private static IEnumerable<string> Files => ["forgetting", "forgetting-gqa", "forgetting-window", "sink-logits", "sink-logits-window"];
+    /// <summary>Published functions that are compared with here.</summary>
+    public static IReadOnlyList<string> Published => ["forgetting", "forgetting-gqa", "forgetting-window", "sink-logits", "sink-logits-window"];
 
     /// <summary>Small decays and steep ones, that hide all but a few tokens.</summary>
     [TestCase(0.01)]
@@ -57,7 +58,7 @@ public class ScoreTermTests : EngineTests
         Numbers.AssertSameBits(threads.Gradients(), gradients, "gradients on 3 threads");
     }
 
-    [TestCaseSource(nameof(Files))]
+    [TestCaseSource(nameof(Published))]
     public void AttentionIsThatOfThePublishedFunction(string name)
     {
         using SafeTensorsFile file = SafeTensorsFile.Open(SharedData.Path($"peers/mixer-functions/{name}.safetensors"));

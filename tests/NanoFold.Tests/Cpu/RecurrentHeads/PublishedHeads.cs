@@ -45,6 +45,9 @@ internal sealed class PublishedHeads : IDisposable
         ? Directory.GetFiles(folder, "*.safetensors").Where(path => s_families.Any(family => Path.GetFileName(path).StartsWith(family, StringComparison.Ordinal))).Order(StringComparer.Ordinal)
         : [];
 
+    /// <summary>Their names.</summary>
+    public static IEnumerable<string> Names => Files.Select(path => Path.GetFileNameWithoutExtension(path));
+
     public RecurrentHeadsArgs Args { get; }
 
     public string DecayName { get; }

@@ -27,6 +27,47 @@ public sealed class PublishedHeadsTests : EngineTests
         }
     }
 
+    /// <summary>The step for one token, which decoding goes by, from the state that the one before left.</summary>
+    [TestCaseSource(nameof(Files))]
+    public void StepsAreThoseOfThePublishedFunction(string path, DType type)
+    {
+        _ = SharedData.Path("peers/mixer-functions");
+        Backend backend = Backend();
+        using var heads = new PublishedHeads(path, backend, type);
+        RecurrentHeadsArgs args = heads.Args;
+        IKernel<RecurrentHeadsCall> kernel = backend.Require<RecurrentHeadsCall>();
+        int[] shape = args.V.Layout.ToShape();
+        View y = heads.New(args.V), state = heads.New(View.OfShape(Layout.Of(shape[0], shape[2], args.Q.Layout[3], shape[3]), type));
+        if (!args.Initial.IsNone)
+        {
+            backend.Copy(args.Initial, state);
+        }
+
+        for (int t = 0; t < shape[1]; t++)
+        {
+            var step = new RecurrentHeadsCall
+            {
+                Args = args with
+                {
+                    Q = At(args.Q, t), K = At(args.K, t), V = At(args.V, t), Beta = At(args.Beta, t), Decay = args.Decay is { IsNone: false, Layout.Rank: 1 } ? args.Decay : At(args.Decay, t), Initial = state,
+                },
+                Y = At(y, t),
+                Final = state,
+            };
+            using DeviceBuffer scratch = backend.Allocate(Math.Max(4, kernel.ScratchBytes(step)));
+            kernel.Run(step with { Scratch = Room(scratch) });
+        }
+
+        double tolerance = type == DType.Float64 ? 1e-12 : 4e-6;
+        Assert.That(heads.Error(y, "o"), Is.LessThan(tolerance), "o");
+        if (heads.Contains("final_state"))
+        {
+            Assert.That(heads.Error(state, "final_state", isState: true), Is.LessThan(tolerance), "final state");
+        }
+    }
+
+    private static View At(in View x, int place) => x.IsNone ? default : x.With(x.Layout.Slice(1, place, 1, out long offset), offset);
+
     private static void Compare(PublishedHeads heads, Backend backend, DType type, string gradients)
     {
         (double tolerance, double gradientTolerance) = type == DType.Float64 ? (1e-12, 1e-12) : (2e-6, 8e-6);

@@ -51,6 +51,34 @@ internal sealed class ChunkedWalk : IDisposable
         AssertClose(state, final, "state");
     }
 
+    public void AssertMaxScan(int width)
+    {
+        double[] a = Values("a", Time * width, -1, 0), x = Values("x", Time * width, -2, 2);
+        View state = Sum(Batch, width, new double[Batch * width]), whole = New([Batch, Time, width], new double[a.Length]), carried = New([Batch, Time, width], new double[a.Length]);
+        IKernel<MaxScanCall> kernel = _backend.Require<MaxScanCall>();
+        kernel.Run(new MaxScanCall { A = New([Batch, Time, width], a), X = New([Batch, Time, width], x), M = whole, Carried = carried, Continues = Continues() });
+        Walk(width, whole, (places, counts, continues, y) => kernel.Run(new MaxScanCall
+        {
+            A = Gather(a, width, places), X = Gather(x, width, places), M = y, Carried = Copy(y), Continues = continues, Counts = counts, State = state,
+        }));
+        double[] last = Host.Read(_backend, whole);
+        Numbers.AssertClose(Host.Read(_backend, state), [.. Enumerable.Range(0, Batch * width).Select(i => last[(((i / width * Time) + Time - 1) * width) + (i % width)])], Tolerance(_type), "state");
+    }
+
+    public void AssertWkv(int width)
+    {
+        double[] k = Values("k", Time * width, -3, 3), v = Values("v", Time * width, -1, 1);
+        View decay = New([width], Numbers.Uniform("decay", width, -3, 0)), bonus = New([width], Numbers.Uniform("bonus", width, -1, 1));
+        View state = Sum(Batch * 3, width, new double[Batch * 3 * width]), final = Copy(state), whole = New([Batch, Time, width], new double[k.Length]);
+        IKernel<WkvCall> kernel = _backend.Require<WkvCall>();
+        kernel.Run(new WkvCall { K = New([Batch, Time, width], k), V = New([Batch, Time, width], v), Decay = decay, Bonus = bonus, Y = whole, Continues = Continues(), State = final });
+        Walk(width, whole, (places, counts, continues, y) => kernel.Run(new WkvCall
+        {
+            K = Gather(k, width, places), V = Gather(v, width, places), Decay = decay, Bonus = bonus, Y = y, Continues = continues, Counts = counts, State = state,
+        }));
+        AssertClose(state, final, "state");
+    }
+
     public void AssertConvolution(int width, int taps)
     {
         double[] x = Values("x", Time * width, -1, 1);

@@ -8,7 +8,11 @@ namespace NanoFold.Tests.Cpu.Time;
 /// <summary>The recurrence of HGRN, h ← exp(g) ⊙ h + x, as flash-linear-attention's naive function computes it in float64: outputs, final state and gradients.</summary>
 public sealed class PublishedScanTests : EngineTests
 {
+    /// <summary>The published function.</summary>
+    public const string Published = "hgrn";
+
     private readonly List<IDisposable> _owned = [];
+    private DType _type;
 
     [TearDown]
     public void Free()
@@ -17,11 +21,14 @@ public sealed class PublishedScanTests : EngineTests
         _owned.Clear();
     }
 
-    [TestCase("grad", false)]
-    [TestCase("gradstate", true)]
-    public void AScanIsThatOfHgrn(string gradients, bool throughState)
+    [TestCase("grad", false, DType.Float64)]
+    [TestCase("gradstate", true, DType.Float64)]
+    [TestCase("grad", false, DType.Float32)]
+    [TestCase("gradstate", true, DType.Float32)]
+    public void AScanIsThatOfHgrn(string gradients, bool throughState, DType type)
     {
-        using SafeTensorsFile file = SafeTensorsFile.Open(SharedData.Path("peers/mixer-functions/hgrn.safetensors"));
+        _type = type;
+        using SafeTensorsFile file = SafeTensorsFile.Open(SharedData.Path($"peers/mixer-functions/{Published}.safetensors"));
         Backend backend = Backend();
         double[] a = Array.ConvertAll(Read(file, "g"), Math.Exp);
         int[] shape = Array.ConvertAll(file["x"].Shape.ToArray(), n => (int)n), state = [shape[0], shape[2]];
@@ -41,6 +48,25 @@ public sealed class PublishedScanTests : EngineTests
         AssertClose(Host.Read(backend, dInitial), Read(file, $"{gradients}.h0"), "gradient of h0");
     }
 
+    [TestCase(DType.Float64)]
+    [TestCase(DType.Float32)]
+    public void StepsAreThoseOfHgrn(DType type)
+    {
+        _type = type;
+        using SafeTensorsFile file = SafeTensorsFile.Open(SharedData.Path($"peers/mixer-functions/{Published}.safetensors"));
+        int[] shape = Array.ConvertAll(file["x"].Shape.ToArray(), n => (int)n);
+        View a = New(shape, Array.ConvertAll(Read(file, "g"), Math.Exp)), x = New(shape, Read(file, "x")), h = New(shape, new double[a.Count]), state = New([shape[0], shape[2]], Read(file, "h0"));
+        for (int t = 0; t < shape[1]; t++)
+        {
+            Backend().Require<ScanCall>().Run(new ScanCall { A = At(a, t), X = At(x, t), H = At(h, t), Initial = state, Final = state });
+        }
+
+        AssertClose(Host.Read(Backend(), h), Read(file, "o"), "o");
+        AssertClose(Host.Read(Backend(), state), Read(file, "final_state"), "final state");
+    }
+
+    private static View At(in View x, int place) => x.With(x.Layout.Slice(1, place, 1, out long offset), offset);
+
     private static double[] Read(SafeTensorsFile file, string name)
     {
         var values = new double[file[name].Count];
@@ -48,7 +74,7 @@ public sealed class PublishedScanTests : EngineTests
         return values;
     }
 
-    private static void AssertClose(double[] actual, double[] expected, string what) => Numbers.AssertClose(actual, expected, 1e-12, what);
+    private void AssertClose(double[] actual, double[] expected, string what) => Numbers.AssertClose(actual, expected, _type == DType.Float64 ? 1e-12 : 2e-6, what);
 
-    private View New(int[] shape, double[] values) => Host.New(Backend(), DType.Float64, shape, values, _owned);
+    private View New(int[] shape, double[] values) => Host.New(Backend(), _type, shape, values, _owned);
 }

@@ -21,6 +21,20 @@ public sealed class TimeTests : EngineTests
     }
 
     [TestCaseSource(nameof(s_types))]
+    public void AMaximumInChunksIsTheWholeOne(DType type)
+    {
+        using var walk = new ChunkedWalk(Backend(threads: 2), type);
+        walk.AssertMaxScan(67);
+    }
+
+    [TestCaseSource(nameof(s_types))]
+    public void AWeightedMeanInChunksIsTheWholeOne(DType type)
+    {
+        using var walk = new ChunkedWalk(Backend(threads: 2), type);
+        walk.AssertWkv(67);
+    }
+
+    [TestCaseSource(nameof(s_types))]
     public void AConvolutionInChunksIsTheWholeConvolution(DType type)
     {
         foreach (int taps in new[] { 1, 2, 4, 9, 14 })

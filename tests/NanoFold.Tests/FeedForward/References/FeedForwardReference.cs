@@ -4,7 +4,7 @@ using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.FeedForward.References;
 
-/// <summary>What a kind of feed-forward must compute, in plain loops over doubles, one token at a time. Found by the type of its settings.</summary>
+/// <summary>What a kind of feed-forward must compute, in plain loops over doubles, one token at a time or one sequence. Found by the type of its settings.</summary>
 internal abstract class FeedForwardReference
 {
     private static readonly Lazy<Dictionary<Type, FeedForwardReference>> s_all =
@@ -31,6 +31,9 @@ internal abstract class FeedForwardReference
 
     /// <summary>What a normed token x [C] adds to the stream, [C].</summary>
     public abstract double[] Forward(FeedForwardConfig feedForward, NaiveLayer layer, double[] x);
+
+    /// <summary>The same of a sequence [T][C].</summary>
+    public virtual double[][] Forward(FeedForwardConfig feedForward, NaiveLayer layer, double[][] x) => [.. x.Select(row => Forward(feedForward, layer, row))];
 
     /// <summary>Lengths of the letters in the shapes of its points that are its own, such as experts; null for others.</summary>
     public virtual int? Length(string letter, FeedForwardConfig feedForward) => null;

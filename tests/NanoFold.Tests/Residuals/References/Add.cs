@@ -19,6 +19,8 @@ internal sealed class Add : ResidualReference
 
         public override void Around(NaiveLayer layer, string name, Func<double[][], double[][]> subBlock) => _x = [.. _x.Zip(subBlock(_x), NaiveLayer.Add)];
 
+        public override void Change(Func<double[][], double[][]> make) => _x = make(_x);
+
         public override double[][] End(NaiveLayer model) => _x;
     }
 }

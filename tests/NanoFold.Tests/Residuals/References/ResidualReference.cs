@@ -29,6 +29,9 @@ internal abstract class NaiveStream
     /// <summary>What a sub-block makes of what it reads joins the stream.</summary>
     public abstract void Around(NaiveLayer layer, string name, Func<double[][], double[][]> subBlock);
 
+    /// <summary>The stream becomes what is made of it, where it is one vector of each token.</summary>
+    public virtual void Change(Func<double[][], double[][]> make) => throw new NotSupportedException("the stream is not one vector of each token");
+
     /// <summary>What the last norm reads, [T][C].</summary>
     public abstract double[][] End(NaiveLayer model);
 }

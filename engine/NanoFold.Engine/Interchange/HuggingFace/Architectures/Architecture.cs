@@ -39,6 +39,11 @@ public abstract record Architecture
         new Cohere(),
         new Mamba(),
         new Mamba2(),
+        new Lfm2(),
+        new RecurrentGemma(),
+        new MiniMax(),
+        new Rwkv(),
+        new Xlstm(),
     ];
 
     /// <summary>Its <c>model_type</c>.</summary>

@@ -20,7 +20,9 @@ internal static class DecoderKeys
     /// <param name="epsilonKey">Of what norms add.</param>
     /// <param name="tied">Where <c>tie_word_embeddings</c> says nothing.</param>
     /// <param name="theta">Where <c>rope_theta</c> says nothing.</param>
-    public static ModelConfig Read(ForeignConfig keys, int context = 2048, double epsilon = 1e-6, string epsilonKey = "rms_norm_eps", bool tied = false, double theta = 10000)
+    /// <param name="hidden">Where <c>intermediate_size</c> says nothing; null where it must be there.</param>
+    public static ModelConfig Read(
+        ForeignConfig keys, int context = 2048, double epsilon = 1e-6, string epsilonKey = "rms_norm_eps", bool tied = false, double theta = 10000, int? hidden = null)
     {
         int width = keys.Integer("hidden_size"), heads = keys.Count("num_attention_heads", 4096);
         return RopeKeys.Read(keys, new ModelConfig
@@ -32,7 +34,7 @@ internal static class DecoderKeys
             HeadDim = keys.Integer("head_dim", width / heads),
             Context = ContextOf(keys, keys.Integer("max_position_embeddings", context)),
             Vocab = keys.Integer("vocab_size"),
-            Hidden = keys.Integer("intermediate_size"),
+            Hidden = keys.Integer("intermediate_size", hidden),
             NormEpsilon = keys.Number(epsilonKey, epsilon),
             Tied = keys.Flag("tie_word_embeddings", tied),
         }, keys.Integer("max_position_embeddings", context), theta);

@@ -8,6 +8,8 @@ internal static class ExpertRules
 {
     private const string Experts = ".mlp.experts.";
 
+    private static readonly (string Ours, string Theirs)[] s_mixtral = [("gate_proj", "w1"), ("down_proj", "w2"), ("up_proj", "w3")];
+
     /// <summary>The rule of a stack, or null of another parameter.</summary>
     /// <param name="ours">Our parameter.</param>
     /// <param name="theirs">The name of an expert's matrix: what stands before, the expert, and our name of the matrix.</param>
@@ -22,6 +24,11 @@ internal static class ExpertRules
         string layer = ours.Name[..at], matrix = ours.Name[(at + Experts.Length)..^".weight".Length];
         return TensorRule.Stack(ours, expert => theirs(layer, expert, matrix));
     }
+
+    /// <summary>The rule of an expert or of a router by the names of Mixtral, w2(silu(w1 x) ⊙ w3 x); null of another parameter.</summary>
+    public static TensorRule? OfMixtral(WeightInfo ours) =>
+        Of(ours, (layer, expert, matrix) => $"{layer}.block_sparse_moe.experts.{expert}.{Array.Find(s_mixtral, name => name.Ours == matrix).Theirs}.weight")
+        ?? (ours.Name.Contains(".mlp.gate.", StringComparison.Ordinal) ? TensorRule.Same(ours, ours.Name.Replace(".mlp.gate.", ".block_sparse_moe.gate.", StringComparison.Ordinal)) : null);
 
     /// <summary>A mixture as these models train and run it: softmax over all experts, nothing dropped, no losses of ours.</summary>
     public static MoeConfig Mixture(DenseConfig activation, int experts, int active, int hidden, bool renormalize) => new()

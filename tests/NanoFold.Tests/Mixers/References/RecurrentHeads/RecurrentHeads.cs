@@ -38,6 +38,13 @@ internal abstract class RecurrentHeads<TConfig> : MixerReference<TConfig>
     /// <summary>What is read, before norm and gate, divided by the sum of the weights where that is asked for.</summary>
     protected virtual bool IsNormalized => false;
 
+    /// <summary>What is read is divided by it where it is not normalized.</summary>
+    protected virtual double Divisor(int keyWidth) => Math.Sqrt(keyWidth);
+
+    /// <summary>What all heads give [H · DV], after their own norms, times a gate where there is one.</summary>
+    protected virtual double[] Ended(TConfig mixer, NaiveLayer layer, double[] x, double[] z) =>
+        layer.Has("g_proj.weight") ? NaiveLayer.Multiply(z, [.. layer.Linear(x, "g_proj").Select(Silu)]) : z;
+
     protected override double[][] Forward(TConfig mixer, NaiveLayer layer, double[][] x)
     {
         HeadShape shape = mixer.ShapeFor(layer.Model);
@@ -56,13 +63,10 @@ internal abstract class RecurrentHeads<TConfig> : MixerReference<TConfig>
                 Update(state, Decay(mixer, layer, x[t], h, d), key, value, Beta(mixer, layer, x[t], h));
                 sums[h] = NaiveLayer.Add(sum, key);
                 double weights = Enumerable.Range(0, d).Sum(i => query[i] * sums[h][i]);
-                double[] read = [.. Enumerable.Range(0, dv).Select(j => Enumerable.Range(0, d).Sum(i => query[i] * state[i * dv + j]) / (IsNormalized ? weights : Math.Sqrt(d)))];
+                double[] read = [.. Enumerable.Range(0, dv).Select(j => Enumerable.Range(0, d).Sum(i => query[i] * state[i * dv + j]) / (IsNormalized ? weights : Divisor(d)))];
                 return layer.Find("o_norm.weight") is { } gain ? layer.Rms(read, gain) : read;
             })];
-            if (layer.Has("g_proj.weight"))
-            {
-                z[t] = NaiveLayer.Multiply(z[t], [.. layer.Linear(x[t], "g_proj").Select(Silu)]);
-            }
+            z[t] = Ended(mixer, layer, x[t], z[t]);
         }
 
         return [.. z.Select(row => layer.Linear(row, "o_proj"))];
@@ -72,8 +76,8 @@ internal abstract class RecurrentHeads<TConfig> : MixerReference<TConfig>
 
     protected static double Softplus(double x) => Math.Max(x, 0) + Math.Log(1 + Math.Exp(-Math.Abs(x)));
 
-    // [T][heads][width].
-    private double[][][] Heads(TConfig mixer, NaiveLayer layer, double[][] x, string letter, int width)
+    /// <summary>Queries, keys or values, [T][heads][width].</summary>
+    protected double[][][] Heads(TConfig mixer, NaiveLayer layer, double[][] x, string letter, int width)
     {
         double[][] rows = Channels(mixer, layer.Find($"{letter}_conv1d.weight"), [.. x.Select(row => layer.Linear(row, $"{letter}_proj"))]);
         return [.. rows.Select((row, t) => row.Chunk(width).Select(head =>

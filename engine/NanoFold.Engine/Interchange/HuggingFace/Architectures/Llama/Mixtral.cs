@@ -7,8 +7,6 @@ namespace NanoFold.Engine.Interchange.HuggingFace.Architectures;
 /// <summary>Mixtral (arXiv 2401.04088): Mistral with experts w2(silu(w1 x) ⊙ w3 x), the weights of the chosen ones always made to add up to 1.</summary>
 public sealed record Mixtral : Architecture
 {
-    private static readonly (string Ours, string Theirs)[] s_matrices = [("gate_proj", "w1"), ("down_proj", "w2"), ("up_proj", "w3")];
-
     /// <inheritdoc/>
     public override string Name => "mixtral";
 
@@ -24,9 +22,7 @@ public sealed record Mixtral : Architecture
     }
 
     /// <inheritdoc/>
-    protected override TensorRule RuleOf(WeightInfo ours, ModelConfig model) =>
-        ExpertRules.Of(ours, (layer, expert, matrix) => $"{layer}.block_sparse_moe.experts.{expert}.{Array.Find(s_matrices, name => name.Ours == matrix).Theirs}.weight")
-        ?? TensorRule.Same(ours, ours.Name.Replace(".mlp.gate.", ".block_sparse_moe.gate.", StringComparison.Ordinal));
+    protected override TensorRule RuleOf(WeightInfo ours, ModelConfig model) => ExpertRules.OfMixtral(ours) ?? TensorRule.Same(ours, ours.Name);
 
     /// <inheritdoc/>
     protected override JsonObject Keys(ModelConfig model)

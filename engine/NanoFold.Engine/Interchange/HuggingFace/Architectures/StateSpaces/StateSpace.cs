@@ -9,9 +9,6 @@ namespace NanoFold.Engine.Interchange.HuggingFace.Architectures;
 /// <summary>What Mamba and Mamba-2 share in transformers: layers x + mixer(RMSNorm(x)) without feed-forwards and without positions.</summary>
 public abstract record StateSpace : Architecture
 {
-    // Widest head that a model may name; none of these models has heads of attention.
-    private const int WidestHead = 4096;
-
     private static readonly (string Ours, string Theirs)[] s_names =
     [
         ("model.embed_tokens.", "backbone.embeddings."), ("model.norm.", "backbone.norm_f."), ("model.layers.", "backbone.layers."),
@@ -57,31 +54,14 @@ public abstract record StateSpace : Architecture
     protected abstract void WriteMixer(ModelConfig model, JsonObject keys);
 
     /// <inheritdoc/>
-    protected override ModelConfig Meant(ModelConfig model)
+    protected override ModelConfig Meant(ModelConfig model) => WithoutHeads.Of(model) with
     {
-        var none = new ModelConfig();
-        return model with
-        {
-            Heads = 1,
-            KvHeads = 1,
-            HeadDim = Math.Min(model.Width, WidestHead),
-            Position = model.Position == PositionKind.Learned ? PositionKind.Learned : PositionKind.None,
-            RopeBase = none.RopeBase,
-            RopeScaling = none.RopeScaling,
-            RopeInterleaved = none.RopeInterleaved,
-            QkNorm = none.QkNorm,
-            QkNormOver = none.QkNormOver,
-            QkNormKind = none.QkNormKind,
-            QkNormBias = none.QkNormBias,
-            ScoreScale = none.ScoreScale,
-            ScoreCap = none.ScoreCap,
-            QkvBias = null,
-            OutputBias = null,
-            FeedForwardBias = null,
-            Parallel = none.Parallel,
-            NormBias = model.NormBias || model.Norm == NormKind.Rms,
-        };
-    }
+        QkvBias = null,
+        OutputBias = null,
+        FeedForwardBias = null,
+        Parallel = ParallelKind.None,
+        NormBias = model.NormBias || model.Norm == NormKind.Rms,
+    };
 
     /// <inheritdoc/>
     protected override TensorRule RuleOf(WeightInfo ours, ModelConfig model)
