@@ -16,7 +16,7 @@ internal abstract class Dense<TConfig>(bool isGated, Func<double, double> f) : F
 {
     public override Type Config => typeof(TConfig);
 
-    public double[] Activate(double[]? gate, double[] up)
+    public virtual double[] Activate(double[]? gate, double[] up)
     {
         Assert.That(gate is not null, Is.EqualTo(isGated), "has a gate");
         return gate is null ? [.. up.Select(f)] : NaiveLayer.Multiply([.. gate.Select(f)], up);

@@ -29,6 +29,9 @@ public abstract record Architecture
         new SmolLm3(),
         new Olmo2(),
         new Olmo3(),
+        new DiffLlama(),
+        new GptOss(),
+        new DeepSeekV3(),
         new Gemma(),
         new Gemma2(),
         new Gemma3Text(),
@@ -39,6 +42,7 @@ public abstract record Architecture
         new Cohere(),
         new Mamba(),
         new Mamba2(),
+        new Jamba(),
     ];
 
     /// <summary>Its <c>model_type</c>.</summary>

@@ -1,7 +1,9 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.Interchange.HuggingFace.Architectures;
 
@@ -112,7 +114,7 @@ internal static class DecoderKeys
     public static string Activation(FeedForwardConfig kind) => kind switch
     {
         MoeConfig moe => Activation(moe.Activation),
-        SwiGluConfig => "silu",
+        SwiGluConfig or ClampedSwiGluConfig => "silu",
         GeluConfig or GeGluConfig => "gelu",
         GeluTanhConfig or GeGluTanhConfig => "gelu_pytorch_tanh",
         ReluConfig => "relu",
@@ -160,6 +162,22 @@ internal static class DecoderKeys
 
     /// <summary>The window of those layers of a model that have one, or null.</summary>
     public static int? WindowOf(ModelConfig model) => model.LayerConfigs().Select(layer => layer.Mixer).OfType<SlidingWindowConfig>().FirstOrDefault()?.Window;
+
+    /// <summary>A model with another mixer in place of each.</summary>
+    public static ModelConfig WithMixers(ModelConfig model, Func<MixerConfig, MixerConfig> change) =>
+        WithLayers(model, [.. model.LayerConfigs().Select(layer => layer with { Mixer = change(layer.Mixer) })]);
+
+    /// <summary>A model without <c>model.bias</c>: what has a bias by it says so itself.</summary>
+    public static ModelConfig WithoutBias(ModelConfig model) => model with
+    {
+        Bias = false, QkvBias = model.QkvBias ?? model.Bias, OutputBias = model.OutputBias ?? model.Bias, FeedForwardBias = model.FeedForwardBias ?? model.Bias,
+    };
+
+    /// <summary>A model without the settings of rotary positions, where it has none.</summary>
+    public static ModelConfig WithoutRope(ModelConfig model) => model with { RopeBase = new ModelConfig().RopeBase, RopeScaling = new NoRopeScalingConfig(), RopeInterleaved = false };
+
+    /// <summary>The layer that a parameter of ours is in, or −1.</summary>
+    public static int LayerOf(string name) => name.Split('.') is ["model", "layers", { } layer, ..] ? int.Parse(layer, CultureInfo.InvariantCulture) : -1;
 
     /// <summary>A model whose layers are given one by one, written as short as its pattern allows.</summary>
     public static ModelConfig WithLayers(ModelConfig model, IReadOnlyList<LayerConfig> layers)
