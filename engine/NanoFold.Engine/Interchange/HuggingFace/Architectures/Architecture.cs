@@ -43,6 +43,9 @@ public abstract record Architecture
         new Mamba(),
         new Mamba2(),
         new Jamba(),
+        new Bamba(),
+        new FalconH1(),
+        new Qwen3Next(),
     ];
 
     /// <summary>Its <c>model_type</c>.</summary>

@@ -185,7 +185,7 @@ internal static class DecoderKeys
         int period = Enumerable.Range(1, layers.Count).First(p => layers.Count % p == 0 && layers.Index().All(layer => layer.Item == layers[layer.Index % p]));
         if (period == 1)
         {
-            return model with { Mixer = layers[0].Mixer, FeedForward = layers[0].FeedForward };
+            return model with { Mixer = layers[0].Mixer, FeedForward = layers[0].FeedForward, Pattern = null };
         }
 
         List<BlockConfig> pattern = [];

@@ -11,8 +11,7 @@ public sealed record Jamba : Architecture
 {
     private static readonly (string Ours, string Theirs)[] s_names =
     [
-        ("model.norm.", "model.final_layernorm."), (".post_attention_layernorm.", ".pre_ff_layernorm."), (".mlp.gate.", ".feed_forward.router."), (".mlp.", ".feed_forward."),
-        (".dt_norm.", ".dt_layernorm."), (".b_norm.", ".b_layernorm."), (".c_norm.", ".c_layernorm."),
+        (".mlp.gate.", ".feed_forward.router."), (".dt_norm.", ".dt_layernorm."), (".b_norm.", ".b_layernorm."), (".c_norm.", ".c_layernorm."),
     ];
 
     /// <inheritdoc/>
@@ -53,7 +52,7 @@ public sealed record Jamba : Architecture
     /// <inheritdoc/>
     protected override TensorRule RuleOf(WeightInfo ours, ModelConfig model)
     {
-        string Named(string name) => s_names.Aggregate(name, (made, pair) => made.Replace(pair.Ours, pair.Theirs, StringComparison.Ordinal));
+        string Named(string name) => HybridRules.Named(s_names.Aggregate(name, (made, pair) => made.Replace(pair.Ours, pair.Theirs, StringComparison.Ordinal)));
         if (ExpertRules.Of(ours, (layer, expert, matrix) => $"{layer}.feed_forward.experts.{expert}.{matrix}.weight") is { } stack)
         {
             return stack;

@@ -54,7 +54,7 @@ public sealed record Mamba2 : StateSpace
         keys["conv_kernel"] = mixer.Conv;
         keys["expand"] = mixer.Expand;
         keys["num_heads"] = heads;
-        keys["head_dim"] = mixer.Channels(model) / heads;
+        keys["head_dim"] = mixer.ChannelsFor(model) / heads;
         keys["n_groups"] = mixer.Groups;
         keys["rms_norm"] = true;
         keys["use_bias"] = model.Bias;
