@@ -17,7 +17,7 @@ internal sealed class Moe : FeedForwardReference
     [
         ("moe not renormalized", small with { FeedForward = MoeConfig.Tiny with { Renormalize = false, Shared = 0, Activation = new Relu2Config() } }),
         ("moe of one", small with { FeedForward = MoeConfig.Tiny with { Experts = 3, Active = 1, Shared = 2 } }),
-        ("moe with biases", small with { FeedForward = MoeConfig.Tiny with { Bias = true, Shared = 0, Activation = new ClampedSwiGluConfig() } }),
+        ("moe with biases", small with { FeedForward = MoeConfig.Tiny with { Bias = true, Shared = 0, Capacity = 0.75, Activation = new ClampedSwiGluConfig() } }),
         ("moe with a gate on the shared expert", small with { FeedForward = MoeConfig.Tiny with { SharedHidden = 10, SharedGate = true } }),
         ("moe of sigmoids", small with
         {

@@ -22,7 +22,9 @@ internal static class DecoderKeys
     /// <param name="epsilonKey">Of what norms add.</param>
     /// <param name="tied">Where <c>tie_word_embeddings</c> says nothing.</param>
     /// <param name="theta">Where <c>rope_theta</c> says nothing.</param>
-    public static ModelConfig Read(ForeignConfig keys, int context = 2048, double epsilon = 1e-6, string epsilonKey = "rms_norm_eps", bool tied = false, double theta = 10000)
+    /// <param name="kvHeads">Where <c>num_key_value_heads</c> is not there; null for as many as there are heads, as where it is null.</param>
+    public static ModelConfig Read(
+        ForeignConfig keys, int context = 2048, double epsilon = 1e-6, string epsilonKey = "rms_norm_eps", bool tied = false, double theta = 10000, int? kvHeads = null)
     {
         int width = keys.Integer("hidden_size"), heads = keys.Count("num_attention_heads", 4096);
         return RopeKeys.Read(keys, new ModelConfig
@@ -30,7 +32,7 @@ internal static class DecoderKeys
             Layers = keys.Count("num_hidden_layers", 4096),
             Width = width,
             Heads = heads,
-            KvHeads = keys.Integer("num_key_value_heads", heads),
+            KvHeads = keys.Integer("num_key_value_heads", keys.Names.Contains("num_key_value_heads") ? heads : kvHeads ?? heads),
             HeadDim = keys.Integer("head_dim", width / heads),
             Context = ContextOf(keys, keys.Integer("max_position_embeddings", context)),
             Vocab = keys.Integer("vocab_size"),
@@ -63,7 +65,8 @@ internal static class DecoderKeys
     /// <summary>The elements of a head that positions turn, from their share; 0 for all.</summary>
     public static int RopeDim(ForeignConfig keys, string key, int headDim, double otherwise)
     {
-        double share = keys.Number(key, otherwise);
+        // Version 5 of the library writes it among the rotary parameters.
+        double share = keys.Number(key, keys.Section("rope_parameters")?.Number("partial_rotary_factor", otherwise) ?? otherwise);
         int width = (int)(headDim * share);
         return share == 1 ? 0 : width > 0 ? width : throw keys.Fault(key, $"turns none of the {headDim} elements of a head");
     }

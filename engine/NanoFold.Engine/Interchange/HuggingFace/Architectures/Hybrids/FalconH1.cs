@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
@@ -19,10 +20,15 @@ public sealed record FalconH1 : Architecture
     /// <inheritdoc/>
     public override ModelConfig Read(ForeignConfig keys)
     {
-        // What steps start with, and what the library does not read.
-        keys.Leave("time_step_min", "time_step_max", "time_step_floor", "time_step_rank", "mamba_use_mlp", "mlp_expansion_factor");
+        // What the library does not read.
+        keys.Leave("mamba_use_mlp", "mlp_expansion_factor");
+        foreach (string kinds in new[] { "layer_types", "layers_block_type" })
+        {
+            keys.Require(kinds, node => node is JsonArray list && list.All(kind => kind?.ToString() == "hybrid"), "is not supported; layers are hybrid");
+        }
+
         keys.Require("attn_layer_indices", _ => false, "is not supported; attention is in every layer");
-        ModelConfig model = HybridRules.Biases(keys, DecoderKeys.Read(keys, context: 8192, epsilon: 1e-5, theta: 100000));
+        ModelConfig model = HybridRules.Biases(keys, DecoderKeys.Read(keys, context: 8192, epsilon: 1e-5, theta: 100000, kvHeads: 8));
         if (keys.Flag("projectors_bias", false) != model.Bias)
         {
             throw keys.Fault("projectors_bias", "is not supported where mamba_proj_bias is not the same");
@@ -124,7 +130,7 @@ public sealed record FalconH1 : Architecture
         }
 
         double near = model.ScoreScale * Math.Sqrt(model.HeadDim);
-        double[] candidates = [double.Parse(near.ToString("G15", System.Globalization.CultureInfo.InvariantCulture), System.Globalization.CultureInfo.InvariantCulture), near, Math.BitDecrement(near), Math.BitIncrement(near)];
+        double[] candidates = [double.Parse(near.ToString("G15", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture), near, Math.BitDecrement(near), Math.BitIncrement(near)];
         return candidates.FirstOrDefault(candidate => ScoreScale(candidate, model) == model.ScoreScale, near);
     }
 }

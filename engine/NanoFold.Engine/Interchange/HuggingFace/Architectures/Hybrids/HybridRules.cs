@@ -39,8 +39,9 @@ internal static class HybridRules
             throw keys.Fault("mamba_n_heads", $"{heads} heads{(keys.Has("mamba_d_head") ? " of mamba_d_head" : "")} are not the {channels} channels");
         }
 
-        // How passes are computed.
-        keys.Leave("mamba_chunk_size", "use_mamba_kernels", "num_logits_to_keep");
+        // How passes are computed, and what steps start with.
+        keys.Leave("mamba_chunk_size", "use_mamba_kernels", "num_logits_to_keep", "time_step_min", "time_step_max", "time_step_floor", "time_step_rank");
+        (double least, double most) = StepLimits.Read(keys);
         return new Mamba2Config
         {
             State = keys.Integer("mamba_d_state", 256),
@@ -50,6 +51,8 @@ internal static class HybridRules
             SsmHeads = heads,
             Groups = keys.Integer("mamba_n_groups", 1),
             ConvBias = keys.Flag("mamba_conv_bias", true),
+            StepMin = least,
+            StepMax = most,
         };
     }
 
@@ -64,6 +67,7 @@ internal static class HybridRules
         keys["mamba_d_head"] = mixer.ChannelsFor(model) / heads;
         keys["mamba_n_groups"] = mixer.Groups;
         keys["mamba_conv_bias"] = mixer.ConvBias;
+        StepLimits.Write(mixer, keys);
     }
 
     /// <summary>Biases by the keys of these models: of the state space's matrices, of attention and of the feed-forward.</summary>

@@ -25,7 +25,7 @@ public sealed record Jamba : Architecture
     {
         keys.Leave("use_mamba_kernels", "num_logits_to_keep");
         DenseConfig activation = DecoderKeys.Gated(keys);
-        ModelConfig model = DecoderKeys.WithoutRope(DecoderKeys.Read(keys, context: 262144)) with { Position = PositionKind.None };
+        ModelConfig model = DecoderKeys.WithoutRope(DecoderKeys.Read(keys, context: 262144, kvHeads: 8)) with { Position = PositionKind.None };
         int rank = (model.Width + 15) / 16;
         MambaConfig mamba = new()
         {

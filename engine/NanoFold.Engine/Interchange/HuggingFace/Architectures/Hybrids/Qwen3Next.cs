@@ -30,7 +30,7 @@ public sealed record Qwen3Next : Architecture
     public override ModelConfig Read(ForeignConfig keys)
     {
         DenseConfig activation = DecoderKeys.Gated(keys);
-        ModelConfig model = DecoderKeys.Read(keys, context: 32768) with { FeedForward = activation, HeadDim = keys.Integer("head_dim", 256), QkNorm = true, NormGainFromOne = true };
+        ModelConfig model = DecoderKeys.Read(keys, context: 32768, kvHeads: 2) with { FeedForward = activation, HeadDim = keys.Integer("head_dim", 256), QkNorm = true, NormGainFromOne = true };
         keys.Require("attention_bias", _ => false, "is not supported: gates would have none");
         GatedAttentionConfig attention = new() { RopeDim = DecoderKeys.RopeDim(keys, "partial_rotary_factor", model.HeadDim, 0.25) };
         GatedDeltaNetConfig delta = Delta(keys);

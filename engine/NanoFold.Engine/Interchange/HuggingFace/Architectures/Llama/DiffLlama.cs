@@ -45,7 +45,7 @@ public sealed record DiffLlama : Architecture
     /// <inheritdoc/>
     // Pairs are the same by both rules where no key head is shared.
     protected override ModelConfig Meant(ModelConfig model) => DecoderKeys.WithMixers(
-        model, mixer => mixer is DifferentialConfig pairs && pairs.Apart(model) == 1 ? pairs with { Pairing = HeadPairing.KeyHeads } : mixer);
+        model, mixer => mixer is DifferentialConfig pairs && pairs.ShapeFor(model) is var shape && shape.Heads == shape.KvHeads ? pairs with { Pairing = HeadPairing.KeyHeads } : mixer);
 
     /// <inheritdoc/>
     protected override JsonObject Keys(ModelConfig model)

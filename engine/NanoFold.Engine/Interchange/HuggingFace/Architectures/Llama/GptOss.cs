@@ -3,6 +3,7 @@ using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
+using NanoFold.Engine.Ops;
 
 namespace NanoFold.Engine.Interchange.HuggingFace.Architectures;
 
@@ -25,8 +26,9 @@ public sealed record GptOss : Architecture
     {
         // The library has one activation for them, whatever is said.
         keys.Leave("hidden_act", "experts_per_token", "initial_context_length");
-        keys.Require("swiglu_limit", node => ForeignConfig.NumberOf(node) == ClampedGluLimit, $"is a limit that is not supported; expected {ClampedGluLimit}");
-        ModelConfig model = DecoderKeys.Read(keys, context: 131072, epsilon: 1e-5, theta: 150000);
+        keys.Require("swiglu_limit", node => ForeignConfig.NumberOf(node) == ClampedGluOp.Limit, $"is a limit that is not supported; expected {ClampedGluOp.Limit}");
+        keys.Require("swiglu_alpha", node => ForeignConfig.NumberOf(node) == ClampedGluOp.Steepness, $"is a factor that is not supported; expected {ClampedGluOp.Steepness}");
+        ModelConfig model = DecoderKeys.Read(keys, context: 131072, epsilon: 1e-5, theta: 150000, kvHeads: 8);
         bool bias = keys.Flag("attention_bias", true);
         model = model with
         {
@@ -78,8 +80,6 @@ public sealed record GptOss : Architecture
         keys["rope_scaling"] ??= new JsonObject { ["rope_type"] = "default" };
         return keys;
     }
-
-    private static double ClampedGluLimit => Ops.ClampedGluOp.Limit;
 
     private static AttentionFamilyConfig WithSinks(AttentionFamilyConfig attention) => attention switch
     {
