@@ -10,6 +10,7 @@ using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Tests.Suites;
+using NanoFold.Tests.Suites.Published;
 using NanoFold.Tests.Training;
 
 namespace NanoFold.Tests.Mixers;
@@ -17,9 +18,11 @@ namespace NanoFold.Tests.Mixers;
 /// <summary>What is special about mixers that choose keys: budgets, indexers and what these learn from.</summary>
 public partial class KeyListMixerTests : EngineTests
 {
+    [Category("Published")]
     [Test]
     public void AnIndexersChoiceIsThatOfThePublishedFunction()
     {
+        var agreement = new CaseAgreement("mixer-functions", "dsa");
         using SafeTensorsFile file = SafeTensorsFile.Open(SharedData.Path("peers/mixer-functions/dsa.safetensors"));
         Backend backend = Backend();
         var owned = new List<IDisposable>();
@@ -55,10 +58,10 @@ public partial class KeyListMixerTests : EngineTests
         plan.Bind(arena);
         plan.Run();
 
-        Numbers.AssertClose(Host.Read(backend, plan[y]), Values("o"), 1e-12, "o");
+        agreement.Close(Host.Read(backend, plan[y]), Values("o"), 1e-12, "outputs");
         foreach ((string name, Parameter parameter) in inputs)
         {
-            Numbers.AssertClose(Host.Gradient(store, parameter), Values($"grad.{name}"), 1e-12, $"gradient of {name}");
+            agreement.Close(Host.Gradient(store, parameter), Values($"grad.{name}"), 1e-12, "gradients", $"gradient of {name}");
         }
 
         long[] indices = new long[file["indices"].Count];
@@ -71,6 +74,7 @@ public partial class KeyListMixerTests : EngineTests
         }
 
         owned.ForEach(o => o.Dispose());
+        agreement.Record();
     }
 
     [Test]

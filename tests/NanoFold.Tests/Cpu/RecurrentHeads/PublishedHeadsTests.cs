@@ -1,10 +1,12 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls.RecurrentHeads;
 using NanoFold.Tests.Suites;
+using NanoFold.Tests.Suites.Published;
 
 namespace NanoFold.Tests.Cpu.RecurrentHeads;
 
 /// <summary>Recurrent heads beside the naive functions of flash-linear-attention: every file of these families, its outputs, final states and gradients.</summary>
+[Category("Published")]
 public sealed class PublishedHeadsTests : EngineTests
 {
     private static IEnumerable<TestCaseData> Files =>
@@ -16,18 +18,21 @@ public sealed class PublishedHeadsTests : EngineTests
     public void HeadsAreThoseOfThePublishedFunction(string path, DType type)
     {
         _ = SharedData.Path("peers/mixer-functions");
+        var agreement = new CaseAgreement("mixer-functions", Path.GetFileNameWithoutExtension(path));
         foreach (Isa isa in type == DType.Float64 ? [IsaExtensions.Best] : Paths)
         {
             using var heads = new PublishedHeads(path, Backend(isa), type);
-            Compare(heads, Backend(isa), type, "grad");
+            Compare(agreement, heads, Backend(isa), type, "grad");
             if (heads.Contains("gradstate.q"))
             {
-                Compare(heads, Backend(isa), type, "gradstate");
+                Compare(agreement, heads, Backend(isa), type, "gradstate");
             }
         }
+
+        agreement.Record();
     }
 
-    private static void Compare(PublishedHeads heads, Backend backend, DType type, string gradients)
+    private static void Compare(CaseAgreement agreement, PublishedHeads heads, Backend backend, DType type, string gradients)
     {
         (double tolerance, double gradientTolerance) = type == DType.Float64 ? (1e-12, 1e-12) : (2e-6, 8e-6);
         IKernel<RecurrentHeadsCall> kernel = backend.Require<RecurrentHeadsCall>();
@@ -74,6 +79,9 @@ public sealed class PublishedHeadsTests : EngineTests
         }
 
         Assert.That(errors, Is.All.Matches<(string, double Error)>(e => e.Error < 1), "errors by the tolerance");
+        string places = type == DType.Float64 ? "float64" : "float32";
+        agreement.Off(errors.Where(e => !e.Name.StartsWith("grad", StringComparison.Ordinal)).Max(e => e.Error) * tolerance, tolerance, $"{places}: outputs and states");
+        agreement.Off(errors.Where(e => e.Name.StartsWith("grad", StringComparison.Ordinal)).Max(e => e.Error) * gradientTolerance, gradientTolerance, $"{places}: gradients");
     }
 
     private static View Room(DeviceBuffer buffer) => new(buffer, 0, Layout.Of((int)(buffer.Bytes / 4)), DType.Float32);
