@@ -64,8 +64,8 @@ public static class MemoryCheck
         }
     }
 
-    // What is known without recording anything.
-    private static void RequireAtLeast(RunConfig config, Backend backend)
+    /// <summary>Throws where not even what is known without recording anything fits.</summary>
+    internal static void RequireAtLeast(RunConfig config, Backend backend)
     {
         DType type = config.Train.Precision.Activations();
         CostModel cost = RequireShape(config);

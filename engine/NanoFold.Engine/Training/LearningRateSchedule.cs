@@ -2,9 +2,12 @@ using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Engine.Training;
 
-/// <summary>Share of the peak learning rate at each step: linear warm-up, then cosine, linear, constant, or constant with a linear tail (WSD).</summary>
-public sealed class LearningRateSchedule(ScheduleKind kind, int steps, int warmup, double final, double decayFraction)
+/// <summary>Share of the peak learning rate at each step: linear warm-up, then cosine, linear, constant, constant with a tail (WSD), or by the inverse root of the step.</summary>
+public sealed class LearningRateSchedule(ScheduleKind kind, int steps, int warmup, double final, double decayFraction, DecayShape shape = DecayShape.Linear)
 {
+    /// <summary>What counts as the warm-up of an inverse root that has none.</summary>
+    private const int PlainTimescale = 10_000;
+
     // After a plan was changed when the decay had begun: what was left of the shape then is spread over the steps that are left.
     private int? _planned;
     private long _fittedAt;
@@ -16,7 +19,7 @@ public sealed class LearningRateSchedule(ScheduleKind kind, int steps, int warmu
     /// <summary>Steps after which the rate falls.</summary>
     private double DecayBegins => kind switch
     {
-        ScheduleKind.Constant => Steps,
+        ScheduleKind.Constant or ScheduleKind.InverseSqrt => Steps,
         ScheduleKind.Wsd => Math.Max(warmup, steps - TailLength),
         _ => warmup,
     };
@@ -24,7 +27,7 @@ public sealed class LearningRateSchedule(ScheduleKind kind, int steps, int warmu
     private double TailLength => Math.Max(1, decayFraction * steps);
 
     public static LearningRateSchedule From(TrainConfig config, int steps) => new(
-        config.Schedule, steps, Math.Min(config.Warmup ?? 0, steps), config.FinalLearningRate, config.DecayFraction);
+        config.Schedule, steps, Math.Min(config.Warmup ?? 0, steps), config.FinalLearningRate, config.DecayFraction, config.DecayShape);
 
     /// <summary>The factor at <paramref name="step"/>, from 0.</summary>
     public double At(long step)
@@ -38,9 +41,11 @@ public sealed class LearningRateSchedule(ScheduleKind kind, int steps, int warmu
         double progress = Math.Clamp((position - warmup) / Math.Max(1, steps - warmup), 0, 1);
         return kind switch
         {
-            ScheduleKind.Cosine => final + (1 - final) * 0.5 * (1 + PortableMath.SinCos(Math.PI * progress).Cos),
+            ScheduleKind.Cosine => final + (1 - final) * HalfCosine(progress),
             ScheduleKind.Linear => 1 + (final - 1) * progress,
             ScheduleKind.Wsd => Tail(position),
+            ScheduleKind.InverseSqrt when warmup > 0 => Math.Sqrt(warmup / position),
+            ScheduleKind.InverseSqrt => Math.Sqrt(PlainTimescale / (PlainTimescale + position)),
             _ => 1,
         };
     }
@@ -54,7 +59,7 @@ public sealed class LearningRateSchedule(ScheduleKind kind, int steps, int warmu
     public LearningRateSchedule Fit(TrainConfig config, long step)
         => _fittedAt == 0 && step <= DecayBegins
             ? From(config, config.Steps)
-            : new LearningRateSchedule(kind, steps, warmup, final, decayFraction) { _planned = config.Steps, _fittedAt = step, _position = PositionOf(step) };
+            : new LearningRateSchedule(kind, steps, warmup, final, decayFraction, shape) { _planned = config.Steps, _fittedAt = step, _position = PositionOf(step) };
 
     // Where in the shape of the first plan a step is.
     private double PositionOf(long step) => _fittedAt == 0 ? step : _position + (step - _fittedAt) * ((steps - _position) / Math.Max(1, Steps - _fittedAt));
@@ -62,6 +67,14 @@ public sealed class LearningRateSchedule(ScheduleKind kind, int steps, int warmu
     private double Tail(double position)
     {
         double into = Math.Clamp((position - (steps - TailLength)) / TailLength, 0, 1);
-        return 1 + (final - 1) * into;
+        return shape switch
+        {
+            DecayShape.Cosine => final + (1 - final) * HalfCosine(into),
+            DecayShape.Sqrt => 1 + (final - 1) * Math.Sqrt(into),
+            _ => 1 + (final - 1) * into,
+        };
     }
+
+    // From 1 down to 0.
+    private static double HalfCosine(double x) => 0.5 * (1 + PortableMath.SinCos(Math.PI * x).Cos);
 }

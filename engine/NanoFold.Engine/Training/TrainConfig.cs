@@ -72,6 +72,9 @@ public sealed record TrainConfig
     [Bounds(0, 1)]
     public double DecayFraction { get; init; } = 0.2;
 
+    /// <summary>How <see cref="ScheduleKind.Wsd"/> decays.</summary>
+    public DecayShape DecayShape { get; init; }
+
     /// <summary>The decay of matrices and head, of those that Muon does not update; null for what suits the optimizer.</summary>
     [Bounds(0)]
     public double? WeightDecay { get; init; }

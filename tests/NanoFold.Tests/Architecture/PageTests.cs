@@ -4,6 +4,7 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Residuals;
+using NanoFold.Tests.Suites.Published;
 using PublishedArchitecture = NanoFold.Engine.Interchange.HuggingFace.Architectures.Architecture;
 
 namespace NanoFold.Tests.Architecture;
@@ -15,7 +16,7 @@ public partial class PageTests
     [
         "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md",
         "docs/compare.md", "docs/report.md", "docs/results.md", "docs/tasks.md", "docs/scaling.md",
-        "docs/architecture.md", "docs/adding.md", "docs/evaluation.md", "docs/files.md", "docs/finetuning.md", "docs/geometry.md", "docs/measures.md", "docs/models.md", "docs/packages.md", "docs/profiling.md", "docs/settings.md", "docs/taps.md", "tests/NanoFold.Outside/README.md",
+        "docs/architecture.md", "docs/adding.md", "docs/compatibility.md", "docs/evaluation.md", "docs/files.md", "docs/finetuning.md", "docs/geometry.md", "docs/measures.md", "docs/models.md", "docs/packages.md", "docs/profiling.md", "docs/settings.md", "docs/taps.md", "tests/NanoFold.Outside/README.md",
     ];
 
     [TestCaseSource(nameof(s_pages))]
@@ -43,6 +44,14 @@ public partial class PageTests
     {
         string page = File.ReadAllText(RepositoryRoot.File("docs/models.md"));
         Assert.That(PublishedArchitecture.All.Select(architecture => architecture.Name).Where(name => !page.Contains($"`{name}`", StringComparison.Ordinal)), Is.Empty);
+    }
+
+    [Test]
+    public void ThePageOfCompatibilityHasCasesOfEveryPart()
+    {
+        Dictionary<(string Part, string Case), string> rows = CompatibilityPage.Rows(File.ReadAllText(RepositoryRoot.File("docs/compatibility.md")));
+        Assert.That(rows.Keys.Select(row => row.Part).Distinct(), Is.EquivalentTo(CompatibilityPart.All.Select(part => part.Folder)));
+        Assert.That(rows.Values.Where(text => text.Length < 3 || text.Contains("todo", StringComparison.OrdinalIgnoreCase)), Is.Empty);
     }
 
     [GeneratedRegex(@"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")]

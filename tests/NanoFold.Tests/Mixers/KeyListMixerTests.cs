@@ -10,6 +10,7 @@ using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Tests.Suites;
+using NanoFold.Tests.Suites.Published;
 using NanoFold.Tests.Training;
 
 namespace NanoFold.Tests.Mixers;
@@ -20,9 +21,11 @@ public partial class KeyListMixerTests : EngineTests
     /// <summary>The published function that is compared with here.</summary>
     public const string Published = "dsa";
 
+    [Category("Published")]
     [Test]
     public void AnIndexersChoiceIsThatOfThePublishedFunction()
     {
+        var agreement = new CaseAgreement("mixer-functions", Published);
         using SafeTensorsFile file = SafeTensorsFile.Open(SharedData.Path($"peers/mixer-functions/{Published}.safetensors"));
         Backend backend = Backend();
         var owned = new List<IDisposable>();
@@ -58,10 +61,10 @@ public partial class KeyListMixerTests : EngineTests
         plan.Bind(arena);
         plan.Run();
 
-        Numbers.AssertClose(Host.Read(backend, plan[y]), Values("o"), 1e-12, "o");
+        agreement.Close(Host.Read(backend, plan[y]), Values("o"), 1e-12, "outputs");
         foreach ((string name, Parameter parameter) in inputs)
         {
-            Numbers.AssertClose(Host.Gradient(store, parameter), Values($"grad.{name}"), 1e-12, $"gradient of {name}");
+            agreement.Close(Host.Gradient(store, parameter), Values($"grad.{name}"), 1e-12, "gradients", $"gradient of {name}");
         }
 
         long[] indices = new long[file["indices"].Count];
@@ -74,6 +77,7 @@ public partial class KeyListMixerTests : EngineTests
         }
 
         owned.ForEach(o => o.Dispose());
+        agreement.Record();
     }
 
     [Test]

@@ -4,10 +4,12 @@ using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Tests.Suites;
+using NanoFold.Tests.Suites.Published;
 
 namespace NanoFold.Tests.Mixers;
 
 /// <summary>Attention over chosen blocks against the published functions (flash-linear-attention), results and gradients in double precision.</summary>
+[Category("Published")]
 public class PublishedBlocksTests : EngineTests
 {
     private const string Moba = "moba", Nsa = "nsa", TwoGroups = "nsa-two-groups", SmallGroup = "nsa-small-group";
@@ -44,6 +46,7 @@ public class PublishedBlocksTests : EngineTests
 
     private void Verify(string name, bool composedOnly, string[] inputs, Func<SafeTensorsFile, Tape, Tensor[], Tensor> record)
     {
+        var agreement = new CaseAgreement("mixer-functions", name);
         using SafeTensorsFile file = SafeTensorsFile.Open(SharedData.Path($"peers/mixer-functions/{name}.safetensors"));
         Backend backend = Backend(composedOnly: composedOnly);
         var owned = new List<IDisposable>();
@@ -64,13 +67,14 @@ public class PublishedBlocksTests : EngineTests
         plan.Bind(arena);
         backend.Fill(store.AllGradients, 0);
         plan.Run();
-        Numbers.AssertClose(Host.Read(backend, plan[y]), Reals(file, "o"), 1e-12, "o");
+        agreement.Close(Host.Read(backend, plan[y]), Reals(file, "o"), 1e-12, composedOnly ? "outputs, composed" : "outputs");
         foreach (Parameter parameter in parameters)
         {
-            Numbers.AssertClose(Host.Gradient(store, parameter), Reals(file, $"grad.{parameter.Name}"), 1e-12, $"gradient of {parameter.Name}");
+            agreement.Close(Host.Gradient(store, parameter), Reals(file, $"grad.{parameter.Name}"), 1e-12, composedOnly ? "gradients, composed" : "gradients", $"gradient of {parameter.Name}");
         }
 
         owned.ForEach(o => o.Dispose());
+        agreement.Record();
     }
 
     private static double Scale(Tensor[] x) => 1 / Math.Sqrt(x[0][3]);

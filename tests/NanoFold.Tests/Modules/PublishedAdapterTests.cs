@@ -13,11 +13,13 @@ using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Tests.Suites;
+using NanoFold.Tests.Suites.Published;
 using PublishedArchitecture = NanoFold.Engine.Interchange.HuggingFace.Architectures.Architecture;
 
 namespace NanoFold.Tests.Modules;
 
 /// <summary>Every adapter that peft saved: read, computed, trained, merged and written again.</summary>
+[Category("Published")]
 public class PublishedAdapterTests : EngineTests
 {
     private const string Folder = "peers/adapters";
@@ -28,14 +30,15 @@ public class PublishedAdapterTests : EngineTests
     [TestCaseSource(nameof(Names))]
     public void LogitsMatricesLossAndGradientsAreThoseOfPeft(string name)
     {
+        var agreement = new CaseAgreement("adapters", name);
         using SafeTensorsFile expected = Expected(name);
         SavedModel saved = SavedModel.Open(SharedData.Path($"{Folder}/{name}"));
         using Transformer model = Load(saved), merged = MergedModel.Of(model);
         int[] tokens = Tokens(expected);
-        Numbers.AssertClose(Logits(model, tokens), SharedData.Reals(expected, "logits_adapter"), 2e-5, "logits");
+        agreement.Close(Logits(model, tokens), SharedData.Reals(expected, "logits_adapter"), 2e-5, "logits");
         Assert.That(merged.Adapters, Is.Null);
-        Numbers.AssertClose(Logits(merged, tokens), SharedData.Reals(expected, "logits_merged"), 2e-5, "logits of the merged model");
-        AssertMatrices(merged, expected, saved);
+        agreement.Close(Logits(merged, tokens), SharedData.Reals(expected, "logits_merged"), 2e-5, "merged");
+        AssertMatrices(agreement, merged, expected, saved);
 
         // The last token of a sequence has no target.
         int[] targets = [.. tokens.Select((_, i) => i % T == T - 1 ? -1 : tokens[i + 1])];
@@ -46,7 +49,7 @@ public class PublishedAdapterTests : EngineTests
             training, training.External("tokens", Host.New(Backend(), [B, T], tokens, owned)), training.External("targets", Host.New(Backend(), [B, T], targets, owned))).Loss;
         training.Keep(loss);
         Backend().Fill(model.Store.AllGradients, 0);
-        Assert.That(Run(training, loss, owned)[0], Is.EqualTo(SharedData.Reals(expected, "loss")[0]).Within(1e-5));
+        agreement.Near(Run(training, loss, owned)[0], SharedData.Reals(expected, "loss")[0], 1e-5, "loss");
 
         // Of each tensor as it is written: what is joined there is joined of ours. A and B of a pair have the gradients of their own, which a scale of the other's does not change.
         var written = new PeftWriter(Own(saved, model, parameter => Host.Gradient(model.Store, parameter)));
@@ -54,15 +57,17 @@ public class PublishedAdapterTests : EngineTests
         Assert.That(written.Tensors.Select(tensor => $"grad.{PeftFolder.Prefix}{tensor.Name}"), Is.EquivalentTo(trained));
         foreach ((string tensor, _, Func<float[]> values) in written.Tensors)
         {
-            Numbers.AssertClose(Array.ConvertAll(values(), v => (double)v), SharedData.Reals(expected, $"grad.{PeftFolder.Prefix}{tensor}"), 1e-4, tensor);
+            agreement.Close(Array.ConvertAll(values(), v => (double)v), SharedData.Reals(expected, $"grad.{PeftFolder.Prefix}{tensor}"), 1e-4, "gradients", tensor);
         }
 
         owned.ForEach(o => o.Dispose());
+        agreement.Record();
     }
 
     [TestCaseSource(nameof(Names))]
     public void TenStepsOfTrainingHaveTheLossesOfPeft(string name)
     {
+        var agreement = new CaseAgreement("adapters", name);
         using SafeTensorsFile expected = Expected(name);
         using Transformer model = Load(SavedModel.Open(SharedData.Path($"{Folder}/{name}")));
         var losses = new double[11];
@@ -75,8 +80,10 @@ public class PublishedAdapterTests : EngineTests
         using var trainer = new Trainer(model, config, new OneBatch(Tokens(expected)));
         for (int step = 0; step < losses.Length; step++)
         {
-            Assert.That(trainer.Step(step).Loss, Is.EqualTo(losses[step]).Within(step == 0 ? 1e-5 : 1e-4), $"step {step}");
+            agreement.Near(trainer.Step(step).Loss, losses[step], step == 0 ? 1e-5 : 1e-4, "losses of ten steps", $"step {step}");
         }
+
+        agreement.Record();
     }
 
     [TestCaseSource(nameof(Names))]
@@ -134,7 +141,7 @@ public class PublishedAdapterTests : EngineTests
         return foreign.Architecture;
     }
 
-    private static void AssertMatrices(Transformer merged, SafeTensorsFile expected, SavedModel saved)
+    private static void AssertMatrices(CaseAgreement agreement, Transformer merged, SafeTensorsFile expected, SavedModel saved)
     {
         PublishedArchitecture architecture = PublishedArchitecture.All.Single(one => one.Name == Architecture(saved));
         var theirs = new RuledTensors(architecture.Tensors(merged.Config), name => Array.ConvertAll(Host.Read(merged.Store, merged.Store[name]), v => (float)v));
@@ -143,7 +150,7 @@ public class PublishedAdapterTests : EngineTests
         foreach (string tensor in published)
         {
             double[] values = SharedData.Reals(expected, tensor);
-            Assert.That(theirs.Read(tensor["merged.".Length..]).Zip(values, (a, b) => Math.Abs(a - b)).Max(), Is.LessThan(4e-7), tensor);
+            agreement.Off(theirs.Read(tensor["merged.".Length..]).Zip(values, (a, b) => Math.Abs(a - b)).Max(), 4e-7, "merged matrices");
         }
     }
 

@@ -8,10 +8,12 @@ using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Tests.Suites;
+using NanoFold.Tests.Suites.Published;
 
 namespace NanoFold.Tests.Taps;
 
 /// <summary>Points, ablations, patches and gradients as TransformerLens has them, of every architecture that it was asked about.</summary>
+[Category("Published")]
 public class PublishedTapTests : EngineTests
 {
     private const string Folder = "peers/taps";
@@ -23,11 +25,12 @@ public class PublishedTapTests : EngineTests
     [TestCaseSource(nameof(Names))]
     public void ValuesAreThoseOfTransformerLens(string name)
     {
+        var agreement = new CaseAgreement("taps", name);
         using var model = new Peer(name, Backend());
         using SafeTensorsFile expected = model.Open("values.safetensors");
         int[] tokens = [.. SharedData.Reals(expected, "tokens").Select(t => (int)t)];
         var reader = new Collector("*");
-        Numbers.AssertClose(model.Logits(tokens, [reader]), SharedData.Reals(expected, "logits"), 1e-5, "logits");
+        agreement.Close(model.Logits(tokens, [reader]), SharedData.Reals(expected, "logits"), 1e-5, "logits");
         int compared = 0;
         foreach (string[] hook in File.ReadLines(Path.Combine(model.Path, "hooks.tsv")).Skip(1).Select(line => line.Split('\t')).Where(hook => hook[3] == "default"))
         {
@@ -49,16 +52,18 @@ public class PublishedTapTests : EngineTests
                 continue;
             }
 
-            Numbers.AssertClose([.. reader[point].Select(Finite)], [.. values.Select(Finite)], 1e-5, point);
+            agreement.Close([.. reader[point].Select(Finite)], [.. values.Select(Finite)], 1e-5, "points", point);
             compared++;
         }
 
         Assert.That(compared, Is.GreaterThan(35));
+        agreement.Record();
     }
 
     [TestCaseSource(nameof(Names))]
     public void AblationsHaveTheirLosses(string name)
     {
+        var agreement = new CaseAgreement("taps", name);
         using var model = new Peer(name, Backend());
         using SafeTensorsFile values = model.Open("values.safetensors"), expected = model.Open("patching.safetensors");
         int[] tokens = [.. SharedData.Reals(values, "tokens").Select(t => (int)t)];
@@ -68,20 +73,23 @@ public class PublishedTapTests : EngineTests
             double Loss(string point, TapPlaces? places) => Peer.Loss(model.Logits(tokens, [], [new AblateConfig { Points = point, Mode = mode, At = places }.MakeEditor(model.Tables)]), tokens);
             for (int layer = 0; layer < 2; layer++)
             {
-                Assert.That(Loss($"blocks.{layer}.hook_mlp_out", null), Is.EqualTo(SharedData.Reals(expected, prefix + "mlp_out")[layer]).Within(1e-5));
-                Assert.That(Loss($"blocks.{layer}.hook_attn_out", null), Is.EqualTo(SharedData.Reals(expected, prefix + "attn_out")[layer]).Within(1e-5));
+                agreement.Near(Loss($"blocks.{layer}.hook_mlp_out", null), SharedData.Reals(expected, prefix + "mlp_out")[layer], 1e-5, "losses of ablations");
+                agreement.Near(Loss($"blocks.{layer}.hook_attn_out", null), SharedData.Reals(expected, prefix + "attn_out")[layer], 1e-5, "losses of ablations");
                 for (int head = 0; head < Heads; head++)
                 {
-                    Assert.That(Loss($"blocks.{layer}.attn.hook_z", new TapPlaces { Heads = [head] }), Is.EqualTo(SharedData.Reals(expected, prefix + "head_z")[(layer * Heads) + head]).Within(1e-5));
+                    agreement.Near(Loss($"blocks.{layer}.attn.hook_z", new TapPlaces { Heads = [head] }), SharedData.Reals(expected, prefix + "head_z")[(layer * Heads) + head], 1e-5, "losses of ablations");
                 }
             }
         }
+
+        agreement.Record();
     }
 
     /// <summary>Clean activations in a corrupted run: the exact change, and its first-order estimate by the gradient at the point.</summary>
     [TestCaseSource(nameof(Names))]
     public void PatchesAndGradientsAreThoseOfTransformerLens(string name)
     {
+        var agreement = new CaseAgreement("taps", name);
         using var model = new Peer(name, Backend());
         using SafeTensorsFile expected = model.Open("patching.safetensors");
         int[] clean = [.. SharedData.Reals(expected, "patch.clean_tokens").Select(t => (int)t)], corrupted = [.. SharedData.Reals(expected, "patch.corrupted_tokens").Select(t => (int)t)];
@@ -101,17 +109,19 @@ public class PublishedTapTests : EngineTests
                 {
                     TapPlaces places = point == "head_z" ? new() { Heads = [part] } : new() { Positions = [part] };
                     double[] logits = model.Logits(corrupted, [], [new Patch(full, view).At(places)]);
-                    Assert.That(Difference(logits), Is.EqualTo(Of("patch.denoising", "logit_diff")).Within(2e-5), $"{full} {part}");
-                    Assert.That(Peer.Loss(logits, corrupted), Is.EqualTo(Of("patch.denoising", "loss")).Within(1e-5), $"{full} {part}");
+                    agreement.Near(Difference(logits), Of("patch.denoising", "logit_diff"), 2e-5, "patched differences of logits", $"{full} {part}");
+                    agreement.Near(Peer.Loss(logits, corrupted), Of("patch.denoising", "loss"), 1e-5, "patched losses", $"{full} {part}");
 
                     int[] elements = [.. Enumerable.Range(0, source[full].Length).Where(i => i / width % (point == "head_z" ? Heads : Time) == part)];
                     double estimate = elements.Sum(i => gradients[full + ".grad"][i] * (source[full][i] - own[full][i]));
-                    Assert.That(estimate, Is.EqualTo(Of("attribution.denoising", null)).Within(1e-4), $"{full} {part}: gradient");
+                    agreement.Near(estimate, Of("attribution.denoising", null), 1e-4, "attributions", $"{full} {part}: gradient");
 
                     double Of(string kind, string? figure) => SharedData.Reals(expected, $"{kind}.{point}{(figure is null ? "" : $".{figure}")}")[(layer * parts) + part];
                 }
             }
         }
+
+        agreement.Record();
     }
 
     private static double Finite(double v) => double.IsNegativeInfinity(v) ? -1e3 : v;

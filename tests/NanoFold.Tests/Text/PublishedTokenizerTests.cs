@@ -1,5 +1,6 @@
 using System.Text.Json;
 using NanoFold.Engine.Text;
+using NanoFold.Tests.Suites.Published;
 
 namespace NanoFold.Tests.Text;
 
@@ -7,6 +8,7 @@ namespace NanoFold.Tests.Text;
 /// Tokenizers that tokenizers, sentencepiece and tiktoken wrote, and the ids that they give for hard texts: equal ids, equal texts back, and the same after
 /// this program has written the tokenizer itself.
 /// </summary>
+[Category("Published")]
 public class PublishedTokenizerTests
 {
     private const string Folder = "peers/tokenizers";
@@ -18,11 +20,12 @@ public class PublishedTokenizerTests
     [TestCaseSource(nameof(Names))]
     public void IdsAndTextsAreTheOriginals(string name)
     {
+        var agreement = new CaseAgreement("tokenizers", name);
         string folder = SharedData.Path($"{Folder}/{name}");
         Tokenizer tokenizer = Tokenizer.Load(folder);
         Tokenizer again = Tokenizer.Parse(tokenizer.Serialize(), "again");
         Assert.That(again.Fingerprint, Is.EqualTo(tokenizer.Fingerprint));
-        int checkedAgain = 0;
+        int checkedAgain = 0, decoded = 0;
         foreach (JsonElement line in Lines(folder, "cases.jsonl"))
         {
             Check(tokenizer, name, line);
@@ -40,7 +43,12 @@ public class PublishedTokenizerTests
             {
                 Assert.That(Convert.ToHexStringLower(tokenizer.Decode(ids)), Is.EqualTo(bytes.GetString()), line.GetRawText());
             }
+
+            decoded++;
         }
+
+        agreement.Same($"ids of {checkedAgain} texts, text of {decoded} lists of ids");
+        agreement.Record();
     }
 
     [TestCase("bytelevel-gpt2", true)]

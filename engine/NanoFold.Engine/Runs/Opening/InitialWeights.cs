@@ -7,6 +7,7 @@ using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Runs;
 
@@ -81,8 +82,8 @@ internal static class InitialWeights
     }
 
     /// <summary>Opens the weights that a configuration names, all of them held against their hashes; null where it names none.</summary>
-    /// <exception cref="UserException">They are gone, damaged, not those that the configuration means, or of another model.</exception>
-    public static SavedModel? Open(ref RunConfig config)
+    /// <exception cref="UserException">They are gone, damaged, not those that the configuration means, of another model, or more than fits.</exception>
+    public static SavedModel? Open(ref RunConfig config, Backend backend)
     {
         if (config.Train.Init is not { } path)
         {
@@ -98,6 +99,8 @@ internal static class InitialWeights
 
         config = config with { Model = config.Model with { Vocab = start.Config.Model.Vocab } };
         start.Values.RequireFit(config);
+        // Before all of it is read.
+        MemoryCheck.RequireAtLeast(config, backend);
         string hash = start.Values.Hash();
         if (config.Train.InitHash is { } expected && expected != hash)
         {

@@ -21,7 +21,7 @@ internal static class RunOpening
     {
         config = Checked(config);
         RunJoining.RequireShared(config, collective);
-        SavedModel? start = InitialWeights.Open(ref config);
+        SavedModel? start = InitialWeights.Open(ref config, backend);
         PrecisionCheck.Require(config.Train.Precision, backend);
         RunFolder? run = folder is null ? null : RunFolder.Create(folder);
         LearningTask? task = null;

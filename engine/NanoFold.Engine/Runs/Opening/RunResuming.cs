@@ -33,7 +33,7 @@ internal static class RunResuming
                 (config, found) = Look(run, checkpoint, config);
             }
 
-            SavedModel? start = found is null ? InitialWeights.Open(ref config) : null;
+            SavedModel? start = found is null ? InitialWeights.Open(ref config, backend) : null;
             RunJoining.RequireShared(config, collective);
             PrecisionCheck.Require(config.Train.Precision, backend);
             task = OpenTask(config, note, cancel, found?.Tokenizer, run.ReadTemplate());

@@ -21,6 +21,16 @@ public sealed record MuonConfig : AdamConfig
     [Bounds(0, 1, BelowMaximum = true)]
     public double Momentum { get; init; } = 0.95;
 
+    /// <summary>Whether the update looks ahead, (1 − β) g + β m, in place of the momentum m itself.</summary>
+    public bool Nesterov { get; init; } = true;
+
+    /// <summary>Newton–Schulz steps of an update.</summary>
+    [Bounds(1, 100)]
+    public int Iterations { get; init; } = 5;
+
+    /// <summary>How the rate of a matrix depends on its shape.</summary>
+    public MuonAdjustment Adjust { get; init; }
+
     /// <inheritdoc/>
     /// <remarks>
     /// An orthogonal update changes what a matrix makes by as much at every width (arXiv 2310.17813), so that hidden matrices need no factor, those of a fixed number of outputs a small one;
@@ -52,9 +62,19 @@ public sealed record MuonConfig : AdamConfig
     public override UpdateRule Build(OptimizerBuilder builder) => new Muon(builder, this);
 }
 
+/// <summary>What the rate of a matrix of so many rows and columns is multiplied by. Decay has the rate itself.</summary>
+public enum MuonAdjustment
+{
+    /// <summary>√max(1, rows ÷ columns), its author's.</summary>
+    Original,
+
+    /// <summary>0.2 √max(rows, columns): updates of the size of AdamW's, so that its rate and decay serve (arXiv 2502.16982).</summary>
+    MatchRms,
+}
+
 /// <summary>
 /// Muon (Keller Jordan): a step along the orthogonal factor of a matrix's momentum, as large whatever the gradient's size; √(rows ÷ columns) larger where a matrix
-/// is tall. Its momentum lies in the slot <c>first</c>; no other of Adam's is there for matrices.
+/// is tall, if not adjusted otherwise. Its momentum lies in the slot <c>first</c>; no other of Adam's is there for matrices.
 /// </summary>
 internal sealed class Muon : AdamW
 {
@@ -81,7 +101,7 @@ internal sealed class Muon : AdamW
         if (_hidden.Length > 0)
         {
             _update = builder.Scratch(matrices.Count);
-            _newtonSchulz = new NewtonSchulz(builder, _hidden.Select(m => (m.Layout[-2], m.Layout[-1])));
+            _newtonSchulz = new NewtonSchulz(builder, _hidden.Select(m => (m.Layout[-2], m.Layout[-1])), config.Iterations);
         }
     }
 
@@ -105,13 +125,13 @@ internal sealed class Muon : AdamW
             // A stack of experts' matrices is updated one by one.
             int rows = parameter.Layout[-2], columns = parameter.Layout[-1];
             Layout matrix = Layout.Of(rows, columns);
-            double factor = _config.RateFactor(parameter);
+            double factor = _config.RateFactor(parameter), shape = ShapeFactor(rows, columns);
             for (long offset = 0; offset < parameter.Layout.Count; offset += matrix.Count)
             {
                 var update = new View(_update!, parameter.Offset - _start + offset, matrix, _store.Type);
                 _newtonSchulz!.Apply(range.State, update);
                 _apply.Run(new MuonApplyCall(
-                    range.State, _rate, _store.Values(parameter).With(matrix, offset), update, _config.MatrixWeightDecay!.Value / factor, factor * Math.Sqrt(Math.Max(1, (double)rows / columns))));
+                    range.State, _rate, _store.Values(parameter).With(matrix, offset), update, _config.MatrixWeightDecay!.Value / (factor * shape), factor * shape));
             }
         }
     }
@@ -122,10 +142,18 @@ internal sealed class Muon : AdamW
         {
             var update = new View(_update!, piece.Elements.Start - _start, Layout.Of(checked((int)piece.Elements.Count)), _store.Type);
             _momentum.Run(new MuonMomentumCall(piece.State, piece.Gradients, piece.In(First), update, _config.Momentum));
+            if (!_config.Nesterov)
+            {
+                _store.Backend.Copy(piece.In(First), update);
+            }
         }
         else
         {
             base.Update(piece);
         }
     }
+
+    private double ShapeFactor(int rows, int columns) => _config.Adjust == MuonAdjustment.MatchRms
+        ? 0.2 * Math.Sqrt(Math.Max(rows, columns))
+        : Math.Sqrt(Math.Max(1, (double)rows / columns));
 }

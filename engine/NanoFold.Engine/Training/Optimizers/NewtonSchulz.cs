@@ -5,14 +5,13 @@ using NanoFold.Kernels.Lanes;
 namespace NanoFold.Engine.Training;
 
 /// <summary>
-/// Brings a matrix near its orthogonal factor U Vᵀ by five Newton–Schulz steps with Muon's quintic coefficients
+/// Brings a matrix near its orthogonal factor U Vᵀ by Newton–Schulz steps, five if not said otherwise, with Muon's quintic coefficients
 /// (Keller Jordan's Muon): X ← aX + (bA + cA²) X with A = X Xᵀ on the shorter side.
 /// </summary>
 internal sealed class NewtonSchulz
 {
-    private const int Iterations = 5;
-
     private readonly Backend _backend;
+    private readonly int _iterations;
     private readonly bool _allowsTensorFloat32;
     private readonly IKernel<NormalizeFrobeniusCall> _normalize;
     private readonly DType _type;
@@ -22,8 +21,10 @@ internal sealed class NewtonSchulz
 
     /// <param name="builder">Gives scratch.</param>
     /// <param name="shapes">(rows, columns) of every matrix that will come.</param>
-    public NewtonSchulz(OptimizerBuilder builder, IEnumerable<(int Rows, int Columns)> shapes)
+    /// <param name="iterations">Steps.</param>
+    public NewtonSchulz(OptimizerBuilder builder, IEnumerable<(int Rows, int Columns)> shapes, int iterations = 5)
     {
+        _iterations = iterations;
         _backend = builder.Backend;
         _allowsTensorFloat32 = builder.AllowsTensorFloat32;
         _type = builder.Store.Type;
@@ -47,7 +48,7 @@ internal sealed class NewtonSchulz
         View gram = Scratch(2 * _matrixElements, Layout.Of(side, side));
         View polynomial = Scratch(2 * _matrixElements + _gramElements, Layout.Of(side, side));
         _normalize.Run(new NormalizeFrobeniusCall(state, matrix, x));
-        for (int i = 0; i < Iterations; i++)
+        for (int i = 0; i < _iterations; i++)
         {
             _backend.MatMul(new MatMulArgs { A = x, B = x, TransposeA = isTall, TransposeB = !isTall, Y = gram, IsSymmetric = true, AllowsTensorFloat32 = _allowsTensorFloat32 });
             _backend.MatMul(new MatMulArgs { A = gram, B = gram, Y = polynomial, IsSymmetric = true, AllowsTensorFloat32 = _allowsTensorFloat32 });
@@ -55,7 +56,7 @@ internal sealed class NewtonSchulz
             _backend.MatMul(isTall
                 ? new MatMulArgs { A = x, B = polynomial, Y = product, AllowsTensorFloat32 = _allowsTensorFloat32 }
                 : new MatMulArgs { A = polynomial, B = x, Y = product, AllowsTensorFloat32 = _allowsTensorFloat32 });
-            _backend.Zip(default(Step), x, product, i == Iterations - 1 ? matrix : x);
+            _backend.Zip(default(Step), x, product, i == _iterations - 1 ? matrix : x);
         }
     }
 

@@ -4,6 +4,7 @@ using NanoFold.Kernels;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Tests.Suites;
+using NanoFold.Tests.Suites.Published;
 
 namespace NanoFold.Tests.Cpu.Attention;
 
@@ -58,9 +59,11 @@ public class ScoreTermTests : EngineTests
         Numbers.AssertSameBits(threads.Gradients(), gradients, "gradients on 3 threads");
     }
 
+    [Category("Published")]
     [TestCaseSource(nameof(Published))]
     public void AttentionIsThatOfThePublishedFunction(string name)
     {
+        var agreement = new CaseAgreement("mixer-functions", name);
         using SafeTensorsFile file = SafeTensorsFile.Open(SharedData.Path($"peers/mixer-functions/{name}.safetensors"));
         CpuBackend backend = Backend();
         var owned = new List<IDisposable>();
@@ -101,20 +104,21 @@ public class ScoreTermTests : EngineTests
         };
         backend.Run(new AttentionCall(args));
         backend.Run(new AttentionBackwardCall(args, gradients));
-        Numbers.AssertClose(Host.Read(backend, args.Y), Values("o"), 1e-12, "o");
-        Numbers.AssertClose(Host.Read(backend, gradients.DQ), Values("grad.q"), 1e-12, "dq");
-        Numbers.AssertClose(Host.Read(backend, gradients.DK), Values("grad.k"), 1e-12, "dk");
-        Numbers.AssertClose(Host.Read(backend, gradients.DV), Values("grad.v"), 1e-12, "dv");
+        agreement.Close(Host.Read(backend, args.Y), Values("o"), 1e-12, "outputs");
+        agreement.Close(Host.Read(backend, gradients.DQ), Values("grad.q"), 1e-12, "gradients", "dq");
+        agreement.Close(Host.Read(backend, gradients.DK), Values("grad.k"), 1e-12, "gradients", "dk");
+        agreement.Close(Host.Read(backend, gradients.DV), Values("grad.v"), 1e-12, "gradients", "dv");
         if (decays)
         {
             double[] dg = Sums(Host.Read(backend, gradients.DDecay), [queries[0], queries[2], queries[1]], reverse: true);
-            Numbers.AssertClose(dg, Values("grad.g"), 1e-12, "dg");
+            agreement.Close(dg, Values("grad.g"), 1e-12, "gradients", "dg");
         }
         else
         {
-            Numbers.AssertClose(Host.Read(backend, gradients.DSinkLogits), Values("grad.sinks"), 1e-12, "dsinks");
+            agreement.Close(Host.Read(backend, gradients.DSinkLogits), Values("grad.sinks"), 1e-12, "gradients", "dsinks");
         }
 
+        agreement.Record();
         owned.ForEach(o => o.Dispose());
     }
 

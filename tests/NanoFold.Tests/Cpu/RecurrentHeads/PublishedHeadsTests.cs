@@ -1,10 +1,12 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls.RecurrentHeads;
 using NanoFold.Tests.Suites;
+using NanoFold.Tests.Suites.Published;
 
 namespace NanoFold.Tests.Cpu.RecurrentHeads;
 
 /// <summary>Recurrent heads beside the naive functions of flash-linear-attention: every file of these families, its outputs, final states and gradients.</summary>
+[Category("Published")]
 public sealed class PublishedHeadsTests : EngineTests
 {
     private static IEnumerable<TestCaseData> Files =>
@@ -16,15 +18,18 @@ public sealed class PublishedHeadsTests : EngineTests
     public void HeadsAreThoseOfThePublishedFunction(string path, DType type)
     {
         _ = SharedData.Path("peers/mixer-functions");
+        var agreement = new CaseAgreement("mixer-functions", Path.GetFileNameWithoutExtension(path));
         foreach (Isa isa in type == DType.Float64 ? [IsaExtensions.Best] : Paths)
         {
             using var heads = new PublishedHeads(path, Backend(isa), type);
-            Compare(heads, Backend(isa), type, "grad");
+            Compare(agreement, heads, Backend(isa), type, "grad");
             if (heads.Contains("gradstate.q"))
             {
-                Compare(heads, Backend(isa), type, "gradstate");
+                Compare(agreement, heads, Backend(isa), type, "gradstate");
             }
         }
+
+        agreement.Record();
     }
 
     /// <summary>The step for one token, which decoding goes by, from the state that the one before left.</summary>
@@ -59,16 +64,20 @@ public sealed class PublishedHeadsTests : EngineTests
         }
 
         double tolerance = type == DType.Float64 ? 1e-12 : 4e-6;
-        Assert.That(heads.Error(y, "o"), Is.LessThan(tolerance), "o");
+        var agreement = new CaseAgreement("mixer-functions", Path.GetFileNameWithoutExtension(path));
+        string places = type == DType.Float64 ? "float64" : "float32";
+        agreement.Off(heads.Error(y, "o"), tolerance, $"{places}: step by step");
         if (heads.Contains("final_state"))
         {
-            Assert.That(heads.Error(state, "final_state", isState: true), Is.LessThan(tolerance), "final state");
+            agreement.Off(heads.Error(state, "final_state", isState: true), tolerance, $"{places}: step by step");
         }
+
+        agreement.Record();
     }
 
     private static View At(in View x, int place) => x.IsNone ? default : x.With(x.Layout.Slice(1, place, 1, out long offset), offset);
 
-    private static void Compare(PublishedHeads heads, Backend backend, DType type, string gradients)
+    private static void Compare(CaseAgreement agreement, PublishedHeads heads, Backend backend, DType type, string gradients)
     {
         (double tolerance, double gradientTolerance) = type == DType.Float64 ? (1e-12, 1e-12) : (2e-6, 8e-6);
         IKernel<RecurrentHeadsCall> kernel = backend.Require<RecurrentHeadsCall>();
@@ -115,6 +124,9 @@ public sealed class PublishedHeadsTests : EngineTests
         }
 
         Assert.That(errors, Is.All.Matches<(string, double Error)>(e => e.Error < 1), "errors by the tolerance");
+        string places = type == DType.Float64 ? "float64" : "float32";
+        agreement.Off(errors.Where(e => !e.Name.StartsWith("grad", StringComparison.Ordinal)).Max(e => e.Error) * tolerance, tolerance, $"{places}: outputs and states");
+        agreement.Off(errors.Where(e => e.Name.StartsWith("grad", StringComparison.Ordinal)).Max(e => e.Error) * gradientTolerance, gradientTolerance, $"{places}: gradients");
     }
 
     private static View Room(DeviceBuffer buffer) => new(buffer, 0, Layout.Of((int)(buffer.Bytes / 4)), DType.Float32);

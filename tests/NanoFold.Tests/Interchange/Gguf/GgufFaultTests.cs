@@ -1,6 +1,7 @@
 using NanoFold.Engine;
 using NanoFold.Engine.Interchange;
 using NanoFold.Tests.Text;
+using NanoFold.Tests.Suites.Published;
 
 namespace NanoFold.Tests.Interchange.Gguf;
 
@@ -46,6 +47,7 @@ public class GgufFaultTests
     public void TearDown() => _folder.Dispose();
 
     /// <summary>Files that other readers crash on are among them.</summary>
+    [Category("Published")]
     [TestCaseSource(nameof(Cases))]
     public void DamagedFilesOfLlamaCppAreRefused(string name)
     {
@@ -54,12 +56,21 @@ public class GgufFaultTests
         {
             using ForeignModel model = ForeignModel.TryOpen(path)!;
             Assert.That((model.Tokenizer!.Vocab, model.Config.Layers), Is.EqualTo((8, 1)));
+            Told("opens");
             return;
         }
 
         string message = Message(path)!;
         TestContext.Out.WriteLine(message);
         Assert.That(message, Does.StartWith(path).And.Length.LessThan(path.Length + 500));
+        Told("refused in one line");
+
+        void Told(string what)
+        {
+            var agreement = new CaseAgreement("gguf", $"bad/{name}");
+            agreement.Same(what);
+            agreement.Record();
+        }
     }
 
     [TestCaseSource(nameof(Metadata))]

@@ -3,10 +3,12 @@ using System.Text.Json.Nodes;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Interchange;
 using NanoFold.Tests.Suites;
+using NanoFold.Tests.Suites.Published;
 
 namespace NanoFold.Tests.Interchange.Gguf;
 
 /// <summary>A real model, SmolLM2-135M-Instruct in Q4_1: what is computed here of the values of its file, beside transformers.</summary>
+[Category("Published")]
 public class SmolLm2Tests : EngineTests
 {
     private const string Folder = "peers/smollm2", Model = $"{Folder}/SmolLM2-135M-Instruct.Q4_1.gguf";
@@ -30,12 +32,16 @@ public class SmolLm2Tests : EngineTests
         }
 
         Assert.That(texts, Is.EqualTo(60));
+        var agreement = new CaseAgreement("smollm2", "tokens");
+        agreement.Same($"ids of {texts} texts, with and without special tokens");
+        agreement.Record();
     }
 
     [Test]
     [Category("Long")]
     public void ItsLogitsContinuationsAndLossAreThoseOfTransformers()
     {
+        var agreement = new CaseAgreement("smollm2", "logits, continuations, loss");
         using ForeignModel model = ForeignModel.TryOpen(SharedData.Path(Model))!;
         using var read = new ForeignNumbers(model, Backend(threads: 2), context: 1024);
         using SafeTensorsFile logits = SafeTensorsFile.Open(SharedData.Path($"{Folder}/logits.safetensors"));
@@ -47,8 +53,8 @@ public class SmolLm2Tests : EngineTests
             double[] actual = read.Logits(tokens), expected = SharedData.Reals(logits, $"p{i}.float32.top_logits");
             double[] sums = new double[tokens.Length];
             logits.Read($"p{i}.float32.lse", sums);
-            Assert.That(expected.Index().Max(logit => Math.Abs(actual[(logit.Index / 64 * vocab) + top[logit.Index]] - logit.Item)), Is.LessThan(1e-3), $"prompt {i}");
-            Assert.That(sums.Index().Max(sum => Math.Abs(LogSum(actual.AsSpan(sum.Index * vocab, vocab)) - sum.Item)), Is.LessThan(5e-4), $"prompt {i}");
+            agreement.Off(expected.Index().Max(logit => Math.Abs(actual[(logit.Index / 64 * vocab) + top[logit.Index]] - logit.Item)), 1e-3, "largest logits");
+            agreement.Off(sums.Index().Max(sum => Math.Abs(LogSum(actual.AsSpan(sum.Index * vocab, vocab)) - sum.Item)), 5e-4, "log-sum-exp");
             Assert.That(read.Greedy(tokens, 48), Is.EqualTo(Ids(line["float32"]!["tokens"]!)), $"prompt {i}");
         }
 
@@ -68,8 +74,10 @@ public class SmolLm2Tests : EngineTests
         }
 
         TestContext.Out.WriteLine($"mean loss {found.Average():0.000000}, expected {terms.Average():0.000000}");
-        Assert.That(found.Average(), Is.EqualTo(terms.Average()).Within(1e-5));
-        Assert.That(found.Zip(terms, (a, b) => Math.Abs(a - b)).Max(), Is.LessThan(2e-3));
+        agreement.Near(found.Average(), terms.Average(), 1e-5, "mean loss");
+        agreement.Off(found.Zip(terms, (a, b) => Math.Abs(a - b)).Max(), 2e-3, "losses of tokens");
+        agreement.Same("four continuations of 48 tokens");
+        agreement.Record();
     }
 
     private static double LogSum(ReadOnlySpan<double> row)

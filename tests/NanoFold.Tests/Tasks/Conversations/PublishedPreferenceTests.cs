@@ -7,16 +7,22 @@ using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Tests.Suites;
+using NanoFold.Tests.Suites.Published;
 
 namespace NanoFold.Tests.Tasks.Conversations;
 
 /// <summary>Losses, rewards and gradients on pairs and on packed conversations beside those of trl and of its formulas.</summary>
+[Category("Published")]
 public class PublishedPreferenceTests : EngineTests
 {
     private const string Folder = "peers/preference", Pairs = "preference.safetensors", Packed = "sft.safetensors";
 
-    // What no setting asks for: estimates of a divergence that is computed exactly here, label smoothing and the z-loss of a language head.
-    private static readonly string[] s_notHere = ["kl_k1", "kl_k2", "kl_k3", "entropy_policy_per_position", "smooth", "zloss."];
+    /// <summary>What no setting asks for, by the beginning of its name, and why.</summary>
+    private static readonly Dictionary<string, string> s_notHere = new()
+    {
+        ["kl_k1"] = "an estimate of a divergence that is computed exactly here", ["kl_k2"] = "an estimate of a divergence that is computed exactly here", ["kl_k3"] = "an estimate of a divergence that is computed exactly here",
+        ["entropy_policy_per_position"] = "no loss has it", ["smooth"] = "no label smoothing of tokens", ["zloss."] = "no z-loss of a language head",
+    };
 
     private static IEnumerable<TestCaseData> Losses =>
     [
@@ -28,6 +34,7 @@ public class PublishedPreferenceTests : EngineTests
     [TestCaseSource(nameof(Losses))]
     public void PairsCostWhatIsPublished(string name, PreferenceConfig config, double tolerance)
     {
+        var agreement = new CaseAgreement("preference", name);
         using SafeTensorsFile file = SafeTensorsFile.Open(SharedData.Path($"{Folder}/{Pairs}"));
         using Transformer policy = Load("policy"), reference = Load("reference");
         var task = new PublishedPairs(file, config, policy.Config);
@@ -36,8 +43,8 @@ public class PublishedPreferenceTests : EngineTests
         double[] published = Doubles(file, "reference_logps");
         for (int pair = 0; pair < 6; pair++)
         {
-            Assert.That(task.Own.Reference[2 * pair] * length[pair], Is.EqualTo(-published[pair]).Within(2e-4), "chosen");
-            Assert.That(task.Own.Reference[(2 * pair) + 1] * length[6 + pair], Is.EqualTo(-published[6 + pair]).Within(2e-4), "rejected");
+            agreement.Near(task.Own.Reference[2 * pair] * length[pair], -published[pair], 2e-4, "log-probabilities of the reference");
+            agreement.Near(task.Own.Reference[(2 * pair) + 1] * length[6 + pair], -published[6 + pair], 2e-4, "log-probabilities of the reference");
         }
 
         // All pairs are in one batch of rows.
@@ -71,14 +78,14 @@ public class PublishedPreferenceTests : EngineTests
         }
 
         string key = name.StartsWith("ipo_", StringComparison.Ordinal) ? $"ipo_loss_rows_{name[4..]}" : $"{name}_loss_rows";
-        AssertNear(rows, Doubles(file, key), tolerance, key);
+        AssertNear(agreement, rows, Doubles(file, key), tolerance, "losses");
         Assert.That(Host.Read(Backend(), plan[recorded.Loss])[0], Is.EqualTo(rows.Average()).Within(tolerance));
         Assert.That(tape.State.GetDouble(tape.LossTerms.Single(term => term.Key == "pairAccuracy").Slot), Is.EqualTo(Doubles(file, "accuracy")[0]).Within(config.PerToken ? 1 : 1e-6));
         if (!config.PerToken)
         {
-            AssertNear(chosen, Doubles(file, "rewards_chosen"), 2e-5, "rewards_chosen");
-            AssertNear(rejected, Doubles(file, "rewards_rejected"), 2e-5, "rewards_rejected");
-            AssertNear([.. chosen.Zip(rejected, (a, b) => a - b)], Doubles(file, "margins"), 2e-5, "margins");
+            AssertNear(agreement, chosen, Doubles(file, "rewards_chosen"), 2e-5, "rewards");
+            AssertNear(agreement, rejected, Doubles(file, "rewards_rejected"), 2e-5, "rewards");
+            AssertNear(agreement, [.. chosen.Zip(rejected, (a, b) => a - b)], Doubles(file, "margins"), 2e-5, "margins");
             Assert.That(tape.State.GetDouble(tape.LossTerms.Single(term => term.Key == "margin").Slot), Is.EqualTo(Doubles(file, "margins").Average()).Within(2e-5));
         }
 
@@ -86,14 +93,17 @@ public class PublishedPreferenceTests : EngineTests
         Assert.That(gradients, name is "dpo" or "ipo_tokenavg" ? Has.Length.EqualTo(4) : Is.Empty);
         foreach (string gradient in gradients)
         {
-            Numbers.AssertClose(Host.Gradient(policy.Store, policy.Store[gradient[(name.Length + 6)..]]), SharedData.Reals(file, gradient), 1e-4, gradient);
+            agreement.Close(Host.Gradient(policy.Store, policy.Store[gradient[(name.Length + 6)..]]), SharedData.Reals(file, gradient), 1e-4, "gradients, relative", gradient);
         }
+
+        agreement.Record();
     }
 
     [TestCase("policy", "", TestName = "PackedConversationsCostWhatTheyDoByThemselves")]
     [TestCase("policy_gpt2", "gpt2.", TestName = "LearnedPositionsBeginAnewInEachConversation")]
     public void PackedConversations(string name, string prefix)
     {
+        var agreement = new CaseAgreement("preference", prefix.Length == 0 ? "packed conversations" : "packed conversations, learned positions");
         using SafeTensorsFile file = SafeTensorsFile.Open(SharedData.Path($"{Folder}/{Packed}"));
         using Transformer model = Load(name);
         var task = new PublishedRow(file, model.Config);
@@ -113,19 +123,22 @@ public class PublishedPreferenceTests : EngineTests
         plan.Run();
         string summary = File.ReadAllText(SharedData.Path($"{Folder}/summary.json"));
         double expected = prefix.Length == 0 ? SharedData.Reals(file, "packed.loss")[0] : (double)System.Text.Json.Nodes.JsonNode.Parse(summary)!["sft"]!["gpt2_packed"]!;
-        Assert.That(Host.Read(Backend(), plan[recorded.Loss])[0], Is.EqualTo(expected).Within(1e-5));
+        agreement.Near(Host.Read(Backend(), plan[recorded.Loss])[0], expected, 1e-5, "loss");
         if (prefix.Length > 0)
         {
+            agreement.Record();
             return;
         }
 
         // Theirs stand at the token that is predicted.
         double[] losses = SharedData.Reals(file, "packed.token_losses");
-        AssertNear(Host.Read(Backend(), plan[recorded.Scored[0]])[..^1], losses[1..], 2e-5, "token losses");
+        AssertNear(agreement, Host.Read(Backend(), plan[recorded.Scored[0]])[..^1], losses[1..], 2e-5, "token losses");
         foreach (string gradient in file.Tensors.Select(tensor => tensor.Name).Where(tensor => tensor.StartsWith("grad_sft.", StringComparison.Ordinal)))
         {
-            Numbers.AssertClose(Host.Gradient(model.Store, model.Store[gradient["grad_sft.".Length..]]), SharedData.Reals(file, gradient), 1e-4, gradient);
+            agreement.Close(Host.Gradient(model.Store, model.Store[gradient["grad_sft.".Length..]]), SharedData.Reals(file, gradient), 1e-4, "gradients, relative", gradient);
         }
+
+        agreement.Record();
     }
 
     [Test]
@@ -139,7 +152,12 @@ public class PublishedPreferenceTests : EngineTests
         foreach (string name in new[] { Pairs, Packed })
         {
             using SafeTensorsFile file = SafeTensorsFile.Open(SharedData.Path($"{Folder}/{name}"));
-            Assert.That(file.Tensors.Select(tensor => tensor.Name).Where(tensor => !read.Concat(s_notHere).Any(known => tensor.StartsWith(known, StringComparison.Ordinal))), Is.Empty);
+            Assert.That(file.Tensors.Select(tensor => tensor.Name).Where(tensor => !read.Concat(s_notHere.Keys).Any(known => tensor.StartsWith(known, StringComparison.Ordinal))), Is.Empty);
+        }
+
+        foreach ((string name, string reason) in s_notHere)
+        {
+            CaseAgreement.Refused("preference", name.TrimEnd('.'), reason);
         }
     }
 
@@ -151,8 +169,8 @@ public class PublishedPreferenceTests : EngineTests
         return model;
     }
 
-    private static void AssertNear(double[] actual, double[] expected, double tolerance, string what) =>
-        Assert.That(actual.Zip(expected, (a, e) => Math.Abs(a - e)).Max(), Is.LessThan(tolerance), what);
+    private static void AssertNear(CaseAgreement agreement, double[] actual, double[] expected, double tolerance, string what) =>
+        agreement.Off(actual.Zip(expected, (a, e) => Math.Abs(a - e)).Max(), tolerance, what);
 
     private static double[] Doubles(SafeTensorsFile file, string name)
     {

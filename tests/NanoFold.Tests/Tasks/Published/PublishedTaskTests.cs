@@ -1,10 +1,12 @@
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tasks;
+using NanoFold.Tests.Suites.Published;
 
 namespace NanoFold.Tests.Tasks.Published;
 
 /// <summary>Rows of the tasks of recall are made as the published generators make theirs: the same rules hold for both, and what is left to chance has the same means.</summary>
+[Category("Published")]
 public sealed class PublishedTaskTests
 {
     private const string Folder = "peers/tasks";
@@ -41,6 +43,7 @@ public sealed class PublishedTaskTests
     {
         TaskRow[] rows = PublishedRows(SharedData.Path($"{Folder}/{task.Name}.safetensors"));
         Assert.That(rows[0].Tokens, Has.Length.EqualTo(task.Context));
+        var agreement = new CaseAgreement("tasks", task.Name);
         RowRules theirs = Check(task, rows), ours = Check(task, OwnRows(task, 512));
         Assert.That(ours.Chances.Keys, Is.EquivalentTo(theirs.Chances.Keys).And.Not.Empty);
         foreach ((string name, List<double> values) in theirs.Chances)
@@ -49,6 +52,9 @@ public sealed class PublishedTaskTests
             (double own, double ownError) = MeanAndError(ours.Chances[name]);
             Assert.That(own, Is.EqualTo(mean).Within((5 * Math.Sqrt((error * error) + (ownError * ownError))) + 1e-12), name);
         }
+
+        agreement.Same($"rules of {rows.Length} rows; means of {string.Join(", ", theirs.Chances.Keys.Order(StringComparer.Ordinal))}");
+        agreement.Record();
     }
 
     [Test]

@@ -3,10 +3,12 @@ using System.Text.Json;
 using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Text.Chat;
+using NanoFold.Tests.Suites.Published;
 
 namespace NanoFold.Tests.Text.Chat;
 
 /// <summary>Chat templates rendered by transformers with Jinja2: equal texts, errors of the same kind, equal spans and masks of the assistant.</summary>
+[Category("Published")]
 public class PublishedChatTests
 {
     private const string Folder = "peers/chat", InFile = "gguf:tokenizer.chat_template", Model = "peers/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
@@ -35,6 +37,9 @@ public class PublishedChatTests
         }
 
         Assert.That(count, Is.GreaterThanOrEqualTo(least));
+        var agreement = new CaseAgreement("chat", file);
+        agreement.Same($"{count} renderings: texts, kinds of errors, spans");
+        agreement.Record();
     }
 
     [Test]
@@ -68,6 +73,9 @@ public class PublishedChatTests
         }
 
         Assert.That(count, Is.GreaterThanOrEqualTo(56));
+        var agreement = new CaseAgreement("chat", "masks.jsonl");
+        agreement.Same($"ids and masks of {count} conversations");
+        agreement.Record();
     }
 
     private static string SourceOf(Dictionary<string, string> templates, string folder, string name, string? model)

@@ -22,6 +22,8 @@ public class LearningRateScheduleTests
     [TestCase(ScheduleKind.Constant, 3, 0.4)]
     [TestCase(ScheduleKind.Constant, 10, 1.0)]
     [TestCase(ScheduleKind.Constant, 99, 1.0)]
+    [TestCase(ScheduleKind.InverseSqrt, 4, 0.5)]
+    [TestCase(ScheduleKind.InverseSqrt, 40, 0.5)]
     [TestCase(ScheduleKind.Wsd, 9, 1.0)]
     [TestCase(ScheduleKind.Wsd, 75, 1.0)]
     [TestCase(ScheduleKind.Wsd, 80, 0.84)] // a fifth of the tail of 25 steps
@@ -29,6 +31,19 @@ public class LearningRateScheduleTests
     public void IsWhatItsFormulaSays(ScheduleKind kind, long step, double factor)
     {
         var schedule = new LearningRateSchedule(kind, steps: 100, warmup: 10, final: 0.2, decayFraction: 0.25);
+
+        Assert.That(schedule.At(step), Is.EqualTo(factor).Within(Tolerance));
+    }
+
+    [TestCase(DecayShape.Linear, 80, 0.84)]
+    [TestCase(DecayShape.Cosine, 90, 0.2 + (0.8 * 0.5 * (1 - 0.30901699437494745)))] // cos(0.6 π)
+    [TestCase(DecayShape.Sqrt, 79, 0.68)] // 1 - √0.16 of the way
+    [TestCase(DecayShape.Sqrt, 75, 1)]
+    [TestCase(DecayShape.Cosine, 100, 0.2)]
+    [TestCase(DecayShape.Sqrt, 100, 0.2)]
+    public void ATailHasItsShape(DecayShape shape, long step, double factor)
+    {
+        var schedule = new LearningRateSchedule(ScheduleKind.Wsd, steps: 100, warmup: 10, final: 0.2, decayFraction: 0.25, shape);
 
         Assert.That(schedule.At(step), Is.EqualTo(factor).Within(Tolerance));
     }
