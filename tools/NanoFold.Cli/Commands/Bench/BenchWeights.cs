@@ -28,8 +28,8 @@ internal static class BenchWeights
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage(ModelOptions.NoModel),
-            invocation.Get(weights) ?? ["auto", "f32"],
-            invocation.Get(activations) ?? [ActivationOptions.Float],
+            invocation.Get(weights) is { Length: > 0 } types ? types : ["auto", "f32"],
+            invocation.Get(activations) is { Length: > 0 } named ? named : [ActivationOptions.Float],
             (int)(invocation.Get(prompt) ?? DefaultPrompt),
             (int)(invocation.Get(written) ?? DefaultTokens)));
     }
