@@ -50,6 +50,16 @@ public abstract class Backend : IDisposable
     /// <summary>Whether <see cref="Sequences"/> is heeded; elsewhere the last bits of a row may depend on how many there are.</summary>
     public virtual bool KeepsSequencesApart => false;
 
+    /// <summary>Whether <see cref="RoundsActivations"/> is heeded.</summary>
+    public virtual bool CanRoundActivations => false;
+
+    /// <summary>
+    /// Whether activations are rounded to 8 bits where weights are blocks (<see cref="DTypeExtensions.IsBlocks"/>): a of <see cref="MatMul"/> and <see cref="GroupedMatMul"/>, in blocks of 32
+    /// along K, each q · max |a| / 127 with integers q in [−127, 127]. Blocks are multiplied as integers, which is faster where few rows read many weights. A row of the result does not
+    /// depend on the rows beside it; it is NaN where its row of a is not finite. All other calls are as without.
+    /// </summary>
+    public virtual bool RoundsActivations { get; set; }
+
     /// <summary>Bytes of memory that can still be allocated, or null where the device does not say.</summary>
     public virtual long? FreeBytes => null;
 
