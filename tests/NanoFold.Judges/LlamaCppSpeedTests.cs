@@ -22,7 +22,7 @@ namespace NanoFold.Judges;
 public class LlamaCppSpeedTests
 {
     private const string SmolLm2 = "peers/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
-    private const int Rounds = 3, Prompt = 512, Written = 24, Context = 640;
+    private const int Rounds = 5, Prompt = 512, Written = 24, Context = 640;
 
     private interface IPeer : IDisposable
     {
