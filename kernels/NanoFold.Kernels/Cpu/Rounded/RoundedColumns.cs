@@ -59,7 +59,7 @@ internal readonly unsafe struct RoundedColumns
         float* products = _products + (place * _places);
         for (int i = 0; i < _places; i += Lanes)
         {
-            (Half(Vector256.Load(_bits + i) << 16) * (Vector256.Load(scales + i) * StoredRows.HalfScale)).Store(products + i);
+            (Half(Vector256.Load(_bits + i) << 16) * Vector256.Load(scales + i)).Store(products + i);
         }
 
         return products;
@@ -72,13 +72,13 @@ internal readonly unsafe struct RoundedColumns
         Vector256<float> least = default;
         for (int i = 0; i < _places; i += Lanes)
         {
-            least = Vector256.FusedMultiplyAdd(Half(Vector256.Load(_bits + i)) * StoredRows.HalfScale, Vector256.Load(sums + i), least);
+            least = Vector256.FusedMultiplyAdd(Half(Vector256.Load(_bits + i)), Vector256.Load(sums + i), least);
         }
 
         return least.GetLower() + least.GetUpper();
     }
 
-    // The upper half of each integer, of half precision, but for its scale.
+    // The upper half of each integer, of half precision.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Half(Vector256<int> bits) => ((bits >> 3) & Vector256.Create(StoredRows.HalfBits)).AsSingle();
+    private static Vector256<float> Half(Vector256<int> bits) => ((bits >> 3) & Vector256.Create(StoredRows.HalfBits)).AsSingle() * StoredRows.HalfScale;
 }

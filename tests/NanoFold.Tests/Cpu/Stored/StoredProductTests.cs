@@ -103,6 +103,15 @@ public class StoredProductTests
         int last = type.IsBlocks() ? bytes.Length - type.BlockBytes() : bytes.Length - 2;
         (bytes[last], bytes[last + 1]) = (0x80, 0x7F);
         Assert.That(StoredValues.AreFinite(type, bytes), Is.False);
+        if (type.IsBlocks())
+        {
+            // The largest scale there is, before codes that are no numbers; of Q4_1 a second scale follows the first.
+            (bytes[last], bytes[last + 1]) = (0xFF, 0xFB);
+            bytes.AsSpan(last + 2).Fill(0xFF);
+            Assert.That(StoredValues.AreFinite(type, bytes), Is.EqualTo(type != DType.Q4_1));
+            bytes[last + 3] = 0xFB;
+            Assert.That(StoredValues.AreFinite(type, bytes));
+        }
     }
 
     [Test]
