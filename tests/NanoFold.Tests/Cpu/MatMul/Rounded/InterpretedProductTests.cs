@@ -5,7 +5,7 @@ using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.MatMul;
 using NanoFold.Kernels.Cpu.MatMul.Rounded;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
-using Engine = NanoFold.Kernels.Cpu.MatMul.Engine;
+using ProductEngine = NanoFold.Kernels.Cpu.MatMul.Engine;
 
 namespace NanoFold.Tests.Cpu.MatMul.Rounded;
 
@@ -15,8 +15,8 @@ public sealed class InterpretedProductTests
 {
     private static readonly (int Rows, int Columns, int Depth)[] s_shapes = [(25, 5, 7), (32, 32, 32), (33, 47, 65), (48, 16, 31), (70, 33, 100), (40, 64, 530)];
 
-    private static readonly Engine s_tiles = new Engine<TileKernel<InterpretedTilePrograms>, TileOperands, Ops512, Vector512<float>, float>("interpreted tiles");
-    private static readonly Engine s_pairs = new Engine<PairKernel<InterpretedPairPrograms>, PairOperands, Ops512, Vector512<float>, float>("interpreted pairs");
+    private static readonly ProductEngine s_tiles = new Engine<TileKernel<InterpretedTilePrograms>, TileOperands, Ops512, Vector512<float>, float>("interpreted tiles");
+    private static readonly ProductEngine s_pairs = new Engine<PairKernel<InterpretedPairPrograms>, PairOperands, Ops512, Vector512<float>, float>("interpreted pairs");
 
     [Test]
     public void TilesGiveTheProduct([Range(0, 5)] int shape, [Range(0, 3)] int form)
