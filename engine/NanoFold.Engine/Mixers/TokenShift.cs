@@ -30,9 +30,14 @@ public sealed class TokenShift
         Initializer.Values([.. Enumerable.Range(0, _width).Select(i => more + (i == 0 ? 0 : PortableMath.Pow((double)i / _width, power)))]), GrowthKind.None);
 
     /// <summary>x [B, T, C] of the place before each.</summary>
-    public Tensor Before(ForwardContext context, Tensor x) => context.Cache is { } cache
-        ? ConvolutionOp.Decode(context.Tape, x, context.Tape.Use(_taps), default, cache.Use(context.Tape, _builder.Layer, _slot), context.Counts, context.Continues())
-        : ConvolutionOp.Record(context.Tape, x, context.Tape.Use(_taps), default, context.Continues());
+    public Tensor Before(ForwardContext context, Tensor x)
+    {
+        // Tables are in single precision where activations have 16 bits.
+        Tensor taps = Linear.Widened(context.Tape, context.Tape.Use(_taps));
+        return context.Cache is { } cache
+            ? ConvolutionOp.Decode(context.Tape, x, taps, default, cache.Use(context.Tape, _builder.Layer, _slot), context.Counts, context.Continues())
+            : ConvolutionOp.Record(context.Tape, x, taps, default, context.Continues());
+    }
 
     /// <summary>m ⊙ x + (1 − m) ⊙ before.</summary>
     public Tensor Mix(Tape tape, Tensor x, Tensor before, Parameter shares) =>

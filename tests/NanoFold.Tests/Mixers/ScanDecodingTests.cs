@@ -7,7 +7,8 @@ namespace NanoFold.Tests.Mixers;
 /// <summary>Recurrences over more tokens than their kernels take at a time.</summary>
 public class ScanDecodingTests : EngineTests
 {
-    private static IEnumerable<TestCaseData> Mixers => new MixerConfig[] { MambaConfig.Tiny, MambaConfig.Tiny with { Selective = false }, RnnConfig.Tiny }.Select(m => new TestCaseData(m).SetArgDisplayNames(m.ToString()));
+    private static IEnumerable<TestCaseData> Mixers =>
+        new MixerConfig[] { MambaConfig.Tiny, MambaConfig.Tiny with { Selective = false }, RnnConfig.Tiny, RgLruConfig.Tiny, Rwkv4Config.Tiny, MlstmConfig.Tiny, LightningAttentionConfig.Tiny }.Select(m => new TestCaseData(m).SetArgDisplayNames(m.ToString()));
 
     [TestCaseSource(nameof(Mixers))]
     public void ChunksOfALongStreamAreItsFullPass(MixerConfig mixer)

@@ -10,7 +10,7 @@ internal sealed class GatedConvolution : MixerReference<GatedConvolutionConfig>
     public override IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small) =>
     [
         ("gated-convolution longer than the context", small with { Mixer = new GatedConvolutionConfig { Conv = 19 } }),
-        ("gated-convolution of the own token alone", small with { Mixer = new GatedConvolutionConfig { Conv = 1 }, Layers = 4, Pattern = [new BlockConfig(), new BlockConfig { Mixer = new AttentionConfig() }] }),
+        ("gated-convolution of the own token alone", small with { Mixer = new GatedConvolutionConfig { Conv = 1 }, Pattern = [new BlockConfig(), new BlockConfig { Mixer = new AttentionConfig() }] }),
     ];
 
     // Its kernels are those of the convolution with one gate.

@@ -40,7 +40,7 @@ public sealed record Xlstm : Architecture
             throw keys.Fault("add_out_norm", "a model without a last norm is not supported");
         }
 
-        int width = keys.Count("hidden_size", 1 << 16, 4096), heads = keys.Count("num_heads", 4096, 8);
+        int width = keys.Count(keys.Has("hidden_size") ? "hidden_size" : "embedding_dim", 1 << 16, 4096), heads = keys.Count("num_heads", 4096, 8);
         return Meant(new ModelConfig
         {
             Layers = keys.Count(keys.Has("num_blocks") ? "num_blocks" : "num_hidden_layers", 4096, 32),
