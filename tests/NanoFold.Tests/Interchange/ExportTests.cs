@@ -21,7 +21,7 @@ public class ExportTests
     private TemporaryFolder _folder = null!;
 
     private static IEnumerable<string> Published =>
-        [.. SharedData.Cases(Models).Select(name => $"{Models}/{name}"), .. SharedData.Cases(MixerModels).Where(name => !PublishedMixerModelTests.IsRefused(name)).Select(name => $"{MixerModels}/{name}")];
+        [.. SharedData.Cases(Models).Select(name => $"{Models}/{name}"), .. SharedData.Cases(MixerModels).Select(name => $"{MixerModels}/{name}")];
 
     [SetUp]
     public void SetUp() => _folder = new TemporaryFolder();

@@ -11,35 +11,15 @@ public class PublishedMixerModelTests : EngineTests
 {
     private const string Folder = "peers/mixer-models";
 
-    /// <summary>What is refused, by the type that is named. A case that is in neither place fails.</summary>
-    private static readonly Dictionary<string, string> s_refused = new()
-    {
-    };
-
-    public static bool IsRefused(string name) => s_refused.ContainsKey(name);
-
     private static IEnumerable<string> Cases => SharedData.Cases(Folder);
 
     [TestCaseSource(nameof(Cases))]
-    public void TensorsAndConfigurationGoBackAsTheyCame(string name)
-    {
-        if (!s_refused.ContainsKey(name))
-        {
-            PublishedRoundTrip.Verify(Path.Combine(SharedData.Path(Folder), name));
-        }
-    }
+    public void TensorsAndConfigurationGoBackAsTheyCame(string name) => PublishedRoundTrip.Verify(Path.Combine(SharedData.Path(Folder), name));
 
     [TestCaseSource(nameof(Cases))]
     public void NumbersAreThoseOfTransformers(string name)
     {
         string folder = Path.Combine(SharedData.Path(Folder), name);
-        if (s_refused.TryGetValue(name, out string? type))
-        {
-            Assert.That(() => ForeignModel.TryOpen(folder), Throws.InstanceOf<UserException>().With.Message.Contains($"models of type '{type}'"));
-            CaseAgreement.Refused("mixer-models", name, $"models of type '{type}'");
-            return;
-        }
-
         using var model = new PublishedModel(folder, Backend(threads: 2));
         var hidden = new Collector("*hook_resid_*") { IsOptional = true };
         var last = new Collector("ln_final.hook_normalized");

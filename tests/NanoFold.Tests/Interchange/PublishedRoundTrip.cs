@@ -28,7 +28,8 @@ internal static class PublishedRoundTrip
         foreach (string path in model.Files)
         {
             using SafeTensorsFile file = SafeTensorsFile.Open(path);
-            foreach (SafeTensorInfo tensor in file.Tensors)
+            // Without tables that are computed.
+            foreach (SafeTensorInfo tensor in file.Tensors.Where(tensor => !architecture.LeftOut(model.Config).Matches(tensor.Name)))
             {
                 Assert.That(theirs.Tensors.Single(t => t.Name == tensor.Name).Shape, Is.EqualTo(tensor.Shape), tensor.Name);
                 Assert.That(Array.ConvertAll(theirs.Read(tensor.Name), BitConverter.SingleToInt32Bits), Is.EqualTo(SharedData.Reals(file, tensor.Name).Select(v => BitConverter.SingleToInt32Bits((float)v))), tensor.Name);

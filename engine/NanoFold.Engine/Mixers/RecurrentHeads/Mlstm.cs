@@ -34,8 +34,8 @@ internal sealed class Mlstm : RecurrentHeadsMixer
 {
     private const string Maximum = "maximum";
 
-    // As in the published model: what comes in begins small, states fade over about 20 to 400 tokens.
-    private const double FirstInput = -10, FirstForget = 3, LastForget = 6;
+    // As in the first paper: states fade over about 20 to 400 tokens at first.
+    private const double FirstForget = 3, LastForget = 6;
 
     private readonly MlstmConfig _config;
     private readonly Linear _inputGate;
@@ -50,7 +50,7 @@ internal sealed class Mlstm : RecurrentHeadsMixer
             new HeadRecurrence(builder, shape.Heads, shape.HeadDim, shape.ValueDim + 1, builder.Model.Parametrization.ScoreScale(shape.HeadDim)))
     {
         (_config, int width, int heads) = (config, Model.Width, shape.Heads);
-        _inputGate = Builder.Linear("i_proj", width, heads, Initialization.Input(width), bias: true, ParameterRole.Head, Initializer.Values([FirstInput]));
+        _inputGate = Builder.Linear("i_proj", width, heads, Initialization.Input(width), bias: true, ParameterRole.Head);
         _forgetGate = Builder.Linear("f_proj", width, heads, Initialization.Input(width), bias: true, ParameterRole.Head, Initializer.Values(
             [.. Enumerable.Range(0, heads).Select(h => FirstForget + ((LastForget - FirstForget) * h / Math.Max(1, heads - 1)))]));
         _outputGate = Builder.Linear("g_proj", width, shape.OutputWidth, Initialization.Input(width));

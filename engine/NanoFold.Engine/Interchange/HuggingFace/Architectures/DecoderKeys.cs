@@ -22,10 +22,10 @@ internal static class DecoderKeys
     /// <param name="epsilonKey">Of what norms add.</param>
     /// <param name="tied">Where <c>tie_word_embeddings</c> says nothing.</param>
     /// <param name="theta">Where <c>rope_theta</c> says nothing.</param>
-    /// <param name="hidden">Where <c>intermediate_size</c> says nothing; null where it must be there.</param>
     /// <param name="kvHeads">Where <c>num_key_value_heads</c> is not there; null for as many as there are heads, as where it is null.</param>
+    /// <param name="hidden">Where <c>intermediate_size</c> says nothing; null where it must be there.</param>
     public static ModelConfig Read(
-        ForeignConfig keys, int context = 2048, double epsilon = 1e-6, string epsilonKey = "rms_norm_eps", bool tied = false, double theta = 10000, int? hidden = null, int? kvHeads = null)
+        ForeignConfig keys, int context = 2048, double epsilon = 1e-6, string epsilonKey = "rms_norm_eps", bool tied = false, double theta = 10000, int? kvHeads = null, int? hidden = null)
     {
         int width = keys.Integer("hidden_size"), heads = keys.Count("num_attention_heads", 4096);
         return RopeKeys.Read(keys, new ModelConfig
