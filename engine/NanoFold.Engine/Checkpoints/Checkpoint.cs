@@ -8,3 +8,8 @@ public sealed record Checkpoint(long Step, string Path)
     /// <summary>The path of one of its files.</summary>
     public string File(string name) => System.IO.Path.Combine(Path, name);
 }
+
+/// <summary>One file of a checkpoint that is to be written.</summary>
+/// <param name="Name">Its plain name, such as <c>model.safetensors</c>.</param>
+/// <param name="Write">Writes its content to a stream; flushing it is not its task.</param>
+public sealed record CheckpointFile(string Name, Action<Stream> Write);

@@ -45,3 +45,9 @@ public abstract record OptimizerConfig
     /// <summary>Takes the memory it needs for a store's parameters and gives what updates them.</summary>
     public abstract UpdateRule Build(OptimizerBuilder builder);
 }
+
+/// <summary>What an optimizer suggests where a configuration leaves settings of <see cref="TrainConfig"/> open.</summary>
+/// <param name="LearningRate">The peak.</param>
+/// <param name="WeightDecay">Of matrices and head.</param>
+/// <param name="Warmup">Steps, at most a tenth of the run.</param>
+public sealed record OptimizerDefaults(double LearningRate, double WeightDecay, int Warmup);

@@ -14,9 +14,9 @@ internal static unsafe class TilePass
         ref readonly CachedPlan plan = ref work.Plan;
         var lane = LaneSize.Of<V>();
         int most = Math.Min(plan.TokenBlock, problem.Time) * problem.Group, columns = item.Count * problem.Group;
-        long bytes = new TileScratch(null, problem, most, plan.HeadBlock, lane).Bytes;
-        var scratch = new TileScratch(work.Context.Scratch(worker, bytes), problem, most, plan.HeadBlock, lane);
-        nint scoreRow = lane.Padded(most);
+        long bytes = new TileScratch(null, problem.Depth, problem.ValueDepth, most, plan.HeadBlock, lane).Bytes;
+        var scratch = new TileScratch(work.Context.Scratch(worker, bytes), problem.Depth, problem.ValueDepth, most, plan.HeadBlock, lane);
+        nint scoreRow = scratch.ScoreRow;
         for (int c = 0; c < scoreRow; c++)
         {
             Element.Set<V>(scratch.Positions, c, c / problem.Group);
@@ -71,39 +71,5 @@ internal static unsafe class TilePass
                 state.Export<V>(c, work.Parts.Column<V>(problem, item.Batch, keyHead, item.Part, c));
             }
         }
-    }
-
-    private readonly struct TileScratch
-    {
-        private readonly int _columns, _depth, _valueDepth;
-        private readonly LaneSize _lane;
-        private readonly byte* _states;
-        private readonly long _stateBytes;
-
-        public TileScratch(void* memory, in CachedProblem problem, int columns, int heads, LaneSize lane)
-        {
-            _columns = columns;
-            _depth = problem.Depth;
-            _valueDepth = problem.ValueDepth;
-            _lane = lane;
-            var cursor = new ScratchCursor(memory);
-            Scores = cursor.Take((long)BlockSizes.Keys * lane.Padded(columns) * lane.Bytes);
-            Values = cursor.Take((long)BlockSizes.Keys * lane.Padded(problem.ValueDepth) * lane.Bytes);
-            Positions = cursor.Take((long)lane.Padded(columns) * lane.Bytes);
-            _stateBytes = new OnlineSoftmax(null, columns, _depth, _valueDepth, lane).Bytes;
-            _states = (byte*)cursor.Take(_stateBytes * heads);
-            Bytes = cursor.Used;
-        }
-
-        public void* Scores { get; }
-
-        public void* Values { get; }
-
-        /// <summary>Position of each column within the block.</summary>
-        public void* Positions { get; }
-
-        public long Bytes { get; }
-
-        public OnlineSoftmax State(int head) => new(_states + head * _stateBytes, _columns, _depth, _valueDepth, _lane);
     }
 }

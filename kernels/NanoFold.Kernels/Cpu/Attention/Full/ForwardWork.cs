@@ -42,9 +42,9 @@ internal readonly unsafe struct ForwardWork : ILaneWork
         int blocks = BlockSizes.Count(rows, _queries);
 
         var lane = LaneSize.Of<V>();
-        long bytes = new Scratch(null, _problem, _queries, blocks, lane).Bytes;
-        var scratch = new Scratch(_context.Scratch(worker, bytes), _problem, _queries, blocks, lane);
-        for (int c = 0; c < scratch.Columns; c++)
+        long bytes = new TileScratch(null, _problem.Depth, _problem.ValueDepth, _queries, blocks, lane).Bytes;
+        var scratch = new TileScratch(_context.Scratch(worker, bytes), _problem.Depth, _problem.ValueDepth, _queries, blocks, lane);
+        for (int c = 0; c < scratch.ScoreRow; c++)
         {
             Element.Set<V>(scratch.Positions, c, c);
         }
@@ -86,22 +86,22 @@ internal readonly unsafe struct ForwardWork : ILaneWork
                 }
 
                 OnlineSoftmax state = scratch.State(i);
-                mask.Products<V>(_problem.K.Row<V>(batch, keys.First, keyHead), _problem.K.Time, _problem.Depth, state.Queries, scratch.Scores, scratch.Columns);
-                mask.Cap<V>(scratch.Scores, scratch.Columns, _problem.Cap * SoftmaxPower.BitsPerNat);
+                mask.Products<V>(_problem.K.Row<V>(batch, keys.First, keyHead), _problem.K.Time, _problem.Depth, state.Queries, scratch.Scores, scratch.ScoreRow);
+                mask.Cap<V>(scratch.Scores, scratch.ScoreRow, _problem.Cap * SoftmaxPower.BitsPerNat);
                 if (_problem.HasDecay)
                 {
                     mask.AddDecay<V>(
-                        scratch.Scores, scratch.Columns, _problem.DecayRow<V>(batch, head, start + _problem.Shift), 0,
+                        scratch.Scores, scratch.ScoreRow, _problem.DecayRow<V>(batch, head, start + _problem.Shift), 0,
                         _problem.DecayRow<V>(batch, head, keys.First), 0, SoftmaxPower.BitsPerNat);
                 }
 
-                mask.Apply<V>(scratch.Scores, scratch.Columns, scratch.Positions);
+                mask.Apply<V>(scratch.Scores, scratch.ScoreRow, scratch.Positions);
                 if (keyDocuments is not null)
                 {
-                    mask.ApplyDocuments<V>(scratch.Scores, scratch.Columns, keyDocuments, queryDocuments);
+                    mask.ApplyDocuments<V>(scratch.Scores, scratch.ScoreRow, keyDocuments, queryDocuments);
                 }
 
-                state.Add<V>(mask, scratch.Scores, scratch.Columns, scratch.Values, BlockSizes.Keys);
+                state.Add<V>(mask, scratch.Scores, scratch.ScoreRow, scratch.Values, BlockSizes.Keys);
             }
         }
 
@@ -112,42 +112,5 @@ internal readonly unsafe struct ForwardWork : ILaneWork
             state.Finish<V>(0, count, _problem.Y.Row<V>(batch, start, head), _problem.Y.Time);
             state.WriteLogSumExp<V>(_problem.LogSumExpRow<V>(batch, head, start), count);
         }
-    }
-
-    private readonly struct Scratch
-    {
-        private readonly int _queries, _depth, _valueDepth;
-        private readonly LaneSize _lane;
-        private readonly byte* _states;
-        private readonly long _stateBytes;
-
-        public Scratch(void* memory, in AttentionProblem problem, int queries, int blocks, LaneSize lane)
-        {
-            _queries = queries;
-            _depth = problem.Depth;
-            _valueDepth = problem.ValueDepth;
-            _lane = lane;
-            var cursor = new ScratchCursor(memory);
-            Columns = lane.Padded(queries);
-            Scores = cursor.Take((long)BlockSizes.Keys * Columns * lane.Bytes);
-            Values = cursor.Take((long)BlockSizes.Keys * lane.Padded(problem.ValueDepth) * lane.Bytes);
-            Positions = cursor.Take((long)Columns * lane.Bytes);
-            _stateBytes = new OnlineSoftmax(null, queries, _depth, _valueDepth, lane).Bytes;
-            _states = (byte*)cursor.Take(_stateBytes * blocks);
-            Bytes = cursor.Used;
-        }
-
-        public int Columns { get; }
-
-        public void* Scores { get; }
-
-        public void* Values { get; }
-
-        /// <summary>0, 1, 2 … as elements, one per column.</summary>
-        public void* Positions { get; }
-
-        public long Bytes { get; }
-
-        public OnlineSoftmax State(int block) => new(_states + block * _stateBytes, _queries, _depth, _valueDepth, _lane);
     }
 }

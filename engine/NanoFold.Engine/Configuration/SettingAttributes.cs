@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace NanoFold.Engine.Configuration;
 
 /// <summary>The values that a number in a configuration may take; checked before it is bound.</summary>
@@ -30,3 +32,15 @@ public sealed class BoundsAttribute(double minimum, double maximum = double.MaxV
             : FormattableString.Invariant($"{lower} and {(BelowMaximum ? "less than" : "at most")} {Maximum:R}");
     }
 }
+
+/// <summary>Says of a record that a list of it can also be written as one text.</summary>
+[AttributeUsage(AttributeTargets.Class)]
+internal abstract class ListTextAttribute : Attribute
+{
+    /// <summary>The list that a text stands for, or null and what is wrong with it.</summary>
+    public abstract JsonArray? Parse(string text, out string problem);
+}
+
+/// <summary>A key that may differ when a run is taken up again: it does not change what was computed so far.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class ResumableAttribute : Attribute;
