@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
-using System.Runtime.InteropServices;
 using NanoFold.Kernels.Cpu.Pool;
 using NanoFold.Kernels.Profiling;
 
@@ -9,8 +8,8 @@ namespace NanoFold.Kernels.Cpu;
 
 /// <summary>
 /// The one pool of threads. Each begins with a share of the items, the same for runs of the same size, and then helps others; a run ends when its
-/// items are done, whether or not every thread came: one that lost its core holds up nobody. Waiting workers look, then give way, then park; whoever works
-/// wakes one more as long as items are left, so that a short run wakes few. No more work at once than there are processors. Running allocates nothing.
+/// items are done, whether or not every thread came: one that lost its core holds up nobody. Waiting workers look, then park; whoever works
+/// wakes others as long as items are left, so that a short run wakes few. No more work at once than there are processors. Running allocates nothing.
 /// </summary>
 public sealed unsafe class Workers : IDisposable
 {
@@ -19,13 +18,9 @@ public sealed unsafe class Workers : IDisposable
 
     private readonly Thread[] _threads;
     private readonly Parking _parking;
+    private readonly Attendance _attendance;
     private readonly Lock _gate = new();
-    private readonly ManualResetEventSlim _left = new(false);
     private readonly int _atOnce;
-
-    // Aligned by hand: the collector may lay objects side by side.
-    private readonly RunLine* _run;
-    private readonly WorkerLine* _lines;
     private long _runs;
     private Type? _workType;
     private Exception? _failure;
@@ -48,9 +43,8 @@ public sealed unsafe class Workers : IDisposable
 
         Count = threads;
         _atOnce = Math.Min(threads, atOnce);
-        _run = (RunLine*)Lines(RunLine.Bytes);
-        _lines = (WorkerLine*)Lines(threads * sizeof(WorkerLine));
         _parking = new Parking(threads);
+        _attendance = new Attendance(threads);
         _threads = new Thread[threads - 1];
         for (int i = 0; i < _threads.Length; i++)
         {
@@ -61,12 +55,6 @@ public sealed unsafe class Workers : IDisposable
         foreach (Thread thread in _threads)
         {
             thread.Start();
-        }
-
-        if (threads > 1)
-        {
-            // The event makes its lock when it is first waited for, which a run must not do: it allocates nothing.
-            _left.Wait(1);
         }
     }
 
@@ -97,29 +85,20 @@ public sealed unsafe class Workers : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Shares.MostItems);
         lock (_gate)
         {
-            _workType = typeof(TWork);
-            _run->Invoke = &Call<TWork>;
-            // The caller's frame outlives the run, so its struct may be seen by address.
-            _run->Work = Unsafe.AsPointer(ref work);
-            _run->Items = count;
-            _run->Failed = 0;
-            if (Shares.BeginsAgain(++_runs))
-            {
-                ClearShares();
-            }
-
             IWorkObserver? observer = Observer;
             long opened = observer is null ? 0 : Stopwatch.GetTimestamp();
-            RunState state = RunState.Opened(_runs, (int)Math.Min(count, _atOnce));
-            Interlocked.Exchange(ref _run->State, state.Word);
+            _workType = typeof(TWork);
+            RunLine* run = _attendance.Run;
+            run->Invoke = &Call<TWork>;
+            // The caller's frame outlives the run, so its struct may be seen by address.
+            run->Work = Unsafe.AsPointer(ref work);
+            run->Items = count;
+            run->Failed = 0;
+            RunState state = RunState.Opened(++_runs, (int)Math.Min(count, _atOnce));
+            _attendance.Open(state);
             Drain(0, state);
             // No worker joins from here on; those inside finish the items they hold.
-            Interlocked.Exchange(ref _run->State, state.Closed().Word);
-            for (int worker = 1; worker < state.Workers; worker++)
-            {
-                AwaitLeaving(worker, state.Run);
-            }
-
+            _attendance.Close(state);
             observer?.Closed(_workType, count, opened);
             if (_failure is { } failure)
             {
@@ -158,68 +137,27 @@ public sealed unsafe class Workers : IDisposable
         }
 
         _parking.Dispose();
-        _left.Dispose();
-        NativeMemory.AlignedFree(_run);
-        NativeMemory.AlignedFree(_lines);
+        _attendance.Dispose();
     }
 
     private static void Call<TWork>(void* work, long item, int worker)
         where TWork : struct, IWork
         => Unsafe.AsRef<TWork>(work).Invoke(item, worker);
 
-    private static void* Lines(int bytes)
-    {
-        void* lines = NativeMemory.AlignedAlloc((nuint)bytes, RunLine.Bytes);
-        NativeMemory.Clear(lines, (nuint)bytes);
-        return lines;
-    }
-
-    private void ClearShares()
-    {
-        for (int worker = 0; worker < Count; worker++)
-        {
-            _lines[worker].Begun = 0;
-        }
-    }
-
-    private void AwaitLeaving(int worker, long run)
-    {
-        ref long inside = ref _lines[worker].Inside;
-        var wait = new Wait();
-        while (Volatile.Read(ref inside) == run)
-        {
-            if (!wait.Again())
-            {
-                // It rings when it sees this, or it left before.
-                Interlocked.Exchange(ref _run->Awaited, worker);
-                while (Volatile.Read(ref inside) == run)
-                {
-                    _left.Wait();
-                    _left.Reset();
-                }
-
-                _run->Awaited = 0;
-                return;
-            }
-        }
-    }
-
     private void Drain(int worker, RunState state)
     {
         s_working = true;
-        var shares = new Shares(_lines, state.Run, _run->Items, state.Workers, worker);
+        RunLine* run = _attendance.Run;
+        Shares shares = _attendance.SharesOf(state, worker);
         IWorkObserver? observer = Observer;
         long started = observer is null ? 0 : Stopwatch.GetTimestamp(), done = 0;
         try
         {
-            while (Volatile.Read(ref _run->Failed) == 0 && shares.Next() is >= 0 and var item)
+            while (Volatile.Read(ref run->Failed) == 0 && shares.Next() is >= 0 and var item)
             {
-                if (_parking.Lowest(state.Workers) is > 0 and var parked && (shares.HasMore || shares.HasLeft(parked)))
-                {
-                    _parking.Wake(parked);
-                }
-
-                _run->Invoke(_run->Work, item, worker);
+                // Two at first: so all are awake after a few steps of waking, and none has to wake many.
+                WakeMore(shares, state.Workers, done == 0 ? 2 : 1);
+                run->Invoke(run->Work, item, worker);
                 done++;
             }
 
@@ -228,11 +166,19 @@ public sealed unsafe class Workers : IDisposable
         catch (Exception e)
         {
             Interlocked.CompareExchange(ref _failure, e, null);
-            Volatile.Write(ref _run->Failed, 1);
+            Volatile.Write(ref run->Failed, 1);
         }
         finally
         {
             s_working = false;
+        }
+    }
+
+    private void WakeMore(in Shares shares, int workers, int most)
+    {
+        for (int woken = 0; woken < most && _parking.Lowest(workers) is > 0 and var parked && (shares.HasMore || shares.HasLeft(parked)); woken++)
+        {
+            _parking.Wake(parked);
         }
     }
 
@@ -242,16 +188,11 @@ public sealed unsafe class Workers : IDisposable
         var wait = new Wait();
         while (!_stopping)
         {
-            if (Join(worker, last) is { IsOpen: true } state)
+            if (_attendance.Join(worker, last) is { IsOpen: true } state)
             {
                 Drain(worker, state);
                 last = state.Run;
-                Interlocked.Exchange(ref _lines[worker].Inside, 0);
-                if (Volatile.Read(ref _run->Awaited) == worker)
-                {
-                    _left.Set();
-                }
-
+                _attendance.Leave(worker);
                 wait.Restart();
             }
             else if (!wait.Again())
@@ -263,38 +204,11 @@ public sealed unsafe class Workers : IDisposable
         }
     }
 
-    /// <summary>Goes into an open run after number <paramref name="last"/> that has a share for the worker; closed where there is none.</summary>
-    private RunState Join(int worker, long last)
-    {
-        var state = new RunState(Volatile.Read(ref _run->State));
-        if (!HasShare(state, worker, last))
-        {
-            return state.Closed();
-        }
-
-        // The caller closes the run and then looks who is inside: either it sees this worker there, or the worker sees that it is closed.
-        Interlocked.Exchange(ref _lines[worker].Inside, state.Run);
-        if (Volatile.Read(ref _run->State) == state.Word)
-        {
-            return state;
-        }
-
-        Interlocked.Exchange(ref _lines[worker].Inside, 0);
-        if (Volatile.Read(ref _run->Awaited) == worker)
-        {
-            _left.Set();
-        }
-
-        return state.Closed();
-    }
-
-    private static bool HasShare(RunState state, int worker, long last) => state.IsOpen && state.Run != last && worker < state.Workers;
-
     private void Park(int worker, long last)
     {
         _parking.Announce(worker);
         // A run that opened before that wakes nobody: look again.
-        if ((_stopping || HasShare(new RunState(Volatile.Read(ref _run->State)), worker, last)) && _parking.TakeBack(worker))
+        if ((_stopping || _attendance.IsWanted(worker, last)) && _parking.TakeBack(worker))
         {
             return;
         }

@@ -11,6 +11,9 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 /// </summary>
 internal static unsafe class Packing
 {
+    /// <summary>A strip of the widest tiles.</summary>
+    private const int WideBytes = 128;
+
     /// <summary>Whole panels or strips one after the other, each as in <see cref="Pack{T}"/>.</summary>
     public static void PackMany<T>(byte* source, nint lineStride, nint stepStride, int panels, int width, int depth, T* target)
         where T : unmanaged
@@ -18,6 +21,12 @@ internal static unsafe class Packing
         if (lineStride == sizeof(T) && width * sizeof(T) is 24 or 64)
         {
             CopyMany(source, stepStride, panels, width * sizeof(T), depth, (byte*)target);
+            return;
+        }
+
+        if (lineStride == sizeof(T) && width * sizeof(T) == WideBytes)
+        {
+            CopyWide(source, stepStride, panels, depth, (byte*)target);
             return;
         }
 
@@ -126,6 +135,48 @@ internal static unsafe class Packing
             Copy(source + panel * bytes, stepStride, bytes, depth - k, target);
             target += panelStride;
         }
+    }
+
+    /// <summary>Panels of 128 bytes, four k of each at a time: so rows of the source are read from their beginning to their end.</summary>
+    private static void CopyWide(byte* source, nint stepStride, int panels, int depth, byte* target)
+    {
+        nint panelStride = (nint)depth * WideBytes;
+        int k = 0;
+        for (; k + 4 <= depth; k += 4)
+        {
+            byte* from = source, to = target;
+            for (int panel = 0; panel < panels; panel++)
+            {
+                CopyLine(from, to);
+                CopyLine(from + stepStride, to + WideBytes);
+                CopyLine(from + 2 * stepStride, to + 2 * WideBytes);
+                CopyLine(from + 3 * stepStride, to + 3 * WideBytes);
+                from += WideBytes;
+                to += panelStride;
+            }
+
+            source += 4 * stepStride;
+            target += 4 * WideBytes;
+        }
+
+        for (; k < depth; k++)
+        {
+            for (int panel = 0; panel < panels; panel++)
+            {
+                CopyLine(source + panel * WideBytes, target + panel * panelStride);
+            }
+
+            source += stepStride;
+            target += WideBytes;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyLine(byte* source, byte* target)
+    {
+        Vector512<byte> a = Vector512.Load(source), b = Vector512.Load(source + 64);
+        a.Store(target);
+        b.Store(target + 64);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -56,7 +56,7 @@ public class BenchCommandTests
 
         Assert.That(result.Select(p => p.Key), Is.EqualTo(new[] { "processor", "columns", "steps", "runs" }));
         Assert.That(result["columns"]!.AsArray().Select(c => c!["threads"]!.GetValue<int>()), Is.EqualTo(new[] { 1, 2 }));
-        Assert.That(result["steps"]![0]!["tokensPerSecond"]!.AsArray().Select(r => r!.GetValue<double>()).ToArray(), Is.All.Positive.And.Length.EqualTo(2));
+        Assert.That(result["steps"]![0]!["tokensPerSecond"]!.AsArray().Select(r => r!.GetValue<double>()), Is.All.Positive);
         Assert.That(result["runs"]!["empty"]!.AsArray().Select(r => r!["threads"]!.GetValue<int>()), Is.EqualTo(new[] { 1, 2 }));
         JsonObject preset = result["runs"]!["presets"]![0]!.AsObject();
         Assert.That(preset.Select(p => p.Key), Is.EqualTo(new[] { "preset", "kernels", "forecast", "lost" }));
