@@ -29,7 +29,7 @@ public abstract class Backend : IDisposable
 
     /// <summary>
     /// Whether weights may have a type of files, of 16 bits or of blocks, where everything else is in single precision: b of <see cref="MatMul"/> and <see cref="GroupedMatMul"/> with
-    /// <see cref="MatMulArgs.TransposeB"/>, the table of <see cref="Gather"/>, and x of <see cref="Copy"/> to a contiguous y of its shape. Results are those with widened weights, bit by bit.
+    /// <see cref="MatMulArgs.TransposeB"/>, the table of <see cref="Gather"/>, and x of <see cref="Copy"/> to a contiguous y of its shape. Results are those with widened weights, bit by bit, but for <see cref="RoundsActivations"/>.
     /// </summary>
     public virtual bool ReadsWeights(DType type) => false;
 
@@ -55,6 +55,16 @@ public abstract class Backend : IDisposable
 
     /// <summary>Whether <see cref="Sequences"/> is heeded; elsewhere the last bits of a row may depend on how many there are.</summary>
     public virtual bool KeepsSequencesApart => false;
+
+    /// <summary>Whether <see cref="RoundsActivations"/> is heeded.</summary>
+    public virtual bool CanRoundActivations => false;
+
+    /// <summary>
+    /// Whether activations are rounded to 8 bits where weights are blocks (<see cref="DTypeExtensions.IsBlocks"/>): a of <see cref="MatMul"/> and <see cref="GroupedMatMul"/>, in blocks of 32
+    /// along K, each q · max |a| / 127 with integers q in [−127, 127]; a row with a value that is not finite gives NaN. Few rows are multiplied as integers, which is faster: the bits of a
+    /// row are the same on every instruction set and whatever rows stand beside it. Many rows are multiplied as floats of the rounded values. All other calls are as without.
+    /// </summary>
+    public virtual bool RoundsActivations { get; set; }
 
     /// <summary>Bytes of memory that can still be allocated, or null where the device does not say.</summary>
     public virtual long? FreeBytes => null;

@@ -83,21 +83,18 @@ public static unsafe class StoredValues
         _ => ScalesAreFinite(type, bytes),
     };
 
+    // The lower half of the first four bytes of a block, of Q4_1 both. Where an exponent has all its bits, a carry gets beyond it.
     private static bool ScalesAreFinite(DType type, ReadOnlySpan<byte> bytes)
     {
-        bool two = type == DType.Q4_1;
-        for (int at = 0, size = type.BlockBytes(); at < bytes.Length; at += size)
+        uint exponents = type == DType.Q4_1 ? 0x7C007C00u : 0x7C00u, found = 0;
+        int size = type.BlockBytes();
+        for (; bytes.Length >= size; bytes = bytes[size..])
         {
-            if (IsNotFinite(bytes[at..]) || (two && IsNotFinite(bytes[(at + sizeof(ushort))..])))
-            {
-                return false;
-            }
+            found |= (BinaryPrimitives.ReadUInt32LittleEndian(bytes) & exponents) + 0x04000400u;
         }
 
-        return true;
+        return (found & 0x80008000u) == 0;
     }
-
-    private static bool IsNotFinite(ReadOnlySpan<byte> half) => (BinaryPrimitives.ReadUInt16LittleEndian(half) & HalfExponent) == HalfExponent;
 
     private static bool AreFinite<T>(ReadOnlySpan<T> bits, T exponent)
         where T : unmanaged, IBinaryInteger<T>

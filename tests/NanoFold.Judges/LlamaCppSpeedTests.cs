@@ -49,19 +49,41 @@ public class LlamaCppSpeedTests
         TestContext.Out.WriteLine($"{"file",-40} {"load",18} {"written at 0",22} {"written at 512",22} {"prompt",22}");
         foreach ((string name, string path) in files)
         {
-            double[] ours = new double[4], theirs = new double[4];
-            Array.Fill(ours, double.PositiveInfinity);
-            Array.Fill(theirs, double.PositiveInfinity);
+            double[] ours = Unknown(), rounded = Unknown(), theirs = Unknown();
+            bool hasBlocks = false;
             for (int round = 0; round < Rounds; round++)
             {
-                Measure(() => new Own(path), ours);
+                Measure(() => Open(roundsActivations: false), ours);
+                if (hasBlocks)
+                {
+                    Measure(() => Open(roundsActivations: true), rounded);
+                }
+
                 Measure(() => new LlamaCpp(path), theirs);
             }
 
-            string Cell(int i) => string.Create(CultureInfo.InvariantCulture, $"{ours[i],7:0.00} / {theirs[i],7:0.00} {theirs[i] / ours[i],4:0.00}x");
-            TestContext.Out.WriteLine($"{name,-40} {Cell(0),18} {Cell(1),22} {Cell(2),22} {Cell(3),22}");
+            Row(name, ours);
+            if (hasBlocks)
+            {
+                Row("  with activations of 8 bits", rounded);
+            }
+
+            Own Open(bool roundsActivations)
+            {
+                var own = new Own(path, roundsActivations);
+                hasBlocks |= own.HasBlocks;
+                return own;
+            }
+
+            void Row(string of, double[] least)
+            {
+                string Cell(int i) => string.Create(CultureInfo.InvariantCulture, $"{least[i],7:0.00} / {theirs[i],7:0.00} {theirs[i] / least[i],4:0.00}x");
+                TestContext.Out.WriteLine($"{of,-40} {Cell(0),18} {Cell(1),22} {Cell(2),22} {Cell(3),22}");
+            }
         }
     }
+
+    private static double[] Unknown() => [.. Enumerable.Repeat(double.PositiveInfinity, 4)];
 
     private static void Measure(Func<IPeer> open, double[] least)
     {
@@ -110,12 +132,16 @@ public class LlamaCppSpeedTests
         private readonly Decoder _decoder;
         private readonly float[] _logits;
 
-        public Own(string path)
+        public Own(string path, bool roundsActivations)
         {
+            _backend.RoundsActivations = roundsActivations;
             _model = TrainedModel.Load(path, _backend, storage: WeightStorage.AsStored);
             _decoder = new Decoder(_model.Model, 1);
             _logits = new float[_model.Config.Model.Vocab];
         }
+
+        /// <summary>Whether it has weights for which rounded activations make a difference.</summary>
+        public bool HasBlocks => _model.Model.Store.Parameters.Any(parameter => parameter.Type.IsBlocks());
 
         public void Begin() => _decoder.End(0);
 

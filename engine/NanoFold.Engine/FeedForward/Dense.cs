@@ -41,9 +41,11 @@ public sealed class Dense : FeedForwardModule
     {
         Tape tape = context.Tape;
         using Tape.Scope scope = tape.Enter(_scope);
-        Tensor pre = Tap.At(tape, "hook_pre", (_gate ?? _up).Forward(tape, x));
+        Tensor pre = Tap.At(tape, "hook_pre", Scaled(tape, (_gate ?? _up).Forward(tape, x), _kind.PreScale));
         Tensor linear = _gate is null ? default : Tap.At(tape, "hook_pre_linear", _up.Forward(tape, x));
         Tensor post = Tap.At(tape, "hook_post", _kind.Activate(tape, pre, linear));
-        return _down.Forward(tape, post);
+        return Scaled(tape, _down.Forward(tape, post), _kind.OutputScale);
     }
+
+    private static Tensor Scaled(Tape tape, Tensor x, double factor) => factor == 1 ? x : ScaleOp.Record(tape, x, factor);
 }

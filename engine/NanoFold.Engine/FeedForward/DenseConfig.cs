@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
@@ -8,6 +9,14 @@ namespace NanoFold.Engine.FeedForward;
 /// <summary>A feed-forward whose every weight meets every token; what lies between its matrices makes the kind.</summary>
 public abstract record DenseConfig : FeedForwardConfig
 {
+    /// <summary>The factor on what the activation function reads, of W_gate x where there is a gate and of W_up x where there is none (Falcon-H1).</summary>
+    [Bounds(0, AboveMinimum = true)]
+    public double PreScale { get; init; } = 1;
+
+    /// <summary>The factor on what W_down gives (Falcon-H1).</summary>
+    [Bounds(0, AboveMinimum = true)]
+    public double OutputScale { get; init; } = 1;
+
     /// <summary>Whether there are two matrices before the activation, of which one is the gate.</summary>
     public abstract bool IsGated { get; }
 

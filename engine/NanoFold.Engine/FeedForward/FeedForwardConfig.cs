@@ -14,6 +14,7 @@ namespace NanoFold.Engine.FeedForward;
 [JsonDerivedType(typeof(GeluConfig), "gelu")]
 [JsonDerivedType(typeof(GeluTanhConfig), "gelu-tanh")]
 [JsonDerivedType(typeof(SwiGluConfig), "swiglu")]
+[JsonDerivedType(typeof(ClampedSwiGluConfig), "clamped-swiglu")]
 [JsonDerivedType(typeof(GeGluConfig), "geglu")]
 [JsonDerivedType(typeof(GeGluTanhConfig), "geglu-tanh")]
 [JsonDerivedType(typeof(MoeConfig), "moe")]

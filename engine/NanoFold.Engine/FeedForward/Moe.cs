@@ -4,7 +4,7 @@ using NanoFold.Engine.Modules;
 namespace NanoFold.Engine.FeedForward;
 
 /// <summary>
-/// A mixture of experts: a router scores all experts, and the <see cref="Active"/> best take the token (Mixtral, DeepSeek-V3). Neither the router nor the experts that are chosen from have biases.
+/// A mixture of experts: a router scores all experts, and the <see cref="Active"/> best take the token (Mixtral, DeepSeek-V3).
 /// </summary>
 public sealed record MoeConfig : FeedForwardConfig
 {
@@ -23,6 +23,16 @@ public sealed record MoeConfig : FeedForwardConfig
     /// <summary>Experts that every token passes besides.</summary>
     [Bounds(0, 1024)]
     public int Shared { get; init; }
+
+    /// <summary>F of the experts that every token passes, together one feed-forward; 0 for shared · hidden.</summary>
+    [Bounds(0, 1 << 29, Auto = true)]
+    public int SharedHidden { get; init; }
+
+    /// <summary>What they give is multiplied by σ(w · x), a number for each token (Qwen3-Next).</summary>
+    public bool SharedGate { get; init; }
+
+    /// <summary>The router has a bias, and so has each matrix of the experts that are chosen from (gpt-oss); model.bias is not for them.</summary>
+    public bool Bias { get; init; }
 
     /// <summary>What a router makes of its logits: softmax over the experts, or a sigmoid for each.</summary>
     public RouterKind Routing { get; init; }
@@ -70,7 +80,7 @@ public sealed record MoeConfig : FeedForwardConfig
     [Bounds(0, 4096)]
     public int DenseLayers { get; init; }
 
-    /// <summary>F of those layers; 0 for (active + shared) · hidden, as much work as with experts.</summary>
+    /// <summary>F of those layers; 0 for active · hidden + sharedHidden, as much work as with experts.</summary>
     [Bounds(0, 1 << 29, Auto = true)]
     public int DenseHidden { get; init; }
 
@@ -125,6 +135,14 @@ public sealed record MoeConfig : FeedForwardConfig
             yield return new ConfigProblem($"{path}.denseLayers", $"{DenseLayers} leaves none of model.layers = {model.Layers} with experts; name the dense kind in place of moe");
         }
 
+        foreach ((string name, bool isSet) in Shared == 0 ? [("sharedHidden", SharedHidden > 0), ("sharedGate", SharedGate)] : Array.Empty<(string, bool)>())
+        {
+            if (isSet)
+            {
+                yield return new ConfigProblem($"{path}.{name}", $"says nothing where {path}.shared = 0");
+            }
+        }
+
         if (DenseHidden > 0 && DenseLayers == 0)
         {
             yield return new ConfigProblem($"{path}.denseHidden", $"says nothing where {path}.denseLayers = 0");
@@ -144,7 +162,8 @@ public sealed record MoeConfig : FeedForwardConfig
             ZLoss = ZLoss ?? (isSoftmax ? SwitchZ : 0),
             BiasRate = BiasRate ?? (isSoftmax ? 0 : DeepSeekRate),
             ActiveGroups = ActiveGroups > 0 ? ActiveGroups : Groups,
-            DenseHidden = DenseHidden > 0 || DenseLayers == 0 ? DenseHidden : (Active + Shared) * hidden,
+            SharedHidden = SharedHidden > 0 ? SharedHidden : Shared * hidden,
+            DenseHidden = DenseHidden > 0 || DenseLayers == 0 ? DenseHidden : (Active * hidden) + (SharedHidden > 0 ? SharedHidden : Shared * hidden),
         };
     }
 

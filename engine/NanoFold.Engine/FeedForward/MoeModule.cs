@@ -9,7 +9,7 @@ namespace NanoFold.Engine.FeedForward;
 
 /// <summary>
 /// Routing to k of E experts (Mixtral, arXiv 2401.04088; DeepSeek-V3, arXiv 2412.19437), shared experts beside them (DeepSeekMoE, arXiv 2401.06066).
-/// Expert matrices are stacked: up and gate [E, F, C], down [E, C, F]. Shared experts are one dense feed-forward of width shared · F.
+/// Expert matrices are stacked: up and gate [E, F, C], down [E, C, F]. Shared experts are one dense feed-forward, times a gate σ(w · x) where there is one.
 /// </summary>
 internal sealed class Moe : FeedForwardModule
 {
@@ -20,6 +20,7 @@ internal sealed class Moe : FeedForwardModule
     private readonly GroupedLinear _up;
     private readonly GroupedLinear _down;
     private readonly Dense? _shared;
+    private readonly Linear? _sharedGate;
 
     /// <param name="builder">Where the parameters are declared.</param>
     /// <param name="config">Resolved.</param>
@@ -28,13 +29,14 @@ internal sealed class Moe : FeedForwardModule
         ModelShape model = builder.Model;
         int width = model.Width, hidden = config.Hidden, experts = config.Experts;
         _config = config;
-        _router = builder.Linear("gate", width, experts, Initialization.Input(width), role: ParameterRole.Head);
+        _router = builder.Linear("gate", width, experts, Initialization.Input(width), config.Bias, role: ParameterRole.Head);
         StateTensor? bias = config.HasBias ? builder.AddState("gate.e_score_correction_bias", Layout.Of(experts)) : null;
         _state = builder.AddRouter(experts, bias, config.BiasRate ?? 0);
-        _gate = config.Activation.IsGated ? builder.GroupedLinear("experts.gate_proj", experts, width, hidden, Initialization.Input(width)) : null;
-        _up = builder.GroupedLinear("experts.up_proj", experts, width, hidden, Initialization.Input(width));
-        _down = builder.GroupedLinear("experts.down_proj", experts, hidden, width, Initialization.Output(hidden, model));
-        _shared = config.Shared > 0 ? new Dense(builder.In("shared_experts"), config.Shared * hidden, config.Activation, "mlp.shared", isPart: true) : null;
+        _gate = config.Activation.IsGated ? builder.GroupedLinear("experts.gate_proj", experts, width, hidden, Initialization.Input(width), config.Bias) : null;
+        _up = builder.GroupedLinear("experts.up_proj", experts, width, hidden, Initialization.Input(width), config.Bias);
+        _down = builder.GroupedLinear("experts.down_proj", experts, hidden, width, Initialization.Output(hidden, model), config.Bias);
+        _sharedGate = config.SharedGate ? builder.Linear("shared_gate", width, 1, Initialization.Gate, role: ParameterRole.Head) : null;
+        _shared = config.Shared > 0 ? new Dense(builder.In("shared_experts"), config.SharedHidden, config.Activation, "mlp.shared", isPart: true) : null;
     }
 
     public override IReadOnlyList<TapPoint> TapPoints =>
@@ -48,6 +50,7 @@ internal sealed class Moe : FeedForwardModule
         new("mlp.hook_expert_out", $"B T {_config.Active} C") { IsReadOnly = true },
         new("mlp.hook_expert_weights", $"B T {_config.Active}"),
         .. _shared?.TapPoints ?? [],
+        .. _sharedGate is null ? Array.Empty<TapPoint>() : [new("mlp.hook_shared_gate", "B T 1")],
     ];
 
     public override Tensor Forward(ForwardContext context, Tensor x)
@@ -55,6 +58,11 @@ internal sealed class Moe : FeedForwardModule
         Tape tape = context.Tape;
         Tensor shared = _shared?.Forward(context, x) ?? default;
         using Tape.Scope scope = tape.Enter("mlp");
+        if (_sharedGate is not null)
+        {
+            shared = MultiplyOp.Record(tape, shared, Tap.At(tape, "hook_shared_gate", ActivationOp<Sigmoid>.Record(tape, _sharedGate.Forward(tape, x))));
+        }
+
         Tensor tokens = x.Reshape(x[0] * x[1], x[2]);
         Tensor logits = _router.Forward(tape, tokens);
         Tensor scores = _config.Routing == RouterKind.Sigmoid ? ActivationOp<Sigmoid>.Record(tape, logits) : SoftmaxOp.Record(tape, logits);

@@ -42,16 +42,18 @@ public sealed class RuledTensors(IEnumerable<TensorRule> rules, Func<string, flo
 
     private static void Write(ReadOnlySpan<float> ours, TensorPart part, RowRun run, int rowElements, float[] values)
     {
-        if (!part.IsTransposed)
+        if (!part.IsTransposed && run.Stride == 1)
         {
             ours.CopyTo(values.AsSpan((int)(run.Start * rowElements)));
             return;
         }
 
-        long columns = part.AllRows;
+        // Where element e of row r lies.
+        long columns = part.AllRows, matrix = part.Matrix * rowElements * columns;
         for (int i = 0; i < ours.Length; i++)
         {
-            values[(i % rowElements * columns) + run.Start + (i / rowElements)] = ours[i];
+            (int row, int element) = (i / rowElements, i % rowElements);
+            values[part.IsTransposed ? matrix + (element * columns) + run.At(row) : (run.At(row) * rowElements) + element] = ours[i];
         }
     }
 

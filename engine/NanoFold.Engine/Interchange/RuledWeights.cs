@@ -12,7 +12,7 @@ public sealed class RuledWeights : IWeights
     private readonly Dictionary<string, TensorRule> _rules;
     private readonly Dictionary<string, WeightInfo> _all;
     private readonly Lock _lock = new();
-    private (string? Name, float[] Values) _turned = (null, []);
+    private (string? Name, int Matrix, float[] Values) _turned = (null, 0, []);
 
     /// <param name="files">Open; owned by whoever opened them.</param>
     /// <param name="rules">One for each of our parameters.</param>
@@ -64,6 +64,11 @@ public sealed class RuledWeights : IWeights
 
             foreach (RowRun run in part.Runs)
             {
+                if (run.Stride != 1)
+                {
+                    return null;
+                }
+
                 (long start, long count) = (run.Start * rule.RowElements, run.Count * rule.RowElements);
                 if (place.Type.IsBlocks() && (start % DTypeExtensions.BlockValues != 0 || count % DTypeExtensions.BlockValues != 0))
                 {
@@ -91,19 +96,51 @@ public sealed class RuledWeights : IWeights
                 if (from < to)
                 {
                     Span<float> piece = destination[(int)(from - start)..(int)(to - start)];
-                    long within = (run.Start * rule.RowElements) + (from - first);
-                    if (part.IsTransposed)
-                    {
-                        Turned(part, within, piece);
-                    }
-                    else
-                    {
-                        _files.Read(part.Theirs, within, piece);
-                    }
+                    ReadRun(part, run, rule.RowElements, from - first, piece);
                 }
 
                 first += elements;
             }
+        }
+    }
+
+    // Elements of a run from one of them on.
+    private void ReadRun(TensorPart part, RowRun run, long rowElements, long start, Span<float> destination)
+    {
+        if (run.Stride == 1)
+        {
+            ReadPart(part, (run.Start * rowElements) + start, destination);
+            return;
+        }
+
+        // With what lies between the rows, a few at a time.
+        int width = (int)rowElements, rows = (int)Math.Max(1, PieceElements / (rowElements * run.Stride));
+        var piece = new float[((rows - 1) * run.Stride * rowElements) + rowElements];
+        while (destination.Length > 0)
+        {
+            (long row, int skipped) = (start / rowElements, (int)(start % rowElements));
+            int count = (int)Math.Min(rows, (skipped + destination.Length + rowElements - 1) / rowElements);
+            Span<float> read = piece.AsSpan(0, (int)(((count - 1) * run.Stride * rowElements) + rowElements));
+            ReadPart(part, run.At(row) * rowElements, read);
+            for (int i = 0; i < count && destination.Length > 0; i++)
+            {
+                int taken = Math.Min(width - skipped, destination.Length);
+                read.Slice((int)(i * run.Stride * rowElements) + skipped, taken).CopyTo(destination);
+                destination = destination[taken..];
+                (start, skipped) = (start + taken, 0);
+            }
+        }
+    }
+
+    private void ReadPart(TensorPart part, long start, Span<float> destination)
+    {
+        if (part.IsTransposed)
+        {
+            Turned(part, start, destination);
+        }
+        else
+        {
+            _files.Read(part.Theirs, start, destination);
         }
     }
 
@@ -112,22 +149,22 @@ public sealed class RuledWeights : IWeights
     {
         lock (_lock)
         {
-            if (_turned.Name != part.Theirs)
+            if ((_turned.Name, _turned.Matrix) != (part.Theirs, part.Matrix))
             {
-                (int rows, int columns) = ((int)part.Shape[0], (int)part.Shape[1]);
+                (int rows, int columns) = ((int)part.Shape[^2], (int)part.Shape[^1]);
                 var values = new float[checked(rows * columns)];
                 var piece = new float[Math.Min(values.Length, Math.Max(columns, PieceElements / columns * columns))];
                 for (int done = 0; done < values.Length; done += piece.Length)
                 {
                     Span<float> read = piece.AsSpan(0, Math.Min(piece.Length, values.Length - done));
-                    _files.Read(part.Theirs, done, read);
+                    _files.Read(part.Theirs, ((long)part.Matrix * values.Length) + done, read);
                     for (int i = 0; i < read.Length; i++)
                     {
                         values[((done + i) % columns * rows) + ((done + i) / columns)] = read[i];
                     }
                 }
 
-                _turned = (part.Theirs, values);
+                _turned = (part.Theirs, part.Matrix, values);
             }
 
             _turned.Values.AsSpan((int)start, destination.Length).CopyTo(destination);

@@ -28,6 +28,19 @@ public sealed record TensorRule(string Ours, IReadOnlyList<int> Shape, long RowE
     public static TensorRule Rows(WeightInfo ours, string theirs, long rows, params IReadOnlyList<RowRun> runs) =>
         Of(ours, InRows(ours.Shape), [new(theirs, [rows, .. Longs(ours.Shape).Skip(1)], runs)]);
 
+    /// <summary>The same of a tensor of some other shape than ours, such as one with a dimension of 1.</summary>
+    public static TensorRule Rows(WeightInfo ours, string theirs, IReadOnlyList<long> shape, params IReadOnlyList<RowRun> runs) =>
+        Of(ours, InRows(ours.Shape), [new(theirs, shape, runs)]);
+
+    /// <summary>Every few elements of a tensor in which those of several of ours take turns.</summary>
+    /// <param name="ours">Our parameter.</param>
+    /// <param name="theirs">The joined tensor.</param>
+    /// <param name="shape">Its shape.</param>
+    /// <param name="start">The first element that is ours.</param>
+    /// <param name="stride">How far the next one lies from each.</param>
+    public static TensorRule Strided(WeightInfo ours, string theirs, IReadOnlyList<long> shape, long start, long stride) =>
+        Of(ours, 1, [new(theirs, shape, [new(start, Longs(ours.Shape).Aggregate((a, b) => a * b)) { Stride = stride }])]);
+
     /// <summary>A matrix [out, in] that lies transposed there, [in, out], as in <c>y = x W</c>.</summary>
     /// <param name="ours">Our parameter.</param>
     /// <param name="theirs">Its name there.</param>
@@ -43,6 +56,19 @@ public sealed record TensorRule(string Ours, IReadOnlyList<int> Shape, long RowE
     {
         IReadOnlyList<long> shape = [.. Longs(ours.Shape).Skip(1)];
         return Of(ours, InRows([.. ours.Shape.Skip(1)]), [.. Enumerable.Range(0, ours.Shape[0]).Select(i => new TensorPart(theirs(i), shape, [new(0, shape[0])]))]);
+    }
+
+    /// <summary>A stack [n, out, in] that lies there as one tensor of transposed matrices, [n, in, columns].</summary>
+    /// <param name="ours">Our parameter.</param>
+    /// <param name="theirs">Its name there.</param>
+    /// <param name="columns">All columns of a matrix there; 0 for as many as are ours.</param>
+    /// <param name="start">The first that is ours.</param>
+    /// <param name="stride">How far the next one lies from each.</param>
+    public static TensorRule TransposedStack(WeightInfo ours, string theirs, long columns = 0, long start = 0, long stride = 1)
+    {
+        IReadOnlyList<long> shape = [ours.Shape[0], ours.Shape[2], columns > 0 ? columns : ours.Shape[1]];
+        return Of(ours, ours.Shape[2], [.. Enumerable.Range(0, ours.Shape[0]).Select(i =>
+            new TensorPart(theirs, shape, [new(start, ours.Shape[1]) { Stride = stride }]) { IsTransposed = true, Matrix = i })]);
     }
 
     /// <summary>Tensors of equal shape that lie one by one there, and one after the other here, such as the gains of each head's norm.</summary>
@@ -71,6 +97,9 @@ public sealed record TensorPart(string Theirs, IReadOnlyList<long> Shape, IReadO
     /// <summary>Its columns are our rows.</summary>
     public bool IsTransposed { get; init; }
 
+    /// <summary>Which matrix of a stack of them.</summary>
+    public int Matrix { get; init; }
+
     /// <summary>How many rows of ours it has.</summary>
     public long Rows => Runs.Sum(run => run.Count);
 
@@ -84,4 +113,11 @@ public sealed record TensorPart(string Theirs, IReadOnlyList<long> Shape, IReadO
 /// <summary>Rows one after the other.</summary>
 /// <param name="Start">The first.</param>
 /// <param name="Count">How many.</param>
-public readonly record struct RowRun(long Start, long Count);
+public readonly record struct RowRun(long Start, long Count)
+{
+    /// <summary>How far the next row lies from each: 1, or more where those between are of others.</summary>
+    public long Stride { get; init; } = 1;
+
+    /// <summary>The place of one of them.</summary>
+    public long At(long row) => Start + (row * Stride);
+}

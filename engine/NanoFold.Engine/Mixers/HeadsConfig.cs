@@ -24,11 +24,14 @@ public abstract record HeadsConfig : MixerConfig
     [Bounds(0, 4096, Auto = true)]
     public int ValueDim { get; init; }
 
+    /// <summary>Whether its queries and keys are normed; null for what model.qkNorm says.</summary>
+    public bool? QkNorm { get; init; }
+
     /// <summary>The shape of its heads in a model.</summary>
     public virtual HeadShape ShapeFor(ModelShape model)
     {
         int heads = Heads > 0 ? Heads : model.Heads, headDim = HeadDim > 0 ? HeadDim : model.HeadDim;
-        return new HeadShape(heads, KvHeads > 0 ? KvHeads : Heads > 0 ? heads : model.KvHeads, headDim, ValueDim > 0 ? ValueDim : headDim, RopeDim: 0);
+        return new HeadShape(heads, KvHeads > 0 ? KvHeads : Heads > 0 ? heads : model.KvHeads, headDim, ValueDim > 0 ? ValueDim : headDim, RopeDim: 0) { QkNorm = QkNorm };
     }
 
     /// <inheritdoc/>

@@ -10,7 +10,8 @@ namespace NanoFold.Engine.Mixers;
 
 /// <summary>
 /// Hybrid heads (Hymba, arXiv 2411.13676): several mixers beside each other read the same tokens, y = Σ_i g_i ⊙ RMSNorm(y_i) over what they make, with a gain for each
-/// channel of each that starts as a share of one mixer's usual result. Here each mixer has its output projection before the norm.
+/// channel of each that starts as a share of one mixer's usual result. Here each mixer has its output projection before the norm. Without norms y = Σ_i o_i · mixer_i(a_i · x)
+/// with the factors o and a (Falcon-H1).
 /// </summary>
 public sealed record ParallelConfig : MixerConfig
 {
@@ -19,9 +20,19 @@ public sealed record ParallelConfig : MixerConfig
     /// <summary>The mixers, at least two: kinds, or records with their settings.</summary>
     public IReadOnlyList<MixerConfig> Mixers { get; init; } = [new AttentionConfig(), new Mamba2Config()];
 
-    public bool Equals(ParallelConfig? other) => other is not null && Mixers.SequenceEqual(other.Mixers);
+    /// <summary>What each mixer makes is normed and has gains. If false, it is added as it is.</summary>
+    public bool Normed { get; init; } = true;
 
-    public override int GetHashCode() => Mixers.Aggregate(0, HashCode.Combine);
+    /// <summary>A factor for each mixer on what it reads; empty for none.</summary>
+    public IReadOnlyList<double> InputScales { get; init; } = [];
+
+    /// <summary>A factor for each mixer on what it makes, where that is not normed; empty for none.</summary>
+    public IReadOnlyList<double> OutputScales { get; init; } = [];
+
+    public bool Equals(ParallelConfig? other) => other is not null && Normed == other.Normed
+        && Mixers.SequenceEqual(other.Mixers) && InputScales.SequenceEqual(other.InputScales) && OutputScales.SequenceEqual(other.OutputScales);
+
+    public override int GetHashCode() => Mixers.Aggregate(HashCode.Combine(Normed, InputScales.Count, OutputScales.Count), HashCode.Combine);
 
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
@@ -29,6 +40,19 @@ public sealed record ParallelConfig : MixerConfig
         if (Mixers.Count < 2)
         {
             yield return new ConfigProblem($"{path}.mixers", $"has {Mixers.Count} mixers; two are needed at least, or the one itself as the mixer");
+        }
+
+        foreach ((string name, IReadOnlyList<double> scales) in new[] { ("inputScales", InputScales), ("outputScales", OutputScales) })
+        {
+            if (scales.Count > 0 && scales.Count != Mixers.Count)
+            {
+                yield return new ConfigProblem($"{path}.{name}", $"has {scales.Count} factors for {Mixers.Count} mixers; one for each is needed, or none");
+            }
+        }
+
+        if (Normed && OutputScales.Count > 0)
+        {
+            yield return new ConfigProblem($"{path}.outputScales", $"has no effect where {path}.normed is true: the norm divides a factor out again");
         }
 
         for (int i = 0; i < Mixers.Count; i++)
@@ -69,31 +93,37 @@ public sealed record ParallelConfig : MixerConfig
     public override long PairFlopsPerToken(ModelShape model) => Mixers.Sum(mixer => mixer.PairFlopsPerToken(model));
 
     /// <inheritdoc/>
-    public override Mixer Build(ModuleBuilder builder) => new ParallelMixer(builder, Mixers);
+    public override Mixer Build(ModuleBuilder builder) => new ParallelMixer(builder, this);
 }
 
 internal sealed class ParallelMixer : Mixer
 {
     private readonly Mixer[] _mixers;
-    private readonly Parameter[] _gains;
+    private readonly Parameter[]? _gains;
+    private readonly ParallelConfig _config;
     private readonly double _epsilon;
 
-    public ParallelMixer(ModuleBuilder builder, IReadOnlyList<MixerConfig> mixers)
+    public ParallelMixer(ModuleBuilder builder, ParallelConfig config)
     {
+        _config = config;
+        IReadOnlyList<MixerConfig> mixers = config.Mixers;
         ModelShape model = builder.Model;
         _epsilon = model.NormEpsilon;
         ModuleBuilder own = builder.In("self_attn");
         // The norm takes the size of a mixer's result out: what keeps a block small at first is the gain, and a mixer of zeros would never learn.
-        ModelShape ofMember = model with { Initialization = InitializationKind.Scaled };
+        ModelShape ofMember = config.Normed ? model with { Initialization = InitializationKind.Scaled } : model;
         Initializer gain = model.Initialization == InitializationKind.Zero
             ? Initializer.Zero
             : new Initializer(InitializerKind.Constant, 1 / (mixers.Count * Math.Sqrt(2 * model.Layers)));
         _mixers = new Mixer[mixers.Count];
-        _gains = new Parameter[mixers.Count];
+        _gains = config.Normed ? new Parameter[mixers.Count] : null;
         for (int i = 0; i < mixers.Count; i++)
         {
             _mixers[i] = mixers[i].Build(builder.Renaming("self_attn", $"self_attn.mixers.{i}", ofMember));
-            _gains[i] = own.Add($"norms.{i}.weight", Layout.Of(model.Width), ParameterRole.Vector, gain);
+            if (_gains is not null)
+            {
+                _gains[i] = own.Add($"norms.{i}.weight", Layout.Of(model.Width), ParameterRole.Vector, gain);
+            }
         }
     }
 
@@ -107,9 +137,9 @@ internal sealed class ParallelMixer : Mixer
         for (int i = 0; i < _mixers.Length; i++)
         {
             using Tape.Scope scope = tape.Enter($"mixers.{i}");
-            Tensor made = Tap.At(tape, "hook_out", _mixers[i].Forward(context.Within(Slots(i)), x));
-            Tensor normed = RmsNormOp.Record(tape, made, tape.Use(_gains[i]), _epsilon);
-            y = i == 0 ? normed : AddOp.Record(tape, y, normed);
+            Tensor made = Tap.At(tape, "hook_out", _mixers[i].Forward(context.Within(Slots(i)), Scaled(tape, x, _config.InputScales, i)));
+            made = _gains is null ? Scaled(tape, made, _config.OutputScales, i) : RmsNormOp.Record(tape, made, tape.Use(_gains[i]), _epsilon);
+            y = i == 0 ? made : AddOp.Record(tape, y, made);
         }
 
         return y;
@@ -117,6 +147,9 @@ internal sealed class ParallelMixer : Mixer
 
     public override IEnumerable<StateSlot> State(int batch, int chunk) =>
         _mixers.SelectMany((mixer, i) => mixer.State(batch, chunk).Select(slot => slot with { Name = Slots(i) + slot.Name }));
+
+    private static Tensor Scaled(Tape tape, Tensor x, IReadOnlyList<double> scales, int member) =>
+        scales.Count == 0 || scales[member] == 1 ? x : ScaleOp.Record(tape, x, scales[member]);
 
     private static string Slots(int member) => $"mixers.{member}.";
 }

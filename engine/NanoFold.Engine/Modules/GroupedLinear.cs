@@ -5,7 +5,7 @@ using NanoFold.Engine.Tensors;
 namespace NanoFold.Engine.Modules;
 
 /// <summary>
-/// One linear layer for each group of rows, such as the tokens of an expert: y[rows of e] = x[rows of e] · W[e]ᵀ. W [E, out, in]. Made by
+/// One linear layer for each group of rows, such as the tokens of an expert: y[rows of e] = x[rows of e] · W[e]ᵀ (+ b[e]). W [E, out, in], b [E, out]. Made by
 /// <see cref="ModuleBuilder.GroupedLinear"/> only.
 /// </summary>
 public abstract class GroupedLinear
@@ -29,8 +29,11 @@ public abstract class GroupedLinear
     public abstract Tensor Forward(Tape tape, Tensor x, Tensor offsets);
 }
 
-/// <summary>Matrices of their own.</summary>
-internal sealed class PlainGroupedLinear(Parameter weight) : GroupedLinear
+/// <summary>Matrices of their own, and biases where there are some.</summary>
+/// <param name="weight">W.</param>
+/// <param name="bias">b, or null.</param>
+/// <param name="one">The number 1 [1, 1], where there are biases: a bias is the matrix of an input that is 1.</param>
+internal sealed class PlainGroupedLinear(Parameter weight, Parameter? bias, Table? one) : GroupedLinear
 {
     public override int Groups => weight.Layout[0];
 
@@ -40,5 +43,9 @@ internal sealed class PlainGroupedLinear(Parameter weight) : GroupedLinear
 
     public override Tensor Weight(Tape tape) => Linear.Widened(tape, tape.Use(weight));
 
-    public override Tensor Forward(Tape tape, Tensor x, Tensor offsets) => GroupedLinearOp.Record(tape, x, tape.Use(weight), offsets);
+    public override Tensor Forward(Tape tape, Tensor x, Tensor offsets)
+    {
+        Tensor y = GroupedLinearOp.Record(tape, x, tape.Use(weight), offsets);
+        return bias is null ? y : AddOp.Record(tape, y, GroupedLinearOp.Record(tape, BroadcastOp.Record(tape, tape.Use(one!), x[0], 1), Linear.Widened(tape, tape.Use(bias)).Reshape(Groups, Outputs, 1), offsets));
+    }
 }

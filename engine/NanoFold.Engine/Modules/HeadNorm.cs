@@ -27,7 +27,7 @@ public sealed class HeadNorm
         if (_span == QkNormSpan.EachHead)
         {
             _norm = new Norm(model.QkNormKind, gain: null, bias: null, model.NormEpsilon);
-            _gain = builder.Add($"{name}.weight", Layout.Of(heads * headDim), ParameterRole.Vector, Initialization.Gain(model), GrowthKind.None);
+            _gain = builder.Add($"{name}.weight", Layout.Of(heads * headDim), ParameterRole.Vector, Initialization.Gain(model.NormGainFromOne), GrowthKind.None);
             _bias = hasBias ? builder.Add($"{name}.bias", Layout.Of(heads * headDim), ParameterRole.Vector, Initializer.Zero, GrowthKind.None) : null;
         }
         else if (_span == QkNormSpan.Width)
@@ -40,12 +40,13 @@ public sealed class HeadNorm
         }
     }
 
-    /// <summary>Its norm, with the parameters <c>NAME.weight</c> and, of a layer norm with one, <c>NAME.bias</c>; null where the model has none of queries and keys.</summary>
+    /// <summary>Its norm, with the parameters <c>NAME.weight</c> and, of a layer norm with one, <c>NAME.bias</c>; null where there is none of queries and keys.</summary>
     /// <param name="builder">Of the mixer.</param>
     /// <param name="name"><c>q_norm</c> or <c>k_norm</c>.</param>
     /// <param name="heads">H.</param>
     /// <param name="headDim">D.</param>
-    public static HeadNorm? Of(ModuleBuilder builder, string name, int heads, int headDim) => builder.Model.QkNorm ? new HeadNorm(builder, name, heads, headDim) : null;
+    /// <param name="isThere">Whether there is one; null for what the model says.</param>
+    public static HeadNorm? Of(ModuleBuilder builder, string name, int heads, int headDim, bool? isThere) => isThere ?? builder.Model.QkNorm ? new HeadNorm(builder, name, heads, headDim) : null;
 
     /// <summary>Its points, named from the block.</summary>
     /// <param name="heads">H as a letter or a number.</param>

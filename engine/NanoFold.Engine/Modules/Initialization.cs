@@ -36,7 +36,7 @@ public static class Initialization
 
     public static Initializer Gate => Initializer.Zero;
 
-    public static Initializer Gain(ModelShape model) => model.NormGainFromOne ? Initializer.Zero : Initializer.One;
+    public static Initializer Gain(bool fromOne) => fromOne ? Initializer.Zero : Initializer.One;
 
     private static bool IsZero(ModelShape model) => model.Initialization == InitializationKind.Zero;
 }

@@ -106,7 +106,7 @@ public abstract record ModelShape
     /// <summary>The head is the embedding, transposed.</summary>
     public bool Tied { get; init; }
 
-    /// <summary>Linear layers of mixers and feed-forwards have a bias. Gates, routers and routed experts never do; of the head and of layer norms headBias and normBias say it.</summary>
+    /// <summary>Linear layers of mixers and feed-forwards have a bias. Gates never do; of routers and of the experts that they choose from the setting bias of moe says it, of the head and of layer norms headBias and normBias.</summary>
     public bool Bias { get; init; }
 
     /// <summary>What makes queries, keys and values has a bias; null for <see cref="Bias"/>.</summary>

@@ -143,12 +143,15 @@ public sealed class ModuleBuilder
         return new SwitchedEmbedding(table, adapted);
     }
 
-    /// <summary>Declares a matrix for each of some groups of rows, W [groups, outputs, inputs], with the parameter <c>NAME.weight</c>.</summary>
-    public GroupedLinear GroupedLinear(string name, int groups, int inputs, int outputs, Initializer initializer)
+    /// <summary>
+    /// Declares a matrix for each of some groups of rows, W [groups, outputs, inputs], with the parameter <c>NAME.weight</c> and, with biases [groups, outputs], <c>NAME.bias</c>.
+    /// </summary>
+    public GroupedLinear GroupedLinear(string name, int groups, int inputs, int outputs, Initializer initializer, bool bias = false)
     {
         Parameter weight = Add($"{name}.weight", Layout.Of(groups, outputs, inputs), ParameterRole.Matrix, initializer, GrowthKind.Hidden);
         weight.AllowsStoredTypes = true;
-        var linear = new PlainGroupedLinear(weight);
+        var linear = new PlainGroupedLinear(
+            weight, bias ? Add($"{name}.bias", Layout.Of(groups, outputs), ParameterRole.Vector, Initializer.Zero) : null, bias ? Table("one", Layout.Of(1, 1), () => [1]) : null);
         if (AdapterOf(name) is not { } adapter)
         {
             return linear;
@@ -165,12 +168,15 @@ public sealed class ModuleBuilder
     /// <param name="kind">Null for the model's.</param>
     /// <param name="growth">Whether what it runs over grows with the width of the model; an element of a head does not.</param>
     /// <param name="bias">Whether a layer norm has a bias; null for what the model says.</param>
-    public Norm Norm(string name, int width, NormKind? kind = null, GrowthKind growth = GrowthKind.Input, bool? bias = null)
+    /// <param name="epsilon">What it adds to the mean square; 0 for the model's.</param>
+    /// <param name="gainFromOne">Whether its gain is 1 + g; null for what the model says.</param>
+    public Norm Norm(string name, int width, NormKind? kind = null, GrowthKind growth = GrowthKind.Input, bool? bias = null, double epsilon = 0, bool? gainFromOne = null)
     {
         NormKind of = kind ?? Model.Norm;
-        Parameter gain = Add($"{name}.weight", Layout.Of(width), ParameterRole.Vector, Initialization.Gain(Model), growth);
+        bool fromOne = gainFromOne ?? Model.NormGainFromOne;
+        Parameter gain = Add($"{name}.weight", Layout.Of(width), ParameterRole.Vector, Initialization.Gain(fromOne), growth);
         Parameter? added = of == NormKind.Layer && (bias ?? Model.NormBias) ? Add($"{name}.bias", Layout.Of(width), ParameterRole.Vector, Initializer.Zero, growth) : null;
-        return new Norm(of, gain, added, Model.NormEpsilon, Model.NormGainFromOne);
+        return new Norm(of, gain, added, epsilon > 0 ? epsilon : Model.NormEpsilon, fromOne);
     }
 
     /// <summary>State that is saved with the parameters: neither a gradient nor an optimizer changes it.</summary>

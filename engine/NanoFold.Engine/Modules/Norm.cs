@@ -16,6 +16,9 @@ public sealed class Norm
 
     internal Norm(NormKind kind, Parameter? gain, Parameter? bias, double epsilon, bool gainFromOne = false) => (_kind, _gain, _bias, _epsilon, _fromOne) = (kind, gain, bias, epsilon, gainFromOne);
 
+    /// <summary>RMSNorm without a gain.</summary>
+    public static Norm WithoutGain(double epsilon) => new(NormKind.Rms, gain: null, bias: null, epsilon);
+
     /// <summary>The points of a norm: what it divides by, and what it gives (with gain and bias).</summary>
     /// <param name="name">As in <c>ln1</c>.</param>
     /// <param name="shape">Of what it norms, as in <c>B T C</c>.</param>

@@ -42,6 +42,14 @@ public sealed unsafe class CpuBackend : Backend
 
     public override bool KeepsSequencesApart => true;
 
+    public override bool CanRoundActivations => true;
+
+    public override bool RoundsActivations
+    {
+        get => Context.RoundsActivations;
+        set => Context.RoundsActivations = value;
+    }
+
     public override bool Supports(DType type) => CpuContext.Supports(type);
 
     public override bool RoundsToBFloat16 => true;

@@ -10,6 +10,7 @@ public sealed class CpuContext : IDisposable
     private const long LeastScratch = 1 << 21;
 
     private readonly NativeBuffer?[] _scratch;
+    private NativeBuffer? _activations;
 
     /// <param name="threads">Threads that work, the caller's included.</param>
     /// <param name="isa">The path to take; any runs anywhere.</param>
@@ -27,18 +28,14 @@ public sealed class CpuContext : IDisposable
     /// <summary>See <see cref="Backend.Sequences"/>.</summary>
     public int Sequences { get; set; } = 1;
 
-    /// <summary>Scratch of one worker, at least <paramref name="bytes"/> long and aligned; contents are arbitrary and live until the next call for this worker.</summary>
-    public unsafe void* Scratch(int worker, long bytes)
-    {
-        NativeBuffer? buffer = _scratch[worker];
-        if (buffer is null || buffer.Bytes < bytes)
-        {
-            buffer?.Dispose();
-            _scratch[worker] = buffer = new NativeBuffer(Math.Max(bytes, LeastScratch));
-        }
+    /// <summary>See <see cref="Backend.RoundsActivations"/>.</summary>
+    public bool RoundsActivations { get; set; }
 
-        return buffer.Pointer;
-    }
+    /// <summary>Scratch of one worker, at least <paramref name="bytes"/> long and aligned; contents are arbitrary and live until the next call for this worker.</summary>
+    public unsafe void* Scratch(int worker, long bytes) => Room(ref _scratch[worker], bytes);
+
+    /// <summary>Scratch for the rounded activations of a product, which all workers read.</summary>
+    public unsafe void* Activations(long bytes) => Room(ref _activations, bytes);
 
     /// <summary>Whether there are lanes for a type: there are none for those of 16 bits.</summary>
     public static bool Supports(DType type) => !type.Is16Bit();
@@ -128,6 +125,19 @@ public sealed class CpuContext : IDisposable
         {
             buffer?.Dispose();
         }
+
+        _activations?.Dispose();
+    }
+
+    private static unsafe void* Room(ref NativeBuffer? buffer, long bytes)
+    {
+        if (buffer is null || buffer.Bytes < bytes)
+        {
+            buffer?.Dispose();
+            buffer = new NativeBuffer(Math.Max(bytes, LeastScratch));
+        }
+
+        return buffer.Pointer;
     }
 
     private void Run<TWork, V>(long count, ref TWork work, bool parallel)

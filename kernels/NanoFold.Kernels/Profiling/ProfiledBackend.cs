@@ -41,6 +41,14 @@ public sealed class ProfiledBackend : Backend
 
     public override bool KeepsSequencesApart => _inner.KeepsSequencesApart;
 
+    public override bool CanRoundActivations => _inner.CanRoundActivations;
+
+    public override bool RoundsActivations
+    {
+        get => _inner.RoundsActivations;
+        set => _inner.RoundsActivations = value;
+    }
+
     public override bool Supports(DType type) => _inner.Supports(type);
 
     public override bool ReadsWeights(DType type) => _inner.ReadsWeights(type);

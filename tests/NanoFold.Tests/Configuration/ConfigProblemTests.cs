@@ -37,7 +37,7 @@ public class ConfigProblemTests
     [TestCase("layers=3", "layers: unknown key; did you mean model.layers?")]
     [TestCase("model.kv_heads=3", "model.kv_heads: unknown key; did you mean model.kvHeads?")]
     [TestCase("model.Layers=3", "model.Layers: unknown key; did you mean model.layers?")]
-    [TestCase("model.mixer.windw=3", "model.mixer.windw: unknown key; known here: ropeDim, rope, ropeBase, ropeScaling, heads, kvHeads, headDim, valueDim, sinkLogits")]
+    [TestCase("model.mixer.windw=3", "model.mixer.windw: unknown key; known here: ropeDim, rope, ropeBase, ropeScaling, heads, kvHeads, headDim, valueDim, qkNorm, sinkLogits")]
     [TestCase("geometry.xyzzyx=3", "geometry.xyzzyx: unknown key; known here: enabled, every, budget, probeTokens, neighborTokens, measures")]
     [TestCase("model.layers.x=3", "model.layers: expected an integer of at least 1 and at most 4096, got {\"x\":3}")]
     [TestCase("model.layers=1.5", "model.layers: expected an integer of at least 1 and at most 4096, got 1.5")]

@@ -27,6 +27,8 @@ public class ArchitectureTests : EngineTests
         ("phi3", """ "hidden_act": "silu", "rms_norm_eps": 1e-5, "sliding_window": 6 """),
         ("smollm3", """ "hidden_act": "silu", "rms_norm_eps": 1e-6, "no_rope_layers": [0, 1] """),
         ("olmo2", """ "hidden_act": "silu", "rms_norm_eps": 1e-6 """),
+        ("diffllama", """ "hidden_act": "silu", "rms_norm_eps": 1e-5, "attention_bias": true """),
+        ("diffllama", """ "hidden_act": "gelu", "rms_norm_eps": 1e-3, "num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 4, "lambda_std_dev": 0.2 """),
         ("gemma", """ "hidden_act": "gelu_pytorch_tanh", "rms_norm_eps": 1e-6, "head_dim": 8 """),
         ("gemma2", """ "hidden_activation": "gelu_pytorch_tanh", "rms_norm_eps": 1e-6, "head_dim": 6, "query_pre_attn_scalar": 9, "attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0, "sliding_window": 4, "layer_types": ["sliding_attention", "full_attention"] """),
         ("gemma3_text", """ "hidden_activation": "gelu_pytorch_tanh", "rms_norm_eps": 1e-6, "head_dim": 6, "query_pre_attn_scalar": 9, "rope_local_base_freq": 50.0, "sliding_window": 4, "layer_types": ["sliding_attention", "full_attention"] """),

@@ -89,6 +89,13 @@ internal sealed class PublishedFormulas(JsonObject keys, IReadOnlyDictionary<str
             keyed = [.. keyed.Select((row, t) => row.Select(head => Turned(head, t, theta)).ToArray())];
         }
 
+        if (_type == "diffllama")
+        {
+            float[] Lambda(string name) => tensors[$"{at}self_attn.lambda_{name}"].Values;
+            double lambda = Math.Exp(Lambda("q1").Zip(Lambda("k1"), (a, b) => (double)a * b).Sum()) - Math.Exp(Lambda("q2").Zip(Lambda("k2"), (a, b) => (double)a * b).Sum());
+            return Linear(DifferentialFormula.Attend(queries, keyed, values, lambda, layer, EpsilonOf()), $"{at}self_attn.o_proj");
+        }
+
         double scale = 1 / Math.Sqrt(Number("query_pre_attn_scalar", width)), cap = Number("attn_logit_softcapping", 0);
         double[][] z = [.. Enumerable.Range(0, time).Select(_ => new double[heads * width])];
         for (int t = 0; t < time; t++)

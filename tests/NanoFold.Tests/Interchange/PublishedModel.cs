@@ -86,7 +86,8 @@ internal sealed class PublishedModel : IDisposable
         Tensor loss = Model.RecordLoss(tape, Integers(tape, "tokens", Tokens), Integers(tape, "targets", targets)).Loss;
         Model.Store.ClearGradients();
         double lossOff = Off(Host.Read(Model.Backend, Run(tape)[loss]), "loss");
-        var theirs = new RuledTensors(Architecture.Tensors(Model.Config), name => Array.ConvertAll(Host.Gradient(Model.Store, Model.Store[name]), g => (float)g));
+        // State, such as what a router is balanced by, has no gradient.
+        var theirs = new RuledTensors(Architecture.Tensors(Model.Config).Where(rule => Model.Store.Find(rule.Ours) is Parameter), name => Array.ConvertAll(Host.Gradient(Model.Store, Model.Store[name]), g => (float)g));
         double gradients = 0, norms = 0;
         foreach ((string name, _) in theirs.Tensors)
         {

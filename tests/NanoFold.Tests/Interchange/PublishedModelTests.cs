@@ -1,9 +1,6 @@
 using NanoFold.Engine;
-using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Interchange;
-using NanoFold.Engine.Residuals;
 using NanoFold.Tests.Suites;
-using PublishedArchitecture = NanoFold.Engine.Interchange.HuggingFace.Architectures.Architecture;
 
 namespace NanoFold.Tests.Interchange;
 
@@ -27,31 +24,7 @@ public class PublishedModelTests : EngineTests
             return;
         }
 
-        using ForeignModel model = ForeignModel.TryOpen(folder)!;
-        PublishedArchitecture architecture = PublishedArchitecture.All.Single(architecture => $"Hugging Face {architecture.Name}" == model.Format);
-        Assert.That(architecture.WhyNot(model.Config), Is.Null);
-        Assert.That(architecture.WhyNot(model.Config with { NormEpsilon = 0.5 }), Is.Null);
-        Assert.That(architecture.WhyNot(model.Config with { Residual = new HyperConnectionsConfig() }), Does.StartWith($"{architecture.Name} cannot express model.residual"));
-
-        var theirs = new RuledTensors(architecture.Tensors(model.Config), parameter =>
-        {
-            var values = new float[model.Weights.Find(parameter)!.Count];
-            model.Weights.Read(parameter, values);
-            return values;
-        });
-        List<string> found = [];
-        foreach (string path in model.Files)
-        {
-            using SafeTensorsFile file = SafeTensorsFile.Open(path);
-            foreach (SafeTensorInfo tensor in file.Tensors)
-            {
-                Assert.That(theirs.Tensors.Single(t => t.Name == tensor.Name).Shape, Is.EqualTo(tensor.Shape), tensor.Name);
-                Assert.That(Array.ConvertAll(theirs.Read(tensor.Name), BitConverter.SingleToInt32Bits), Is.EqualTo(SharedData.Reals(file, tensor.Name).Select(v => BitConverter.SingleToInt32Bits((float)v))), tensor.Name);
-                found.Add(tensor.Name);
-            }
-        }
-
-        Assert.That(theirs.Tensors.Select(tensor => tensor.Name), Is.EquivalentTo(found));
+        PublishedRoundTrip.Verify(folder);
     }
 
     [TestCaseSource(nameof(Cases))]

@@ -131,7 +131,9 @@ internal sealed class NaiveLayer(ModelConfig model, Func<string, double[]?> weig
         })];
     }
 
-    public double[] Rms(double[] x, double[] gain) => [.. x.Select((v, i) => v / Math.Sqrt(x.Average(u => u * u) + model.NormEpsilon) * gain[i])];
+    public double[] Rms(double[] x, double[] gain) => Rms(x, gain, model.NormEpsilon);
+
+    public static double[] Rms(double[] x, double[] gain, double epsilon) => [.. x.Select((v, i) => v / Math.Sqrt(x.Average(u => u * u) + epsilon) * gain[i])];
 
     /// <summary>A row by the norm of queries and keys, with the gain and bias given.</summary>
     public double[] QkNorm(double[] row, double[] gain, double[]? bias)

@@ -6,7 +6,7 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Options;
 
-/// <summary>The options that say which model is used: the model, an adapter on it, and what its weights are in memory.</summary>
+/// <summary>The options that say which model is used: the model, an adapter on it, what its weights are in memory, and how it computes with them.</summary>
 internal sealed class ModelOptions(VerbCommand command)
 {
     /// <summary>Of <c>--model</c>.</summary>
@@ -21,19 +21,40 @@ internal sealed class ModelOptions(VerbCommand command)
     private readonly Option<string?> _model = command.Text("--model", "RUN", ModelHelp);
     private readonly Option<string?> _adapter = command.Text("--adapter", "DIR", AdapterHelp);
     private readonly WeightOptions _weights = new(command);
+    private readonly ActivationOptions _activations = new(command);
 
     /// <summary>What was chosen.</summary>
-    /// <exception cref="UserException">No model was named, or a type of weights that is not known.</exception>
-    public ModelChoice Choice(Invocation invocation) => new(invocation.Get(_model) ?? throw UserException.Usage(NoModel), invocation.Get(_adapter), _weights.Storage(invocation));
+    /// <exception cref="UserException">No model was named, or a type of weights or activations that is not known.</exception>
+    public ModelChoice Choice(Invocation invocation) =>
+        new(invocation.Get(_model) ?? throw UserException.Usage(NoModel), invocation.Get(_adapter), _weights.Storage(invocation), _activations.Rounds(invocation));
 }
 
 /// <summary>A model that is used.</summary>
 /// <param name="Path">Of a run, a checkpoint, or a model of another program.</param>
 /// <param name="Adapter">A folder of peft, or null.</param>
 /// <param name="Weights">What its weights are in memory.</param>
-internal sealed record ModelChoice(string Path, string? Adapter, WeightStorage Weights)
+/// <param name="RoundsActivations">See <see cref="ActivationOptions"/>.</param>
+internal sealed record ModelChoice(string Path, string? Adapter, WeightStorage Weights, bool RoundsActivations)
 {
     /// <summary>Loads it.</summary>
     /// <exception cref="UserException">It is not there, or damaged.</exception>
-    public TrainedModel Load(Backend backend) => TrainedModel.Load(Path, backend, Adapter, Weights);
+    public TrainedModel Load(Backend backend)
+    {
+        TrainedModel model = TrainedModel.Load(Path, backend, Adapter, Weights);
+        if (!RoundsActivations)
+        {
+            return model;
+        }
+
+        try
+        {
+            ActivationOptions.Round(backend, model.Model, Path);
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
 }

@@ -45,6 +45,7 @@ internal sealed class UnitValues
     /// <summary>Why a block has no units whose values are columns of one matrix, or null.</summary>
     public static string? WhyNot(Transformer model, int layer) =>
         model.Config.LayerConfigs().ElementAt(layer).FeedForward is not DenseConfig ? $"its feed-forward, {model.Config.LayerConfigs().ElementAt(layer).FeedForward.Kind}, is not one of units with a value each"
+        : model.Config.LayerConfigs()[layer].FeedForward is DenseConfig { OutputScale: not 1 } ? "what its matrix of values gives is scaled on the way to the stream (outputScale)"
         : model.Config.NormPlace != NormPlaceKind.Pre ? "a norm stands between its matrix of values and the stream (model.normPlace)"
         : model.Adapters is not null ? "adapters lie around its matrices; units are read of models without"
         : model.Store.Find(Name(layer)) is null ? "it has no matrix of values"

@@ -40,7 +40,7 @@ internal sealed class GgufExport : ExportFormat
             throw new UserException($"gguf cannot express the windows of {here.Name}, which llama.cpp leaves out");
         }
 
-        if (model.Config.LayerConfigs().Select(layer => layer.FeedForward is MoeConfig).Distinct().Count() > 1)
+        if (ExpertRules.OneByOne(model.Config).LayerConfigs().Select(layer => layer.FeedForward is MoeConfig).Distinct().Count() > 1)
         {
             throw new UserException($"gguf cannot express dense feed-forwards beside experts (model.pattern): {here.Name} has experts in every layer");
         }

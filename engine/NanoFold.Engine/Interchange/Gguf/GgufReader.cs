@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
@@ -140,15 +141,29 @@ internal sealed class GgufReader(SafeFileHandle handle, long length)
                 : throw new FormatException($"'{key}' has {elements} elements, which are too many");
         }
 
-        int[] ends = new int[Count($"strings of '{key}'", sizeof(ulong))];
-        using var all = new MemoryStream();
-        for (int i = 0; i < ends.Length; i++)
+        return Strings(key, Count($"strings of '{key}'", sizeof(ulong)));
+    }
+
+    // There are a hundred thousand of them in some files: what each is called is put together only for a fault.
+    private GgufValue Strings(string key, int count)
+    {
+        int[] ends = new int[count];
+        var all = new ArrayBufferWriter<byte>(1 << 16);
+        for (int i = 0; i < count; i++)
         {
-            all.Write(Bytes($"string {i} of '{key}'"));
-            ends[i] = all.Length <= MostStringBytes ? (int)all.Length : throw new FormatException($"'{key}' has more than {MostStringBytes} bytes of text");
+            int length = Left >= sizeof(ulong) && UInt64(key) is var bytes && bytes <= (ulong)Math.Min(Left, MostStringBytes) ? (int)bytes
+                : throw new FormatException($"string {i} of '{key}' is longer than the {Math.Min(Left, MostStringBytes)} bytes that it can have");
+            if (all.WrittenCount > MostStringBytes - length)
+            {
+                throw new FormatException($"'{key}' has more than {MostStringBytes} bytes of text");
+            }
+
+            Read(all.GetSpan(length)[..length], key);
+            all.Advance(length);
+            ends[i] = all.WrittenCount;
         }
 
-        return new GgufValue(GgufKind.Array, all.ToArray()) { Element = GgufKind.String, Count = ends.Length, Ends = ends };
+        return new GgufValue(GgufKind.Array, all.WrittenSpan.ToArray()) { Element = GgufKind.String, Count = count, Ends = ends };
     }
 
     private static int SizeOf(string key, uint kind) => kind switch

@@ -33,6 +33,12 @@ internal sealed class PeftWriter
             Add(module);
         }
 
+        HashSet<string> placed = [.. _modules.Names.SelectMany(_modules.OfModule).Select(PeftModules.LayerOf)];
+        if (_adapters.Keys.FirstOrDefault(layer => !placed.Contains(layer)) is { } lost)
+        {
+            throw new UserException($"model.adapters: '{lost}' is no module of its own in {architecture?.Name ?? "the base"}, so that an adapter around it has no place in the files of peft; name it in exclude");
+        }
+
         AddWhole();
     }
 
@@ -235,7 +241,7 @@ internal sealed class PeftWriter
             {
                 for (long i = 0; i < run.Count; i++)
                 {
-                    use(run.Start + i, values.AsSpan((int)((first + i) * width), width));
+                    use(run.At(i), values.AsSpan((int)((first + i) * width), width));
                 }
 
                 first += run.Count;

@@ -106,13 +106,16 @@ public readonly record struct HeadShape(int Heads, int KvHeads, int HeadDim, int
     /// <summary>How rotary angles are scaled; none where there are no rotary positions.</summary>
     public RopeScalingConfig RopeScaling { get => field ?? s_noScaling; init; }
 
+    /// <summary>Whether queries and keys are normed; null for what the model says.</summary>
+    public bool? QkNorm { get; init; }
+
     /// <summary>H · D.</summary>
     public int QueryWidth => Heads * HeadDim;
 
     /// <summary>G · D.</summary>
     public int KeyWidth => KvHeads * HeadDim;
 
-    /// <summary>Query heads 2i and 2i + 1 make one result together, from one value head: differential attention.</summary>
+    /// <summary>Two query heads make one result together, from one value head: differential attention.</summary>
     public bool IsPaired { get; init; }
 
     /// <summary>GV, of values: as many as of keys, or half of them.</summary>

@@ -38,8 +38,8 @@ public class AttentionMixer : Mixer
         _key = Builder.Linear("k_proj", width, shape.KeyWidth, Initialization.Input(width), Model.QkvBias ?? Model.Bias);
         _value = Builder.Linear("v_proj", width, shape.ValueWidth, Initialization.Input(width), Model.QkvBias ?? Model.Bias);
         _output = Builder.Linear("o_proj", shape.OutputWidth, width, Initialization.Output(shape.OutputWidth, Model), Model.OutputBias ?? Model.Bias);
-        _queryNorm = HeadNorm.Of(Builder, "q_norm", shape.Heads, shape.HeadDim);
-        _keyNorm = HeadNorm.Of(Builder, "k_norm", shape.KvHeads, shape.HeadDim);
+        _queryNorm = HeadNorm.Of(Builder, "q_norm", shape.Heads, shape.HeadDim, shape.QkNorm);
+        _keyNorm = HeadNorm.Of(Builder, "k_norm", shape.KvHeads, shape.HeadDim, shape.QkNorm);
         _rotary = shape.RopeDim > 0 ? new Rotary(Builder, shape.RopeDim, shape.RopeBase, shape.RopeScaling) : null;
         _sinks = sinkLogits ? Builder.Add("sinks", Layout.Of(shape.Heads), ParameterRole.Vector, Initializer.Zero) : null;
     }

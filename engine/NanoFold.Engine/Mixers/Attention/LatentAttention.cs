@@ -11,7 +11,8 @@ namespace NanoFold.Engine.Mixers;
 /// <summary>
 /// Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434): keys and values of all heads are made of one latent c = RMSNorm(W_a x) of r elements, besides
 /// a key of ropeDim elements that all heads share and positions turn. Training expands c into keys and values. Decoding keeps r + ropeDim numbers of a token
-/// and never expands them: W_b is folded into the query and into what comes out. model.kvHeads and model.qkNorm are not for it, and W_b has no bias.
+/// and never expands them: W_b is folded into the query and into what comes out. Queries are made of x, or of a latent of their own, W_qb RMSNorm(W_qa x) (DeepSeek-V3).
+/// model.kvHeads and model.qkNorm are not for it, and neither W_b nor W_qb has a bias.
 /// </summary>
 public sealed record LatentAttentionConfig : MixerConfig
 {
@@ -24,6 +25,14 @@ public sealed record LatentAttentionConfig : MixerConfig
     /// <summary>r, the elements of the latent; 0 for 4 · nopeDim, at most half of the width.</summary>
     [Bounds(0, 1 << 16, Auto = true)]
     public int Latent { get; init; }
+
+    /// <summary>The elements of the latent that queries are made of; 0 for queries made of x.</summary>
+    [Bounds(0, 1 << 16)]
+    public int QueryLatent { get; init; }
+
+    /// <summary>What the norms of latents add to the mean square; 0 for model.normEpsilon.</summary>
+    [Bounds(0, 1, Auto = true)]
+    public double LatentEpsilon { get; init; }
 
     /// <summary>Elements of a query and a key that positions turn; 0 for half of model.headDim.</summary>
     [Bounds(0, 4096, Auto = true)]
@@ -70,6 +79,11 @@ public sealed record LatentAttentionConfig : MixerConfig
             yield return problem;
         }
 
+        if (own.QueryLatent > model.Width)
+        {
+            yield return new ConfigProblem($"{path}.queryLatent", $"{own.QueryLatent} is more than the width {model.Width} that it is made of");
+        }
+
         int expanded = own.Heads * (own.NopeDim + own.ValueDim);
         if (own.Latent > model.Width)
         {
@@ -96,6 +110,7 @@ internal sealed class LatentAttention : Mixer
 {
     private readonly ModuleBuilder _builder;
     private readonly LatentAttentionConfig _shape;
+    private readonly (Linear Down, Norm Norm)? _queryLatent;
     private readonly Linear _query;
     private readonly Linear _down;
     private readonly Norm _norm;
@@ -108,9 +123,14 @@ internal sealed class LatentAttention : Mixer
         (_builder, _shape) = (builder.In("self_attn"), shape);
         ModelShape model = builder.Model;
         int width = model.Width, heads = shape.Heads;
-        _query = _builder.Linear("q_proj", width, heads * QueryDim, Initialization.Input(width), model.QkvBias ?? model.Bias);
+        _queryLatent = shape.QueryLatent == 0 ? null : (
+            _builder.Linear("q_a_proj", width, shape.QueryLatent, Initialization.Input(width), model.QkvBias ?? model.Bias),
+            _builder.Norm("q_a_norm", shape.QueryLatent, NormKind.Rms, epsilon: shape.LatentEpsilon));
+        _query = shape.QueryLatent > 0
+            ? _builder.Linear("q_b_proj", shape.QueryLatent, heads * QueryDim, Initialization.Input(shape.QueryLatent))
+            : _builder.Linear("q_proj", width, heads * QueryDim, Initialization.Input(width), model.QkvBias ?? model.Bias);
         _down = _builder.Linear("kv_a_proj", width, shape.Latent + shape.RopeDim, Initialization.Input(width), model.QkvBias ?? model.Bias);
-        _norm = _builder.Norm("kv_a_norm", shape.Latent, NormKind.Rms);
+        _norm = _builder.Norm("kv_a_norm", shape.Latent, NormKind.Rms, epsilon: shape.LatentEpsilon);
         _up = _builder.Linear("kv_b_proj", shape.Latent, heads * (shape.NopeDim + shape.ValueDim), Initialization.Input(shape.Latent));
         _output = _builder.Linear("o_proj", heads * shape.ValueDim, width, Initialization.Output(heads * shape.ValueDim, model), model.OutputBias ?? model.Bias);
         _rotary = model.Position == PositionKind.Rope ? new Rotary(_builder, shape.RopeDim) : null;
@@ -118,6 +138,7 @@ internal sealed class LatentAttention : Mixer
 
     public override IReadOnlyList<TapPoint> TapPoints =>
     [
+        .. _queryLatent is null ? Array.Empty<TapPoint>() : [new("attn.hook_query_latent", $"B T {_shape.QueryLatent}")],
         new("attn.hook_q", $"B T {_shape.Heads} {QueryDim}"),
         new("attn.hook_latent", $"B T {_shape.Latent}"),
         new("attn.hook_rope_key", $"B T 1 {_shape.RopeDim}"),
@@ -140,7 +161,8 @@ internal sealed class LatentAttention : Mixer
         Tape tape = context.Tape;
         using Tape.Scope scope = tape.Enter("attn");
         int latent = _shape.Latent, rope = _shape.RopeDim;
-        Tensor q = Tap.At(tape, "hook_q", _query.Forward(tape, x).Reshape(x[0], x[1], _shape.Heads, QueryDim)), down = _down.Forward(tape, x);
+        Tensor asked = _queryLatent is var (made, norm) ? Tap.At(tape, "hook_query_latent", norm.Forward(tape, made.Forward(tape, x))) : x;
+        Tensor q = Tap.At(tape, "hook_q", _query.Forward(tape, asked).Reshape(x[0], x[1], _shape.Heads, QueryDim)), down = _down.Forward(tape, x);
         Tensor c = Tap.At(tape, "hook_latent", _norm.Forward(tape, down.Slice(2, 0, latent)));
         Tensor ropeKey = Tap.At(tape, "hook_rope_key", down.Slice(2, latent, rope).SplitLast(1));
         if (_rotary is not null)

@@ -19,6 +19,9 @@ public abstract record DeltaFamilyConfig : RecurrentHeadsConfig
 
     /// <summary>β up to 2 in place of 1: the state can turn back along a key, which tracking a state takes (arXiv 2411.12537).</summary>
     public bool NegativeEigenvalues { get; init; }
+
+    /// <summary>Whether gains of the norm of each head are 1 + g; null for what model.normGainFromOne says.</summary>
+    public bool? NormGainFromOne { get; init; }
 }
 
 /// <summary>The delta rule without decay (arXiv 2406.06484).</summary>
@@ -42,7 +45,7 @@ internal class DeltaNet : RecurrentHeadsMixer
     private readonly bool _isDoubled;
 
     public DeltaNet(ModuleBuilder builder, DeltaFamilyConfig config, HeadShape shape, (int Query, int Key, int Value) heads, bool hasGate)
-        : base(builder, shape, heads, new RecurrentHeadsParts(config.Conv, HasNorm: true, hasGate))
+        : base(builder, shape, heads, new RecurrentHeadsParts(config.Conv, HasNorm: true, hasGate) { NormGainFromOne = config.NormGainFromOne })
     {
         _isDoubled = config.NegativeEigenvalues;
         _beta = Builder.Linear("b_proj", Model.Width, shape.Heads, Initialization.Input(Model.Width));

@@ -33,7 +33,7 @@ internal sealed class GatedNorm
     {
         (_groups, _epsilon, _gateFirst, _fromOne) = (config.Groups, builder.Model.NormEpsilon, config.GateFirst, builder.Model.NormGainFromOne);
         _norm = config.NormOver == ChannelNormSpan.All ? builder.Norm("norm", channels, NormKind.Rms) : null;
-        _gains = config.NormOver == ChannelNormSpan.Group ? builder.Add("norm.weight", Layout.Of(channels), ParameterRole.Vector, Initialization.Gain(builder.Model)) : null;
+        _gains = config.NormOver == ChannelNormSpan.Group ? builder.Add("norm.weight", Layout.Of(channels), ParameterRole.Vector, Initialization.Gain(builder.Model.NormGainFromOne)) : null;
     }
 
     public Tensor Forward(Tape tape, Tensor y, Tensor z) =>

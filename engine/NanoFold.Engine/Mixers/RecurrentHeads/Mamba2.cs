@@ -30,6 +30,10 @@ public sealed record Mamba2Config : MixerConfig
     [Bounds(1, 64)]
     public int Expand { get; init; } = 2;
 
+    /// <summary>Channels of x; 0 for expand times model.width.</summary>
+    [Bounds(0, 1 << 22, Auto = true)]
+    public int Channels { get; init; }
+
     /// <summary>Heads that the channels are split into; 0 for as few as have at most 64 channels each.</summary>
     [Bounds(0, 1 << 16, Auto = true)]
     public int SsmHeads { get; init; }
@@ -55,22 +59,25 @@ public sealed record Mamba2Config : MixerConfig
     /// <summary>The result is gated and then normed, RMSNorm(y ⊙ silu(z)); if false, normed and then gated, RMSNorm(y) ⊙ silu(z).</summary>
     public bool GateFirst { get; init; } = true;
 
+    /// <summary>Factors on what the input matrix gives of z, x, B, C and dt (Falcon-H1).</summary>
+    public Mamba2Scales Scales { get; init; } = new();
+
     /// <inheritdoc/>
     public override MixerTraits Traits(ModelShape model) => new() { SlidesOn = true };
 
     /// <inheritdoc/>
-    public override Mamba2Config Resolve(ModelShape model) => this with { SsmHeads = HeadsFor(model) };
+    public override Mamba2Config Resolve(ModelShape model) => this with { SsmHeads = HeadsFor(model), Channels = ChannelsFor(model) };
 
     /// <inheritdoc/>
     /// <remarks>12 · N for each channel: what a token writes to the states and reads of them.</remarks>
-    public override long PairFlopsPerToken(ModelShape model) => 12L * State * Channels(model);
+    public override long PairFlopsPerToken(ModelShape model) => 12L * State * ChannelsFor(model);
 
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
-        if (Channels(model) % HeadsFor(model) != 0)
+        if (ChannelsFor(model) % HeadsFor(model) != 0)
         {
-            yield return new ConfigProblem($"{path}.ssmHeads", $"{SsmHeads} does not divide the {Channels(model)} channels, {path}.expand times the model's width");
+            yield return new ConfigProblem($"{path}.ssmHeads", $"{SsmHeads} does not divide the {ChannelsFor(model)} channels, {(Channels > 0 ? $"{path}.channels" : $"{path}.expand times the model's width")}");
         }
         else if (HeadsFor(model) % Groups != 0)
         {
@@ -83,13 +90,13 @@ public sealed record Mamba2Config : MixerConfig
         }
     }
 
-    /// <summary>expand · C.</summary>
-    public int Channels(ModelShape model) => checked(Expand * model.Width);
+    /// <summary>The channels in a model.</summary>
+    public int ChannelsFor(ModelShape model) => Channels > 0 ? Channels : checked(Expand * model.Width);
 
     /// <summary>Heads of a model.</summary>
     public int HeadsFor(ModelShape model)
     {
-        int channels = Channels(model);
+        int channels = ChannelsFor(model);
         return SsmHeads > 0 ? SsmHeads : Enumerable.Range((channels + MostHeadDim - 1) / MostHeadDim, channels).First(heads => channels % heads == 0);
     }
 
@@ -100,6 +107,7 @@ public sealed record Mamba2Config : MixerConfig
 internal sealed class Mamba2 : Mixer
 {
     private readonly Linear _input;
+    private readonly Table? _scales;
     private readonly ShortConvolution _convolution;
     private readonly StepDecay _decay;
     private readonly Parameter _skip;
@@ -114,11 +122,12 @@ internal sealed class Mamba2 : Mixer
     public Mamba2(ModuleBuilder builder, Mamba2Config config)
     {
         ModelShape model = builder.Model;
-        (_channels, _groups, _heads) = (config.Channels(model), config.Groups, config.HeadsFor(model));
+        (_channels, _groups, _heads) = (config.ChannelsFor(model), config.Groups, config.HeadsFor(model));
         _shared = checked(_groups * config.State);
         builder = builder.In("self_attn");
         // Rows: z, x, B, C, dt.
         _input = builder.Linear("in_proj", model.Width, checked(2 * _channels + 2 * _shared + _heads), Initialization.Input(model.Width), model.Bias);
+        _scales = config.Scales.OfRows(builder, _channels, _shared, _heads);
         _convolution = new ShortConvolution(builder, "conv1d", checked(_channels + 2 * _shared), config.Conv, config.ConvBias);
         _decay = new StepDecay(builder, _heads, leastRate: 1, config.StepMin, config.StepMax);
         _skip = builder.Add("D", Layout.Of(_heads), ParameterRole.Vector, Initializer.One);
@@ -142,7 +151,7 @@ internal sealed class Mamba2 : Mixer
     {
         Tape tape = context.Tape;
         using Tape.Scope scope = tape.Enter("attn");
-        Tensor projected = _input.Forward(tape, x);
+        Tensor projected = Scaled(tape, _input.Forward(tape, x));
         Tensor convolved = _convolution.Forward(context, projected.Slice(2, _channels, _channels + 2 * _shared));
         Tensor v = Tap.At(tape, "hook_v", convolved.Slice(2, 0, _channels).SplitLast(_heads));
         Tensor k = Tap.At(tape, "hook_k", convolved.Slice(2, _channels, _shared).SplitLast(_groups));
@@ -155,6 +164,11 @@ internal sealed class Mamba2 : Mixer
         Tensor gate = Tap.At(tape, "hook_gate_pre", projected.Slice(2, 0, _channels));
         return _output.Forward(tape, Tap.At(tape, "hook_z", _norm.Forward(tape, y, gate)));
     }
+
+    // A copy first: tables stay in single precision where activations have 16 bits.
+    private Tensor Scaled(Tape tape, Tensor projected) => _scales is null
+        ? projected
+        : MultiplyOp.Record(tape, projected, BroadcastOp.Record(tape, tape.Use(_scales), 1, 1, _scales.View.Layout[2]));
 
     public override IEnumerable<StateSlot> State(int batch, int chunk) => [_recurrence.State(batch), .. _convolution.State(batch)];
 }

@@ -10,7 +10,11 @@ namespace NanoFold.Engine.Mixers;
 /// <param name="Convolution">Width of the short convolutions with silu on q, k and v, 0 for silu alone; null for neither.</param>
 /// <param name="HasNorm">RMSNorm with one gain [DV] on what each head gives.</param>
 /// <param name="HasGate">That times silu(g_proj x).</param>
-public sealed record RecurrentHeadsParts(int? Convolution, bool HasNorm, bool HasGate);
+public sealed record RecurrentHeadsParts(int? Convolution, bool HasNorm, bool HasGate)
+{
+    /// <summary>Whether the gain of that norm is 1 + g; null for what the model says.</summary>
+    public bool? NormGainFromOne { get; init; }
+}
 
 /// <summary>
 /// What kinds of recurrent heads share: projections q [H·D, C], k [G·D, C], v [G·DV, C], o [C, H·DV], optional QK-norm, the recurrence, norm and gate. Keys and values
@@ -46,11 +50,11 @@ public abstract class RecurrentHeadsMixer : Mixer
         _query = new Projection(Builder, "q", heads.Query, shape.HeadDim, parts.Convolution);
         _key = new Projection(Builder, "k", heads.Key, shape.HeadDim, parts.Convolution);
         _value = new Projection(Builder, "v", heads.Value, shape.ValueDim, parts.Convolution);
-        _queryNorm = HeadNorm.Of(Builder, "q_norm", heads.Query, shape.HeadDim);
-        _keyNorm = HeadNorm.Of(Builder, "k_norm", heads.Key, shape.HeadDim);
+        _queryNorm = HeadNorm.Of(Builder, "q_norm", heads.Query, shape.HeadDim, shape.QkNorm);
+        _keyNorm = HeadNorm.Of(Builder, "k_norm", heads.Key, shape.HeadDim, shape.QkNorm);
 
         _gate = parts.HasGate ? Builder.Linear("g_proj", width, shape.OutputWidth, Initialization.Input(width)) : null;
-        _norm = parts.HasNorm ? Builder.Norm("o_norm", shape.ValueDim, NormKind.Rms, GrowthKind.None) : null;
+        _norm = parts.HasNorm ? Builder.Norm("o_norm", shape.ValueDim, NormKind.Rms, GrowthKind.None, gainFromOne: parts.NormGainFromOne) : null;
         _output = Builder.Linear("o_proj", shape.OutputWidth, width, Initialization.Output(shape.OutputWidth, Model), Model.OutputBias ?? Model.Bias);
         _recurrence = recurrence ?? new HeadRecurrence(Builder, shape.Heads, shape.HeadDim, shape.ValueDim, Model.Parametrization.ScoreScale(shape.HeadDim));
     }

@@ -39,6 +39,9 @@ public sealed record MambaConfig : MixerConfig
     /// </summary>
     public bool Selective { get; init; } = true;
 
+    /// <summary>What the steps are made of, B and C are each normed, RMSNorm with a gain (Jamba). Of selective states.</summary>
+    public bool InnerNorm { get; init; }
+
     /// <summary>W_in and W_out have biases.</summary>
     public bool Bias { get; init; }
 
@@ -47,6 +50,11 @@ public sealed record MambaConfig : MixerConfig
 
     /// <inheritdoc/>
     public override MixerTraits Traits(ModelShape model) => new() { SlidesOn = true };
+
+    /// <inheritdoc/>
+    public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path) => InnerNorm && !Selective
+        ? [new ConfigProblem($"{path}.innerNorm", $"norms what is made of tokens, and {path}.selective = false makes nothing of them")]
+        : [];
 
     /// <inheritdoc/>
     public override MambaConfig Resolve(ModelShape model) => this with { DtRank = DtRank > 0 ? DtRank : (model.Width + 15) / 16 };
@@ -62,6 +70,9 @@ internal sealed class MambaMixer : StateSpaceMixer
     private readonly Parameter _stepWeight;
     private readonly Parameter _stepBias;
     private readonly Parameter _logDecay;
+    private readonly Norm? _rankNorm;
+    private readonly Norm? _writeNorm;
+    private readonly Norm? _readNorm;
 
     public MambaMixer(ModuleBuilder builder, MambaConfig config)
         : base(builder.In("self_attn"), config)
@@ -71,6 +82,12 @@ internal sealed class MambaMixer : StateSpaceMixer
         _stepWeight = Builder.Add("dt_proj.weight", Layout.Of(Channels, _rank), ParameterRole.Matrix, Initializer.Uniform(1 / Math.Sqrt(_rank)), GrowthKind.Hidden);
         _stepBias = Builder.Add("dt_proj.bias", Layout.Of(Channels), ParameterRole.Vector, Initializer.StepOfLogUniform(1e-3, 0.1));
         _logDecay = Builder.Add("A_log", Layout.Of(Channels, Numbers), ParameterRole.Vector, Initializer.LogOfIndex(Numbers));
+        if (config.InnerNorm)
+        {
+            _rankNorm = Builder.Norm("dt_norm", _rank, NormKind.Rms);
+            _writeNorm = Builder.Norm("b_norm", Numbers, NormKind.Rms, GrowthKind.None);
+            _readNorm = Builder.Norm("c_norm", Numbers, NormKind.Rms, GrowthKind.None);
+        }
     }
 
     protected override IEnumerable<TapPoint> ScanPoints =>
@@ -84,8 +101,8 @@ internal sealed class MambaMixer : StateSpaceMixer
     {
         Tape tape = context.Tape;
         Tensor selected = _selection.Forward(tape, x);
-        Tensor delta = Tap.At(tape, "hook_delta_pre", LinearOp.Record(tape, Part(tape, selected, 0, _rank), tape.Use(_stepWeight), tape.Use(_stepBias)));
-        Tensor b = Tap.At(tape, "hook_b", Part(tape, selected, _rank, Numbers)), c = Tap.At(tape, "hook_c", Part(tape, selected, _rank + Numbers, Numbers));
+        Tensor delta = Tap.At(tape, "hook_delta_pre", LinearOp.Record(tape, Part(tape, selected, 0, _rank, _rankNorm), tape.Use(_stepWeight), tape.Use(_stepBias)));
+        Tensor b = Tap.At(tape, "hook_b", Part(tape, selected, _rank, Numbers, _writeNorm)), c = Tap.At(tape, "hook_c", Part(tape, selected, _rank + Numbers, Numbers, _readNorm));
         Tensor decay = tape.Use(_logDecay), skip = tape.Use(Skip);
         Tensor scanned = context.Cache is { } cache
             ? SelectiveScanOp.Decode(tape, x, delta, decay, b, c, skip, cache.Use(tape, Builder.Layer, "state"), context.Counts, context.Continues())
@@ -94,5 +111,9 @@ internal sealed class MambaMixer : StateSpaceMixer
         return scanned;
     }
 
-    private static Tensor Part(Tape tape, Tensor selected, int first, int width) => BroadcastOp.Contiguous(tape, selected.Slice(2, first, width));
+    private static Tensor Part(Tape tape, Tensor selected, int first, int width, Norm? norm)
+    {
+        Tensor part = BroadcastOp.Contiguous(tape, selected.Slice(2, first, width));
+        return norm?.Forward(tape, part) ?? part;
+    }
 }

@@ -6,18 +6,22 @@ using NanoFold.Kernels.Lanes;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>
-/// What is left of pairs of heads, y = x_2i − λ x_2i+1: x [B, T, H, D], λ [1], y [B, T, H / 2, D] (differential attention, arXiv 2410.05258).
-/// dx_2i = dy, dx_2i+1 = −λ dy, dλ = −Σ dy ⊙ x_2i+1.
+/// What is left of pairs of heads, y = x_h − λ x_h+n: x [B, T, H, D], λ [1], y [B, T, H / 2, D] (differential attention, arXiv 2410.05258). Of every 2n heads the first n
+/// are paired with the last n, in their order: with n = 1 heads 2i and 2i + 1. dx_h = dy, dx_h+n = −λ dy, dλ = −Σ dy ⊙ x_h+n.
 /// </summary>
-public sealed class DifferenceOp : Op
+public sealed class DifferenceOp(int apart) : Op
 {
     private const int X = 0, Lambda = 1;
 
     public override string Name => "difference";
 
-    public static Tensor Record(Tape tape, Tensor x, Tensor lambda) => x.Layout.Rank == 4 && x[2] % 2 == 0 && lambda.Layout.Count == 1
-        ? tape.Record(new DifferenceOp(), [BroadcastOp.Contiguous(tape, x), lambda], Layout.Of(x[0], x[1], x[2] / 2, x[3]))
-        : throw new ArgumentException($"difference: x {x} and lambda {lambda}; expected [B, T, H, D] with an even H, and [1]");
+    /// <param name="tape">Where to record.</param>
+    /// <param name="x">[B, T, H, D].</param>
+    /// <param name="lambda">[1].</param>
+    /// <param name="apart">n, how far the heads of a pair are apart; H is a multiple of 2n.</param>
+    public static Tensor Record(Tape tape, Tensor x, Tensor lambda, int apart = 1) => x.Layout.Rank == 4 && x[2] % (2 * apart) == 0 && lambda.Layout.Count == 1
+        ? tape.Record(new DifferenceOp(apart), [BroadcastOp.Contiguous(tape, x), lambda], Layout.Of(x[0], x[1], x[2] / 2, x[3]))
+        : throw new ArgumentException($"difference: x {x} and lambda {lambda}; expected [B, T, H, D] with H a multiple of {2 * apart}, and [1]");
 
     public override void Forward(Backend backend, OpCall call) =>
         backend.Zip(default(Left), Half(call.Input(X), 0), Half(call.Input(X), 1), One(call.Input(Lambda)), Flat(call.Output(0)));
@@ -46,6 +50,8 @@ public sealed class DifferenceOp : Op
     {
         yield return new OpCase("difference [2, 3, 4, 5]", [OpInput.Real(2, 3, 4, 5), OpInput.Real(1)], (tape, t) => Record(tape, t[0], t[1]),
             a => [.. a[0].Chunk(10).SelectMany(pair => Enumerable.Range(0, 5).Select(i => pair[i] - (a[1][0] * pair[i + 5])))]);
+        yield return new OpCase("difference of heads 3 apart [2, 2, 12, 5]", [OpInput.Real(2, 2, 12, 5), OpInput.Real(1)], (tape, t) => Record(tape, t[0], t[1], apart: 3),
+            a => [.. a[0].Chunk(30).SelectMany(block => Enumerable.Range(0, 15).Select(i => block[i] - (a[1][0] * block[i + 15])))]);
     }
 
     internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
@@ -55,15 +61,15 @@ public sealed class DifferenceOp : Op
             a => [.. a[0].Chunk(2 * d).SelectMany(pair => Enumerable.Range(0, d).Select(i => pair[i] - (a[1][0] * pair[i + d])))]);
     }
 
-    // [B · T · H / 2, D] of one member of each pair.
-    private static View Half(in View x, int member)
+    // [B · T · H / 2n, n · D] of one member of each pair.
+    private View Half(in View x, int member)
     {
-        int rows = checked((int)(x.Layout.Count / (2 * x.Layout[-1])));
-        Layout layout = x.Layout.Reshape([rows, 2, x.Layout[-1]]).Slice(1, member, 1, out long offset);
+        int width = apart * x.Layout[-1];
+        Layout layout = x.Layout.Reshape([checked((int)(x.Layout.Count / (2 * width))), 2, width]).Slice(1, member, 1, out long offset);
         return x.With(layout, offset);
     }
 
-    private static View Flat(in View y) => y.With(y.Layout.Reshape([checked((int)y.Layout.Rows), 1, y.Layout[-1]]));
+    private View Flat(in View y) => y.With(y.Layout.Reshape([checked((int)(y.Layout.Count / (apart * y.Layout[-1]))), 1, apart * y.Layout[-1]]));
 
     private static View One(in View lambda) => lambda.With(Layout.Of(1, 1, 1));
 

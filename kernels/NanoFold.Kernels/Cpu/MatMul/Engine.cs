@@ -2,6 +2,7 @@ using System.Numerics;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
+using NanoFold.Kernels.Cpu.Rounded;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
 
@@ -29,6 +30,12 @@ internal abstract class Engine
         }
 
         int rows = product.Rows / parts;
+        if (rows <= RoundedPass.MostRows && RoundedPass.Fits(context, product))
+        {
+            RoundedWork.Run(context, product);
+            return;
+        }
+
         if (TryMultiplyTogether(context, product, rows))
         {
             return;
@@ -55,6 +62,26 @@ internal sealed unsafe class Engine<TKernel, TOperands, O, V, T>(string name) : 
     public override string Name => name;
 
     public override void Multiply(CpuContext context, in Product product)
+    {
+        if (!RoundedPass.Fits(context, product))
+        {
+            MultiplyFloats(context, product);
+            return;
+        }
+
+        if (product.Rows <= RoundedPass.MostRows)
+        {
+            RoundedWork.Run(context, product);
+            return;
+        }
+
+        for (Product rest = product; rest.Rows > 0;)
+        {
+            MultiplyFloats(context, RoundedWork.Next(context, ref rest));
+        }
+    }
+
+    private static void MultiplyFloats(CpuContext context, in Product product)
     {
         Product seen = Oriented(product);
         if (SkinnyPass<O, V, T>.Fits(seen))
@@ -85,6 +112,12 @@ internal sealed unsafe class Engine<TKernel, TOperands, O, V, T>(string name) : 
 
     public override void MultiplyAlone(CpuContext context, in Product product, int worker)
     {
+        if (RoundedPass.Fits(context, product))
+        {
+            RoundedWork.RunAlone(context, product, worker);
+            return;
+        }
+
         Product seen = Oriented(product);
         if (SkinnyPass<O, V, T>.Fits(seen))
         {
@@ -164,6 +197,12 @@ internal sealed unsafe class Engine<TKernel, TOperands, O, V, T>(string name) : 
 
         public override void Run()
         {
+            if (RoundedPass.Fits(context, product))
+            {
+                engine.Multiply(context, product);
+                return;
+            }
+
             if (context.Sequences > 1 && product.Rows % context.Sequences == 0)
             {
                 engine.MultiplyParts(context, product, context.Sequences);

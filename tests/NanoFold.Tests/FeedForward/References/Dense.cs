@@ -16,12 +16,17 @@ internal abstract class Dense<TConfig>(bool isGated, Func<double, double> f) : F
 {
     public override Type Config => typeof(TConfig);
 
-    public double[] Activate(double[]? gate, double[] up)
+    public virtual double[] Activate(double[]? gate, double[] up)
     {
         Assert.That(gate is not null, Is.EqualTo(isGated), "has a gate");
         return gate is null ? [.. up.Select(f)] : NaiveLayer.Multiply([.. gate.Select(f)], up);
     }
 
-    public override double[] Forward(FeedForwardConfig feedForward, NaiveLayer layer, double[] x) =>
-        layer.Linear(Activate(layer.Has("gate_proj.weight") ? layer.Linear(x, "gate_proj") : null, layer.Linear(x, "up_proj")), "down_proj");
+    public override double[] Forward(FeedForwardConfig feedForward, NaiveLayer layer, double[] x)
+    {
+        (double pre, double output) = feedForward is DenseConfig kind ? (kind.PreScale, kind.OutputScale) : (1, 1);
+        double[] Scaled(double[] y, double factor) => [.. y.Select(v => factor * v)];
+        double[]? gate = layer.Has("gate_proj.weight") ? Scaled(layer.Linear(x, "gate_proj"), pre) : null;
+        return Scaled(layer.Linear(Activate(gate, Scaled(layer.Linear(x, "up_proj"), gate is null ? pre : 1)), "down_proj"), output);
+    }
 }

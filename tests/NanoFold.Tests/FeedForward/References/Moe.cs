@@ -17,6 +17,8 @@ internal sealed class Moe : FeedForwardReference
     [
         ("moe not renormalized", small with { FeedForward = MoeConfig.Tiny with { Renormalize = false, Shared = 0, Activation = new Relu2Config() } }),
         ("moe of one", small with { FeedForward = MoeConfig.Tiny with { Experts = 3, Active = 1, Shared = 2 } }),
+        ("moe with biases", small with { FeedForward = MoeConfig.Tiny with { Bias = true, Shared = 0, Capacity = 0.75, Activation = new ClampedSwiGluConfig() } }),
+        ("moe with a gate on the shared expert", small with { FeedForward = MoeConfig.Tiny with { SharedHidden = 10, SharedGate = true } }),
         ("moe of sigmoids", small with
         {
             FeedForward = MoeConfig.Tiny with
@@ -35,17 +37,29 @@ internal sealed class Moe : FeedForwardReference
             return Of(moe.Activation).Forward(moe.Activation, layer, x);
         }
 
-        double[] logits = NaiveLayer.Times(layer.Weight("gate.weight"), x), exponentials = [.. logits.Select(Math.Exp)];
+        double[] logits = layer.Linear(x, "gate"), exponentials = [.. logits.Select(Math.Exp)];
         double[] scores = [.. moe.Routing == RouterKind.Sigmoid ? logits.Select(NaiveLayer.Sigmoid) : exponentials.Select(e => e / exponentials.Sum())];
         int[] chosen = Choose(moe, layer.Find("gate.e_score_correction_bias") is { } bias ? NaiveLayer.Add(scores, bias) : scores);
-        double share = (moe.Renormalizes ? chosen.Sum(e => scores[e]) + 1e-20 : 1) / moe.RouteScale;
+        double total = (moe.Renormalizes ? chosen.Sum(e => scores[e]) + 1e-20 : 1) / moe.RouteScale;
         double[] y = moe.Shared > 0 ? Of(moe.Activation).Forward(moe.Activation, layer.In("shared_experts"), x) : new double[x.Length];
+        if (moe.SharedGate)
+        {
+            double share = NaiveLayer.Sigmoid(layer.Linear(x, "shared_gate")[0]);
+            y = [.. y.Select(value => share * value)];
+        }
+
         foreach (int e in chosen)
         {
-            double[] Part(string name) => layer.Weight($"experts.{name}.weight") is { } all ? NaiveLayer.Row(all, e, all.Length / moe.Experts) : [];
-            double[]? gate = layer.Has("experts.gate_proj.weight") ? NaiveLayer.Times(Part("gate_proj"), x) : null;
-            double[] result = NaiveLayer.Times(Part("down_proj"), dense.Activate(gate, NaiveLayer.Times(Part("up_proj"), x)));
-            y = NaiveLayer.Add(y, [.. result.Select(r => r * scores[e] / share)]);
+            double[] Part(double[] all) => NaiveLayer.Row(all, e, all.Length / moe.Experts);
+            double[] Linear(double[] read, string name)
+            {
+                double[] made = NaiveLayer.Times(Part(layer.Weight($"experts.{name}.weight")), read);
+                return layer.Find($"experts.{name}.bias") is { } bias ? NaiveLayer.Add(made, Part(bias)) : made;
+            }
+
+            double[]? gate = layer.Has("experts.gate_proj.weight") ? Linear(x, "gate_proj") : null;
+            double[] result = Linear(dense.Activate(gate, Linear(x, "up_proj")), "down_proj");
+            y = NaiveLayer.Add(y, [.. result.Select(r => r * scores[e] / total)]);
         }
 
         return y;

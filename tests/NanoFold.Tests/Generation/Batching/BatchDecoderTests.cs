@@ -39,10 +39,12 @@ public class BatchDecoderTests
         Compare(backend, TinyModels.Shape with { FeedForward = MoeConfig.Tiny, Hidden = 0 }, rows: 5, turns: 12);
     }
 
-    [TestCase(WeightStorage.Float16)]
-    [TestCase(WeightStorage.Q8_0)]
-    public void SoItIsWithWeightsAsTheyAreInFiles(WeightStorage storage)
+    [TestCase(WeightStorage.Float16, false)]
+    [TestCase(WeightStorage.Q8_0, false)]
+    [TestCase(WeightStorage.Q8_0, true)]
+    public void SoItIsWithWeightsAsTheyAreInFiles(WeightStorage storage, bool roundsActivations)
     {
+        _backend.RoundsActivations = roundsActivations;
         using var rig = new TrainRig();
         rig.Train("run", "model.width=160", "model.heads=5", "model.hidden=192", "train.stopAfter=1");
         using TrainedModel trained = TrainedModel.Load(rig["run"], _backend, storage: storage);

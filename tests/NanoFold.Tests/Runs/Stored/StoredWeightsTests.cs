@@ -148,6 +148,27 @@ public class StoredWeightsTests : EngineTests
         Assert.That((long)rows[1]["types"]!["q8_0"]!, Is.EqualTo(2 * 32768 + 2 * ((2 * 128 * 128) + (2 * 64 * 128) + (3 * 128 * 160))));
     }
 
+    [Test]
+    public void TheCommandLineRoundsActivationsWhereThatMakesADifference()
+    {
+        string model = ForeignFolders.WithTokenizer(Source);
+        JsonObject Loss(string weights, string activations) =>
+            CommandLine.Json("eval", "--model", model, "--data", Path.Combine(model, "config.json"), "--weights", weights, "--activations", activations, "--threads", "1");
+        double exact = (double)Loss("q8_0", "f32")["loss"]!, rounded = (double)Loss("q8_0", "int8")["loss"]!;
+        Assert.That(rounded, Is.Not.EqualTo(exact).And.EqualTo(exact).Within(0.05));
+        string[] Written(int samples) =>
+        [
+            .. CommandLine.Json("generate", "--model", model, "--prompt", "abc", "--samples", $"{samples}", "--max-tokens", "8", "--seed", "1", "--weights", "q8_0", "--activations", "int8")["samples"]!.AsArray()
+                .Select(sample => sample!["tokenIds"]!.ToJsonString()),
+        ];
+        Assert.That(Written(3)[0], Is.EqualTo(Written(1)[0]), "whatever is written beside it");
+        CommandLine none = CommandLine.Run("generate", "--model", model, "--activations", "int8"), unknown = CommandLine.Run("generate", "--model", model, "--activations", "int4");
+        Assert.That((none.Code, none.ErrorLines[0]), Is.EqualTo((1, $"nanofold: --activations: {model} has no matrices of Q8_0, Q4_0 or Q4_1 in memory; leave it out, or add --weights q8_0")));
+        Assert.That((unknown.Code, unknown.ErrorLines[0]), Is.EqualTo((2, "nanofold: --activations: expected f32, int8, not 'int4'")));
+        JsonObject result = CommandLine.Json("bench", "weights", "--model", model, "--weights", "f32,q8_0", "--activations", "f32,int8", "--prompt-tokens", "2", "--tokens", "2", "--threads", "1");
+        Assert.That(result["weights"]!.AsArray().Select(row => $"{row!["weights"]} {row["activations"]}"), Is.EqualTo(new[] { "f32 f32", "q8_0 f32", "q8_0 int8" }));
+    }
+
     private string Exported(string format, string type)
     {
         string path = _folder[$"{format}-{type}"];

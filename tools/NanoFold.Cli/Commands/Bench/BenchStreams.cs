@@ -21,6 +21,7 @@ internal static class BenchStreams
         Option<long?> prompt = command.Integer("--prompt-tokens", $"Tokens of each text before; {DefaultPrompt} if not given", 1, MostTokens);
         Option<long?> written = command.Integer("--tokens", $"Tokens to write to each; {DefaultTokens} if not given", 1, MostTokens);
         var weights = new WeightOptions(command);
+        var activations = new ActivationOptions(command);
         var train = new TrainOptions(command, "--task", "--data", "--steps", "--minutes", "--precision", "--out", "--batch");
         command.JsonKeys = "cases [{streams, tokensPerSecond (of all texts; median step), ratio (to the first)}], promptTokens, tokens, threads";
         command.Does(invocation =>
@@ -31,6 +32,11 @@ internal static class BenchStreams
             if (invocation.Get(model) is { } path)
             {
                 using TrainedModel trained = TrainedModel.Load(path, backend, storage: weights.Storage(invocation));
+                if (activations.Rounds(invocation))
+                {
+                    ActivationOptions.Round(backend, trained.Model, path);
+                }
+
                 return Run(invocation, trained.Model, counts, promptTokens, tokens);
             }
 

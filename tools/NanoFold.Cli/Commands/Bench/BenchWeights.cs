@@ -11,7 +11,7 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands.Bench;
 
-/// <summary><c>bench weights</c>: loading a model and writing with it, its weights in memory as different types.</summary>
+/// <summary><c>bench weights</c>: loading a model and writing with it, its weights in memory as different types, activations as they are or rounded.</summary>
 internal static class BenchWeights
 {
     private const int MostTokens = 1 << 22, DefaultPrompt = 32, DefaultTokens = 64;
@@ -20,22 +20,24 @@ internal static class BenchWeights
     {
         Option<string?> model = command.Text("--model", "RUN", ModelOptions.ModelHelp);
         Option<string[]?> weights = command.Names("--weights", "What weights are in memory, of each a row; auto and f32 if not given", WeightOptions.Known);
+        Option<string[]?> activations = command.Names(ActivationOptions.Name, "What activations are, of each a row for every type of weights; int8 where these are blocks. f32 if not given", ActivationOptions.Known);
         Option<long?> prompt = command.Integer("--prompt-tokens", $"Tokens of the prompt; {DefaultPrompt} if not given", 1, MostTokens);
         Option<long?> written = command.Integer("--tokens", $"Tokens to write; {DefaultTokens} if not given", 1, MostTokens);
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
-        command.JsonKeys = "weights [{weights (auto, f32, f16, bf16, q8_0), types (elements of each), loadSeconds, weightBytes, tokensPerSecond, prefillTokensPerSecond, bytesPerToken, bandwidthBytesPerSecond, bandwidthShare: as of bench decode}], promptTokens, tokens, threads";
+        command.JsonKeys = "weights [{weights (auto, f32, f16, bf16, q8_0), activations (f32, int8), types (elements of each), loadSeconds, weightBytes, tokensPerSecond, prefillTokensPerSecond, bytesPerToken, bandwidthBytesPerSecond, bandwidthShare: as of bench decode}], promptTokens, tokens, threads";
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage(ModelOptions.NoModel),
-            invocation.Get(weights) ?? ["auto", "f32"],
+            invocation.Get(weights) is { Length: > 0 } types ? types : ["auto", "f32"],
+            invocation.Get(activations) is { Length: > 0 } named ? named : [ActivationOptions.Float],
             (int)(invocation.Get(prompt) ?? DefaultPrompt),
             (int)(invocation.Get(written) ?? DefaultTokens)));
     }
 
-    private static int Run(Invocation invocation, string path, string[] weights, int promptTokens, int tokens)
+    private static int Run(Invocation invocation, string path, string[] weights, string[] activations, int promptTokens, int tokens)
     {
         using Backend backend = Devices.Open(invocation);
-        List<string[]> rows = [["weights", "of", "load", "memory", "written/s", "prompt/s", "per token", "of memory"]];
+        List<string[]> rows = [["weights", "activations", "of", "load", "memory", "written/s", "prompt/s", "per token", "of memory"]];
         var results = new JsonArray();
         foreach (string name in weights)
         {
@@ -48,9 +50,27 @@ internal static class BenchWeights
                 throw UserException.Usage($"bench weights: --prompt-tokens {promptTokens} and --tokens {tokens} are more than the context of {trained.Config.Model.Context}; name fewer");
             }
 
-            DecodeBenchmark result = DecodeBenchmark.Run(trained.Model, backend, promptTokens, tokens, batch: 1);
+            foreach (string of in activations.Where(of => of != ActivationOptions.Int8 || activations.Length == 1 || ActivationOptions.Matter(trained.Model)))
+            {
+                if (of == ActivationOptions.Int8)
+                {
+                    ActivationOptions.Round(backend, trained.Model, path);
+                }
+
+                DecodeBenchmark result = DecodeBenchmark.Run(trained.Model, backend, promptTokens, tokens, batch: 1);
+                backend.RoundsActivations = false;
+                Add(name, of, store, load, result);
+            }
+        }
+
+        invocation.Output.Table(numbers: true, [.. rows]);
+        invocation.Output.Result(new JsonObject { ["weights"] = results, ["promptTokens"] = promptTokens, ["tokens"] = tokens, ["threads"] = invocation.Threads });
+        return Faults.Done;
+
+        void Add(string name, string of, ParameterStore store, double load, DecodeBenchmark result)
+        {
             (string Type, long Elements)[] types = [.. store.Parameters.GroupBy(parameter => parameter.Type).OrderByDescending(group => group.Sum(p => p.Layout.Count)).Select(group => (WeightOptions.NameOf(group.Key), group.Sum(p => p.Layout.Count)))];
-            rows.Add([name, string.Join('+', types.Where(type => type.Elements * 100 >= store.Parameters.Sum(p => p.Layout.Count)).Select(type => type.Type)), $"{Display.Number(load, "0.00")} s", Display.Bytes(store.Bytes),
+            rows.Add([name, of, string.Join('+', types.Where(type => type.Elements * 100 >= store.Parameters.Sum(p => p.Layout.Count)).Select(type => type.Type)), $"{Display.Number(load, "0.00")} s", Display.Bytes(store.Bytes),
                 Display.Number(result.TokensPerSecond, "0.0"), Display.Number(result.PrefillTokensPerSecond, "0"), Display.Bytes((long)result.BytesPerToken), $"{Display.Number(100 * result.BandwidthShare, "0")} %"]);
             var elements = new JsonObject();
             foreach ((string type, long count) in types)
@@ -61,6 +81,7 @@ internal static class BenchWeights
             results.Add(new JsonObject
             {
                 ["weights"] = name,
+                ["activations"] = of,
                 ["types"] = elements,
                 ["loadSeconds"] = load,
                 ["weightBytes"] = store.Bytes,
@@ -71,9 +92,5 @@ internal static class BenchWeights
                 ["bandwidthShare"] = result.BandwidthShare,
             });
         }
-
-        invocation.Output.Table(numbers: true, [.. rows]);
-        invocation.Output.Result(new JsonObject { ["weights"] = results, ["promptTokens"] = promptTokens, ["tokens"] = tokens, ["threads"] = invocation.Threads });
-        return Faults.Done;
     }
 }

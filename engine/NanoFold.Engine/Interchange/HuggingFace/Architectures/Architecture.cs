@@ -1,8 +1,6 @@
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
-using NanoFold.Engine.Modules;
 using NanoFold.Kernels.Null;
 
 namespace NanoFold.Engine.Interchange.HuggingFace.Architectures;
@@ -29,6 +27,9 @@ public abstract record Architecture
         new SmolLm3(),
         new Olmo2(),
         new Olmo3(),
+        new DiffLlama(),
+        new GptOss(),
+        new DeepSeekV3(),
         new Gemma(),
         new Gemma2(),
         new Gemma3Text(),
@@ -39,6 +40,10 @@ public abstract record Architecture
         new Cohere(),
         new Mamba(),
         new Mamba2(),
+        new Jamba(),
+        new Bamba(),
+        new FalconH1(),
+        new Qwen3Next(),
     ];
 
     /// <summary>Its <c>model_type</c>.</summary>
@@ -117,7 +122,7 @@ public abstract record Architecture
     /// <param name="back">What the keys of a format make of it.</param>
     internal IReadOnlyList<string> Unsaid(ModelConfig model, ModelConfig back)
     {
-        JsonNode ours = ConfigWriter.ToTree(Same(Bare(Meant(model))), typeof(ModelConfig))!, theirs = ConfigWriter.ToTree(Same(Bare(Meant(back))), typeof(ModelConfig))!;
+        JsonNode ours = ConfigWriter.ToTree(ComparedModel.Of(Meant(ExpertRules.OneByOne(model))), typeof(ModelConfig))!, theirs = ConfigWriter.ToTree(ComparedModel.Of(Meant(back)), typeof(ModelConfig))!;
         return
         [
             .. model.Adapters.Count > 0 ? ["model.adapters; merge them into the weights first"] : Array.Empty<string>(),
@@ -157,41 +162,11 @@ public abstract record Architecture
 
     private JsonObject KeysOf(ModelConfig model)
     {
-        JsonObject keys = Keys(model);
+        JsonObject keys = Keys(ExpertRules.OneByOne(model));
         keys["architectures"] = new JsonArray(ClassName);
         keys["model_type"] = Name;
         keys["dtype"] = "float32";
         return keys;
-    }
-
-    // Without what is about training only, which has no place in theirs; what says the same in two ways is said in one.
-    private static ModelConfig Bare(ModelConfig model) => model with
-    {
-        Dropout = 0,
-        Initialization = null,
-        Adapters = [],
-        Parametrization = new StandardConfig(),
-        // Which then says nothing more, where layers have no other matrices.
-        Bias = model.Bias && !model.LayerConfigs().All(layer => layer.Mixer is AttentionConfig or SlidingWindowConfig),
-        QkvBias = model.QkvBias ?? model.Bias,
-        OutputBias = model.OutputBias ?? model.Bias,
-        FeedForwardBias = model.FeedForwardBias ?? model.Bias,
-        QkNormOver = model.QkNorm ? model.QkNormOver : default,
-        QkNormKind = model.QkNorm ? model.QkNormKind : default,
-        QkNormBias = model.QkNormBias || !model.QkNorm || model.QkNormKind == NormKind.Rms,
-    };
-
-    // Layers written one by one, so that patterns that mean the same are the same.
-    private static ModelConfig Same(ModelConfig model)
-    {
-        IReadOnlyList<LayerConfig> layers = model.LayerConfigs();
-        return model with
-        {
-            Mixer = layers[0].Mixer,
-            FeedForward = layers[0].FeedForward,
-            Hidden = 0,
-            Pattern = [.. layers.Select(layer => new BlockConfig { Mixer = layer.Mixer, FeedForward = layer.FeedForward })],
-        };
     }
 
     private static IEnumerable<string> Differences(string path, JsonNode? ours, JsonNode? theirs)

@@ -1,7 +1,9 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.Interchange.HuggingFace.Architectures;
 
@@ -20,7 +22,9 @@ internal static class DecoderKeys
     /// <param name="epsilonKey">Of what norms add.</param>
     /// <param name="tied">Where <c>tie_word_embeddings</c> says nothing.</param>
     /// <param name="theta">Where <c>rope_theta</c> says nothing.</param>
-    public static ModelConfig Read(ForeignConfig keys, int context = 2048, double epsilon = 1e-6, string epsilonKey = "rms_norm_eps", bool tied = false, double theta = 10000)
+    /// <param name="kvHeads">Where <c>num_key_value_heads</c> is not there; null for as many as there are heads, as where it is null.</param>
+    public static ModelConfig Read(
+        ForeignConfig keys, int context = 2048, double epsilon = 1e-6, string epsilonKey = "rms_norm_eps", bool tied = false, double theta = 10000, int? kvHeads = null)
     {
         int width = keys.Integer("hidden_size"), heads = keys.Count("num_attention_heads", 4096);
         return RopeKeys.Read(keys, new ModelConfig
@@ -28,7 +32,7 @@ internal static class DecoderKeys
             Layers = keys.Count("num_hidden_layers", 4096),
             Width = width,
             Heads = heads,
-            KvHeads = keys.Integer("num_key_value_heads", heads),
+            KvHeads = keys.Integer("num_key_value_heads", keys.Names.Contains("num_key_value_heads") ? heads : kvHeads ?? heads),
             HeadDim = keys.Integer("head_dim", width / heads),
             Context = ContextOf(keys, keys.Integer("max_position_embeddings", context)),
             Vocab = keys.Integer("vocab_size"),
@@ -61,7 +65,8 @@ internal static class DecoderKeys
     /// <summary>The elements of a head that positions turn, from their share; 0 for all.</summary>
     public static int RopeDim(ForeignConfig keys, string key, int headDim, double otherwise)
     {
-        double share = keys.Number(key, otherwise);
+        // Version 5 of the library writes it among the rotary parameters.
+        double share = keys.Number(key, keys.Section("rope_parameters")?.Number("partial_rotary_factor", otherwise) ?? otherwise);
         int width = (int)(headDim * share);
         return share == 1 ? 0 : width > 0 ? width : throw keys.Fault(key, $"turns none of the {headDim} elements of a head");
     }
@@ -112,7 +117,7 @@ internal static class DecoderKeys
     public static string Activation(FeedForwardConfig kind) => kind switch
     {
         MoeConfig moe => Activation(moe.Activation),
-        SwiGluConfig => "silu",
+        SwiGluConfig or ClampedSwiGluConfig => "silu",
         GeluConfig or GeGluConfig => "gelu",
         GeluTanhConfig or GeGluTanhConfig => "gelu_pytorch_tanh",
         ReluConfig => "relu",
@@ -161,13 +166,29 @@ internal static class DecoderKeys
     /// <summary>The window of those layers of a model that have one, or null.</summary>
     public static int? WindowOf(ModelConfig model) => model.LayerConfigs().Select(layer => layer.Mixer).OfType<SlidingWindowConfig>().FirstOrDefault()?.Window;
 
+    /// <summary>A model with another mixer in place of each.</summary>
+    public static ModelConfig WithMixers(ModelConfig model, Func<MixerConfig, MixerConfig> change) =>
+        WithLayers(model, [.. model.LayerConfigs().Select(layer => layer with { Mixer = change(layer.Mixer) })]);
+
+    /// <summary>A model without <c>model.bias</c>: what has a bias by it says so itself.</summary>
+    public static ModelConfig WithoutBias(ModelConfig model) => model with
+    {
+        Bias = false, QkvBias = model.QkvBias ?? model.Bias, OutputBias = model.OutputBias ?? model.Bias, FeedForwardBias = model.FeedForwardBias ?? model.Bias,
+    };
+
+    /// <summary>A model without the settings of rotary positions, where it has none.</summary>
+    public static ModelConfig WithoutRope(ModelConfig model) => model with { RopeBase = new ModelConfig().RopeBase, RopeScaling = new NoRopeScalingConfig(), RopeInterleaved = false };
+
+    /// <summary>The layer that a parameter of ours is in, or −1.</summary>
+    public static int LayerOf(string name) => name.Split('.') is ["model", "layers", { } layer, ..] ? int.Parse(layer, CultureInfo.InvariantCulture) : -1;
+
     /// <summary>A model whose layers are given one by one, written as short as its pattern allows.</summary>
     public static ModelConfig WithLayers(ModelConfig model, IReadOnlyList<LayerConfig> layers)
     {
         int period = Enumerable.Range(1, layers.Count).First(p => layers.Count % p == 0 && layers.Index().All(layer => layer.Item == layers[layer.Index % p]));
         if (period == 1)
         {
-            return model with { Mixer = layers[0].Mixer, FeedForward = layers[0].FeedForward };
+            return model with { Mixer = layers[0].Mixer, FeedForward = layers[0].FeedForward, Pattern = null };
         }
 
         List<BlockConfig> pattern = [];

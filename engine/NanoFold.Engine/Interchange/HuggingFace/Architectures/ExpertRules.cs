@@ -35,6 +35,14 @@ internal static class ExpertRules
         ZLoss = 0,
     };
 
+    /// <summary>A model whose first layers have a dense feed-forward because their mixture says so (<see cref="MoeConfig.DenseLayers"/>), with that said of each layer.</summary>
+    public static ModelConfig OneByOne(ModelConfig model) => !model.LayerConfigs().Any(layer => layer.FeedForward is MoeConfig { DenseLayers: > 0 })
+        ? model
+        : DecoderKeys.WithLayers(model, [.. model.LayerConfigs().Select((layer, i) => layer.FeedForward is not MoeConfig mixture ? layer : layer with
+        {
+            FeedForward = i < mixture.DenseLayers ? mixture.Activation with { Hidden = mixture.DenseHidden } : mixture with { DenseLayers = 0, DenseHidden = 0 },
+        })]);
+
     /// <summary>The mixture of a model of ours, or one that no configuration of theirs means.</summary>
     public static MoeConfig In(ModelConfig model) => model.LayerConfigs().Select(layer => layer.FeedForward).OfType<MoeConfig>().FirstOrDefault() ?? new MoeConfig { Hidden = 1 };
 }

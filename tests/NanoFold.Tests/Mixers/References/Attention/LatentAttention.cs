@@ -12,6 +12,7 @@ internal sealed class LatentAttention : MixerReference<LatentAttentionConfig>
     public override IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small) =>
     [
         ("latent-attention of its own shape", small with { Mixer = new LatentAttentionConfig { Heads = 3, Latent = 16, RopeDim = 4, NopeDim = 3, ValueDim = 7 } }),
+        ("latent-attention with latent queries", small with { Bias = true, Mixer = LatentAttentionConfig.Tiny with { QueryLatent = 7, LatentEpsilon = 0.01 } }),
         ("latent-attention by default", small with { Mixer = new LatentAttentionConfig() }),
     ];
 
@@ -21,7 +22,7 @@ internal sealed class LatentAttention : MixerReference<LatentAttentionConfig>
         int nope = own.NopeDim, rope = own.RopeDim, all = nope + rope;
         double[] Turned(double[] part, int t) => layer.Model.Position == PositionKind.Rope ? layer.Rotate(part, t) : part;
         double[][] down = [.. x.Select(row => layer.Linear(row, "kv_a_proj"))];
-        double[][] q = [.. x.Select((row, t) => layer.Linear(row, "q_proj").Chunk(all).SelectMany(head => head[..nope].Concat(Turned(head[nope..], t))).ToArray())];
+        double[][] q = [.. x.Select((row, t) => Asked(own, layer, row).Chunk(all).SelectMany(head => head[..nope].Concat(Turned(head[nope..], t))).ToArray())];
         double[][] k = [.. Expanded(own, layer, x).Select((row, t) => row.Chunk(nope + own.ValueDim).SelectMany(head => head[..nope].Concat(Turned(down[t][own.Latent..], t))).ToArray())];
         return [.. Enumerable.Range(0, own.Heads).Select(h => x.Select((_, t) =>
         {
@@ -46,5 +47,11 @@ internal sealed class LatentAttention : MixerReference<LatentAttentionConfig>
 
     // Per head the part of a key, then the value.
     private static double[][] Expanded(LatentAttentionConfig own, NaiveLayer layer, double[][] x) =>
-        [.. x.Select(row => layer.Linear(layer.Rms(layer.Linear(row, "kv_a_proj")[..own.Latent], layer.Weight("kv_a_norm.weight")), "kv_b_proj"))];
+        [.. x.Select(row => layer.Linear(Normed(own, layer, layer.Linear(row, "kv_a_proj")[..own.Latent], "kv_a_norm"), "kv_b_proj"))];
+
+    private static double[] Asked(LatentAttentionConfig own, NaiveLayer layer, double[] row) =>
+        own.QueryLatent > 0 ? layer.Linear(Normed(own, layer, layer.Linear(row, "q_a_proj"), "q_a_norm"), "q_b_proj") : layer.Linear(row, "q_proj");
+
+    private static double[] Normed(LatentAttentionConfig own, NaiveLayer layer, double[] latent, string name) =>
+        NaiveLayer.Rms(latent, layer.Weight($"{name}.weight"), own.LatentEpsilon > 0 ? own.LatentEpsilon : layer.Model.NormEpsilon);
 }

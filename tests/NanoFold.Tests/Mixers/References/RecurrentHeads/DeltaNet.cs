@@ -28,7 +28,10 @@ internal sealed class DeltaNet : DeltaFamily<DeltaNetConfig>
 internal sealed class GatedDeltaNet : DeltaFamily<GatedDeltaNetConfig>
 {
     public override IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small) =>
-        [("gated-delta-net with shared keys", small with { Mixer = new GatedDeltaNetConfig { KeyHeads = 2, HeadDim = 3, ValueDim = 5, Conv = 1 } })];
+    [
+        ("gated-delta-net with shared keys", small with { Mixer = new GatedDeltaNetConfig { KeyHeads = 2, HeadDim = 3, ValueDim = 5, Conv = 1 } }),
+        ("gated-delta-net in a model of other norms", small with { NormGainFromOne = true, QkNorm = true, Mixer = GatedDeltaNetConfig.Tiny with { NormGainFromOne = false, QkNorm = false } }),
+    ];
 
     public override IReadOnlyList<string> Quick(string kind) => ["gated-delta-net with shared keys"];
 

@@ -14,6 +14,7 @@ internal sealed class Mamba2 : MixerReference<Mamba2Config>
             Bias = true,
             Mixer = Mamba2Config.Tiny with { Groups = 2, StepMin = 0.005, StepMax = 0.06, NormOver = ChannelNormSpan.Group, GateFirst = false },
         }),
+        ("mamba2 of other channels, scaled", small with { Mixer = Mamba2Config.Tiny with { Channels = 12, Scales = new Mamba2Scales { Z = 0.5, X = 1.5, B = 0.7, C = 2, Dt = 1.2 } } }),
         ("mamba2 of four groups without a norm", small with { Mixer = Mamba2Config.Tiny with { Groups = 4, ConvBias = false, NormOver = ChannelNormSpan.None } }),
     ];
 
@@ -23,9 +24,11 @@ internal sealed class Mamba2 : MixerReference<Mamba2Config>
 
     protected override double[][] Forward(Mamba2Config mixer, NaiveLayer layer, double[][] x)
     {
-        int channels = mixer.Channels(layer.Model), n = mixer.State, heads = mixer.HeadsFor(layer.Model), shared = mixer.Groups * n;
+        int channels = mixer.ChannelsFor(layer.Model), n = mixer.State, heads = mixer.HeadsFor(layer.Model), shared = mixer.Groups * n;
         double[] rates = layer.Weight("A_log"), bias = layer.Weight("dt_bias"), skip = layer.Weight("D");
-        double[][] projected = [.. x.Select(row => layer.Linear(row, "in_proj"))];
+        (double Factor, int Rows)[] parts = [(mixer.Scales.Z, channels), (mixer.Scales.X, channels), (mixer.Scales.B, shared), (mixer.Scales.C, shared), (mixer.Scales.Dt, heads)];
+        double[] scales = [.. parts.SelectMany(part => Enumerable.Repeat(part.Factor, part.Rows))];
+        double[][] projected = [.. x.Select(row => NaiveLayer.Multiply(layer.Linear(row, "in_proj"), scales))];
         double[][] convolved = NaiveConvolution.Of(
             [.. projected.Select(row => row[channels..(2 * channels + 2 * shared)])], layer.Weight("conv1d.weight"), layer.Find("conv1d.bias"));
         var h = new double[channels * n];

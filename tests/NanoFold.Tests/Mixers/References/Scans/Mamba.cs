@@ -11,6 +11,7 @@ internal sealed class Mamba : MixerReference<MambaConfig>
     [
         ("mamba by default", small with { Mixer = new MambaConfig() }),
         ("mamba with biases but in its convolution", small with { Mixer = MambaConfig.Tiny with { Bias = true, ConvBias = false } }),
+        ("mamba with norms within", small with { Mixer = MambaConfig.Tiny with { InnerNorm = true } }),
         ("mamba without selection", small with { Mixer = MambaConfig.Tiny with { State = 5, Selective = false } }),
     ];
 
@@ -35,7 +36,8 @@ internal sealed class Mamba : MixerReference<MambaConfig>
         return [.. x.Select(row =>
         {
             double[] selected = NaiveLayer.Times(layer.Weight("x_proj.weight"), row);
-            double[] steps = layer.Linear(selected[..mixer.DtRank], "dt_proj"), b = selected[mixer.DtRank..][..n], c = selected[(mixer.DtRank + n)..];
+            double[] Part(int start, int width, string norm) => layer.Find($"{norm}.weight") is { } gain ? layer.Rms(selected[start..][..width], gain) : selected[start..][..width];
+            double[] steps = layer.Linear(Part(0, mixer.DtRank, "dt_norm"), "dt_proj"), b = Part(mixer.DtRank, n, "b_norm"), c = Part(mixer.DtRank + n, n, "c_norm");
             return row.Select((value, channel) =>
             {
                 double step = Math.Log(1 + Math.Exp(steps[channel]));

@@ -27,7 +27,7 @@ public sealed record Mamba2 : StateSpace
 
         // Of the rank that the first Mamba has nothing is made.
         keys.Leave("time_step_rank");
-        (double least, double most) = Limits(keys);
+        (double least, double most) = StepLimits.Read(keys);
         return model with
         {
             Bias = keys.Flag("use_bias", false),
@@ -54,24 +54,11 @@ public sealed record Mamba2 : StateSpace
         keys["conv_kernel"] = mixer.Conv;
         keys["expand"] = mixer.Expand;
         keys["num_heads"] = heads;
-        keys["head_dim"] = mixer.Channels(model) / heads;
+        keys["head_dim"] = mixer.ChannelsFor(model) / heads;
         keys["n_groups"] = mixer.Groups;
         keys["rms_norm"] = true;
         keys["use_bias"] = model.Bias;
         keys["use_conv_bias"] = mixer.ConvBias;
-        if (mixer.StepMin > 0 || mixer.StepMax > 0)
-        {
-            // Without the key steps are of any length; the largest float stands for infinity, which JSON has no word for.
-            keys["time_step_limit"] = new JsonArray(mixer.StepMin, mixer.StepMax > 0 ? mixer.StepMax : (double)float.MaxValue);
-        }
-    }
-
-    // 0 where there is no longest step. Steps are positive, so that a negative shortest one means nothing.
-    private static (double Least, double Most) Limits(ForeignConfig keys)
-    {
-        double[] limits = keys.Numbers("time_step_limit") ?? [0, double.PositiveInfinity];
-        return limits is [{ } least, { } most] && double.IsFinite(least) && most > 0 && least <= most
-            ? (Math.Max(0, least), most >= float.MaxValue ? 0 : most)
-            : throw keys.Fault("time_step_limit", "expected the shortest and the longest step");
+        StepLimits.Write(mixer, keys);
     }
 }
