@@ -1,6 +1,7 @@
 using NanoFold.Engine;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Cpu.Programs;
 
 namespace NanoFold.Cli;
 

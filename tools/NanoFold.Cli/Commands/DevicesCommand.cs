@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu.MatMul.Rounded;
+using NanoFold.Kernels.Cpu.Programs;
 
 namespace NanoFold.Cli.Commands;
 

@@ -1,6 +1,4 @@
 using System.Numerics;
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.Arm;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
 using NanoFold.Kernels.Cpu.Rounded;
 

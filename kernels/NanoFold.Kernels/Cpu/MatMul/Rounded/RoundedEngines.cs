@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
+using NanoFold.Kernels.Cpu.Programs;
 
 namespace NanoFold.Kernels.Cpu.MatMul.Rounded;
 

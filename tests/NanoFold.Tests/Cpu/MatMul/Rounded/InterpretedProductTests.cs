@@ -5,6 +5,7 @@ using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.MatMul;
 using NanoFold.Kernels.Cpu.MatMul.Rounded;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
+using NanoFold.Kernels.Cpu.Programs;
 using ProductEngine = NanoFold.Kernels.Cpu.MatMul.Engine;
 
 namespace NanoFold.Tests.Cpu.MatMul.Rounded;

@@ -1,6 +1,4 @@
-using NanoFold.Kernels.Cpu.Programs;
-
-namespace NanoFold.Kernels;
+namespace NanoFold.Kernels.Cpu.Programs;
 
 /// <summary>Sets of instructions of x64 that can be switched off, from the least to the most: each stands for those before it too.</summary>
 public enum InstructionSet

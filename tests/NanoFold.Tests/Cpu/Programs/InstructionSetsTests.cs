@@ -1,6 +1,6 @@
-using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu.Programs;
 
-namespace NanoFold.Tests;
+namespace NanoFold.Tests.Cpu.Programs;
 
 public class InstructionSetsTests
 {
