@@ -28,6 +28,7 @@ public static class MatMulPeak
         {
             long started = Stopwatch.GetTimestamp();
             backend.MatMul(new MatMulArgs { A = new(a, 0, layout, DType.Float32), B = new(b, 0, layout, DType.Float32), Y = new(y, 0, layout, DType.Float32) });
+            backend.Synchronize();
             best = Math.Max(best, 2.0 * Size * Size * Size / Stopwatch.GetElapsedTime(started).TotalSeconds);
         }
 
