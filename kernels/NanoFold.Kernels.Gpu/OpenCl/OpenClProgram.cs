@@ -1,3 +1,4 @@
+using System.Text;
 using ILGPU.Runtime.OpenCL;
 
 namespace NanoFold.Kernels.Gpu.OpenCl;
@@ -15,6 +16,12 @@ internal sealed class OpenClProgram : IDisposable
     {
         _context = context;
         var accelerator = (CLAccelerator)context.Accelerator;
+        // ILGPU counts characters and sends bytes: a source that is not ASCII loses its end.
+        if (!Ascii.IsValid(source))
+        {
+            throw new ArgumentException($"the source of {name} has other characters than those of ASCII", nameof(source));
+        }
+
         CLError error = CLKernel.LoadKernel(accelerator, name, source, accelerator.CLStdVersion, out _program, out _kernel, out string? log);
         if (error != CLError.CL_SUCCESS)
         {
