@@ -43,7 +43,8 @@ public sealed class GpuBackend : Backend
 
     public override StepState NewState() => new GpuStepState(_context);
 
-    public override long? FreeBytes => _context.FreeBytes;
+    /// <summary>Null for a processor: its memory is the host's.</summary>
+    public override long? FreeBytes => _context.IsProcessor ? null : _context.FreeBytes;
 
     /// <summary>Tensor cores know tf32 from Ampere on.</summary>
     public override bool HasTensorFloat32 => _context.Accelerator is CudaAccelerator { Architecture.Major: >= 8 };

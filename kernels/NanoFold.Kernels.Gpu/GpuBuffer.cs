@@ -22,6 +22,11 @@ internal sealed class GpuBuffer : DeviceBuffer
         ? memory.View
         : throw new ObjectDisposedException(nameof(GpuBuffer), "gpu buffer: used after it was disposed");
 
+    /// <summary>OpenCL's handle of it.</summary>
+    public nint Handle => _memory is { } memory
+        ? memory.NativePtr
+        : throw new ObjectDisposedException(nameof(GpuBuffer), "gpu buffer: used after it was disposed");
+
     public override void Dispose()
     {
         if (_memory is not null)

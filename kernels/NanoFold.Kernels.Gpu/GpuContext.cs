@@ -5,6 +5,7 @@ using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
 using NanoFold.Kernels.Gpu.Cuda;
 using NanoFold.Kernels.Gpu.Loops;
+using NanoFold.Kernels.Gpu.OpenCl;
 using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Kernels.Gpu;
@@ -16,15 +17,27 @@ public sealed class GpuContext : IDisposable
     private readonly List<CompiledKernel> _compiled = [];
     private readonly List<IDisposable> _outgrown = [];
     private readonly MemoryBuffer1D<byte, Stride1D.Dense> _nothing;
+    private readonly OpenClCompiler? _openCl;
     private MemoryBuffer1D<byte, Stride1D.Dense>? _scratch;
     private long _taken;
 
     /// <param name="context">ILGPU's context; it is disposed here.</param>
     /// <param name="device">One of its devices.</param>
-    internal GpuContext(Context context, Device device)
+    /// <param name="openCl">What an OpenCL device has, null for others.</param>
+    internal GpuContext(Context context, Device device, OpenClCapabilities? openCl = null)
     {
         IlContext = context;
+        if (device is CLDevice cl)
+        {
+            OpenClCompiler.Admit(cl);
+        }
+
         Accelerator = device.CreateAccelerator(context);
+        if (Accelerator is CLAccelerator accelerator)
+        {
+            _openCl = new OpenClCompiler(context, accelerator, openCl ?? OpenClCapabilities.Of(accelerator.Device));
+        }
+
         Stream = Accelerator.CreateStream();
         _nothing = Accelerator.Allocate1D<byte>(256);
     }
@@ -44,8 +57,14 @@ public sealed class GpuContext : IDisposable
     /// <summary>ILGPU's simulator: slow, for tests of correctness at tiny shapes.</summary>
     public bool IsSimulator => Accelerator is CPUAccelerator;
 
+    /// <summary>An OpenCL device that is a processor: its local memory is plain memory, and its threads are what a compiler makes loops and vectors of.</summary>
+    public bool IsProcessor => Accelerator is CLAccelerator { DeviceType: CLDeviceType.CL_DEVICE_TYPE_CPU };
+
     /// <summary>Whether threads may exchange values within warps of 32: CUDA's do, or a simulator of such a device; OpenCL's need not.</summary>
     public bool HasWarps => Accelerator.WarpSize == WarpSum.Lanes && (IsCuda || IsSimulator);
+
+    /// <summary>Bytes of memory that the threads of a group can share.</summary>
+    public long SharedBytes => _openCl?.Capabilities.LocalBytes ?? Accelerator.MaxSharedMemoryPerGroup;
 
     /// <summary>Threads of a group that works on a row.</summary>
     public int GroupSize => !IsSimulator ? 256 : HasWarps ? 2 * WarpSum.Lanes : 16;
@@ -72,6 +91,12 @@ public sealed class GpuContext : IDisposable
         if (view.IsNone)
         {
             return ((ArrayView<byte>)_nothing.View).Cast<T>();
+        }
+
+        // ILGPU gives an OpenCL kernel the offset of its memory in a buffer as 32 bits, without a word where it has more.
+        if (_openCl is not null && view.Offset > int.MaxValue)
+        {
+            throw new InsufficientMemoryException($"{Accelerator.Name}: {view} lies beyond the first {int.MaxValue} elements of its buffer, where OpenCL kernels do not reach");
         }
 
         int size = Interop.SizeOf<T>();
@@ -131,11 +156,27 @@ public sealed class GpuContext : IDisposable
         return ((ArrayView<byte>)_scratch.View).SubView(0, Math.Max(bytes, 1));
     }
 
+    /// <summary>OpenCL's handle of the memory that a view lies in; for none of memory that nobody reads.</summary>
+    internal nint Handle(in View view) => view.IsNone ? _nothing.NativePtr : ((GpuBuffer)view.Buffer).Handle;
+
+    /// <summary>OpenCL's handle of <see cref="Scratch"/>.</summary>
+    internal nint ScratchHandle(long bytes)
+    {
+        Scratch(bytes);
+        return _scratch!.NativePtr;
+    }
+
     internal MemoryBuffer1D<byte, Stride1D.Dense> AllocateMemory(long bytes)
     {
         if (IsCapturing)
         {
             throw new InvalidOperationException("gpu: memory was allocated while a step was captured");
+        }
+
+        if (_openCl is not null && bytes > _openCl.Capabilities.BufferBytes)
+        {
+            throw new InsufficientMemoryException(
+                $"{Accelerator.Name}: a buffer of {bytes} bytes was asked for, and its buffers have {_openCl.Capabilities.BufferBytes} bytes at most, whatever is free");
         }
 
         try
@@ -213,7 +254,7 @@ public sealed class GpuContext : IDisposable
         }
 
         KernelSpecialization limits = IsCuda && TWork.GroupsTogether > 0 ? new(GroupSize, TWork.GroupsTogether) : KernelSpecialization.Empty;
-        Action<AcceleratorStream, KernelConfig, TWork> kernel = Accelerator.LoadKernel<TWork>(Entry, limits);
+        Action<AcceleratorStream, KernelConfig, TWork> kernel = _openCl is null ? Accelerator.LoadKernel<TWork>(Entry, limits) : _openCl.Load<TWork>();
         _kernels.Add(typeof(TWork), kernel);
         if (IsCuda)
         {

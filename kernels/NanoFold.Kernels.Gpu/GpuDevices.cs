@@ -32,18 +32,30 @@ public static class GpuDevices
     public static GpuBackend? OpenCuda(bool composedOnly = false) => Open<CudaDevice>(b => b.Cuda(), composedOnly);
 
     /// <summary>The first OpenCL device that can be used, discrete GPUs before others, or null.</summary>
-    public static GpuBackend? OpenOpenCl(bool composedOnly = false)
+    public static GpuBackend? OpenOpenCl(bool composedOnly = false) => OpenOpenCl(composedOnly, capabilities => capabilities);
+
+    /// <summary>As above, of a device that is taken to have what <paramref name="limit"/> leaves of what it has.</summary>
+    /// <exception cref="NotSupportedException">What is left is too little.</exception>
+    internal static GpuBackend? OpenOpenCl(bool composedOnly, Func<OpenClCapabilities, OpenClCapabilities> limit)
     {
         NativeLibraries.Install();
         CLDevice? device = OpenClProbe.Devices().Where(d => OpenClProbe.WhyNot(d) is null).OrderByDescending(OpenClProbe.IsDiscreteGpu).FirstOrDefault();
-        return device is null ? null : Open<CLDevice>(b => b.OpenCL(d => d.DeviceId == device.DeviceId), composedOnly);
+        if (device is null)
+        {
+            return null;
+        }
+
+        OpenClCapabilities capabilities = limit(OpenClCapabilities.Of(device));
+        return capabilities.Lacks is { } reason
+            ? throw new NotSupportedException($"{device.Name}: {reason}")
+            : Open<CLDevice>(b => b.OpenCL(d => d.DeviceId == device.DeviceId), composedOnly, capabilities);
     }
 
     /// <summary>ILGPU's simulator on the host's processor: right, and slow.</summary>
     public static GpuBackend OpenSimulator(bool composedOnly = false, int threads = 16, int warp = 16) =>
         Open<CPUDevice>(b => b.CPU(new CPUDevice(numThreadsPerWarp: warp, numWarpsPerMultiprocessor: threads / warp, numMultiprocessors: 1)), composedOnly)!;
 
-    private static GpuBackend? Open<TDevice>(Action<Context.Builder> add, bool composedOnly)
+    private static GpuBackend? Open<TDevice>(Action<Context.Builder> add, bool composedOnly, OpenClCapabilities? openCl = null)
         where TDevice : Device
     {
         NativeLibraries.Install();
@@ -54,7 +66,7 @@ public static class GpuDevices
         });
         if (context.Devices.OfType<TDevice>().FirstOrDefault() is { } device)
         {
-            return new GpuBackend(new GpuContext(context, device), composedOnly);
+            return new GpuBackend(new GpuContext(context, device, openCl), composedOnly);
         }
 
         context.Dispose();

@@ -25,10 +25,9 @@ internal static class GpuKernels
 {
     public static IReadOnlyList<IKernel> Create(GpuContext context, GpuMatMul matMul, GpuReduce reduce)
     {
-        var attention = new GpuFusedAttention(context);
         return
         [
-            CudaFlashAttention.IsSupported(context) ? new CudaFlashAttention(context, attention) : attention,
+            .. Attention(context),
             new GpuKeySelection(context),
             new GpuKeyListAttention(context),
             new GpuCacheAppend(context),
@@ -67,5 +66,17 @@ internal static class GpuKernels
             new GpuRecurrent<Gru>(context, matMul, reduce),
             new GpuRecurrent<Lstm>(context, matMul, reduce),
         ];
+    }
+
+    /// <summary>None where its tiles do not fit into shared memory, and on a processor, to which barriers cost more than tiles save: products and a softmax do it there.</summary>
+    private static IEnumerable<IKernel> Attention(GpuContext context)
+    {
+        if (context.IsProcessor || context.SharedBytes < GpuFusedAttention.SharedBytes)
+        {
+            return [];
+        }
+
+        var attention = new GpuFusedAttention(context);
+        return [CudaFlashAttention.IsSupported(context) ? new CudaFlashAttention(context, attention) : attention];
     }
 }

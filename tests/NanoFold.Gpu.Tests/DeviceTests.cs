@@ -27,6 +27,11 @@ public class DeviceTests : GpuTests
     [Test]
     public void WhatIsAllocatedIsNotFreeUntilItIsDisposed()
     {
+        if (Gpu.FreeBytes is null)
+        {
+            Assert.Ignore("a processor's memory is the host's");
+        }
+
         const long Bytes = 64L << 20;
         long before = Gpu.FreeBytes!.Value;
         DeviceBuffer buffer = Gpu.Allocate(Bytes);

@@ -27,7 +27,7 @@ public sealed class TokenShift
     /// <summary>Declares the shares m [C] of one mix, which begin as (i / C)^power + more for channel i.</summary>
     public Parameter Shares(string name, double power, double more = 0) => _builder.Add(
         name, Layout.Of(_width), ParameterRole.Vector,
-        Initializer.Values([.. Enumerable.Range(0, _width).Select(i => more + (i == 0 ? 0 : PortableMath.Pow((double)i / _width, power)))]), GrowthKind.None);
+        Initializer.Values([.. Enumerable.Range(0, _width).Select(i => more + (i == 0 ? 0 : PortableMath.Pow((double)i / _width, power)))]));
 
     /// <summary>x [B, T, C] of the place before each.</summary>
     public Tensor Before(ForwardContext context, Tensor x)

@@ -31,7 +31,11 @@ internal sealed class GpuMatMul(GpuContext context) : IDisposable
         ByElement.Run("grouped matmul", args.A, args.Y, new GroupedBody(_portable, args));
     }
 
-    public void Dispose() => Cuda?.Dispose();
+    public void Dispose()
+    {
+        _portable.Dispose();
+        Cuda?.Dispose();
+    }
 
     private static GpuPrecision Precision(OperandRounding rounding) => rounding == OperandRounding.None ? GpuPrecision.Float32 : GpuPrecision.TensorFloat32;
 

@@ -1,18 +1,23 @@
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
+using NanoFold.Kernels.Gpu.OpenCl;
 
 namespace NanoFold.Kernels.Gpu.MatMul;
 
 /// <summary>Matrix products that run on any GPU: tiles through shared memory, or an element a thread where y is thin.</summary>
 /// <param name="context">What kernels share.</param>
 /// <param name="tilesOnly">Tiles whatever the shape and the device, to test them.</param>
-internal sealed class PortableMatMul(GpuContext context, bool tilesOnly = false)
+internal sealed class PortableMatMul(GpuContext context, bool tilesOnly = false) : IDisposable
 {
     /// <summary>Fewer rows or columns than this waste most of a tile.</summary>
     private const int Thin = 16;
 
     /// <summary>Groups of a grid along its second and third dimension at most.</summary>
     private const int MostGroups = 65535;
+
+    private readonly VectorProduct? _vectors = context.IsProcessor && !tilesOnly ? new VectorProduct(context) : null;
+
+    public void Dispose() => _vectors?.Dispose();
 
     public void MatMul<TIn, TOut>(in MatMulArgs args)
         where TIn : unmanaged, IElement<TIn>
@@ -42,6 +47,11 @@ internal sealed class PortableMatMul(GpuContext context, bool tilesOnly = false)
 
         Nest batches = Nest.Of(Leading(y.Layout), Leading(a.Layout), Leading(b.Layout), Leading(residual));
         FoldIntoRows(ref product, ref batches);
+        if (product is Product<F32, F32> single && _vectors?.TryRun(args, single, batches) == true)
+        {
+            return;
+        }
+
         Launch(product, batches);
     }
 
@@ -153,7 +163,7 @@ internal sealed class PortableMatMul(GpuContext context, bool tilesOnly = false)
     private bool IsThin<TIn, TOut>(in Product<TIn, TOut> product)
         where TIn : unmanaged, IElement<TIn>
         where TOut : unmanaged, IElement<TOut>
-        => !tilesOnly && (context.IsSimulator || product.M < Thin || product.N < Thin);
+        => !tilesOnly && (context.IsSimulator || context.IsProcessor || product.M < Thin || product.N < Thin);
 
     private static int Tiles(int length) => (length + ProductTile.Side - 1) / ProductTile.Side;
 }

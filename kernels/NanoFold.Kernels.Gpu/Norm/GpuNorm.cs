@@ -1,15 +1,18 @@
 using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
+using NanoFold.Kernels.Gpu.OpenCl;
 
 namespace NanoFold.Kernels.Gpu.Norm;
 
 /// <summary>RMSNorm and LayerNorm on a GPU: x, dy read once, y, dx written once where rows are no longer than registers hold. y may be x, and dx may be dy or x.</summary>
 internal sealed class GpuNorm(GpuContext context)
-    : IKernel<RmsNormCall>, IKernel<RmsNormBackwardCall>, IKernel<LayerNormCall>, IKernel<LayerNormBackwardCall>
+    : IKernel<RmsNormCall>, IKernel<RmsNormBackwardCall>, IKernel<LayerNormCall>, IKernel<LayerNormBackwardCall>, IDisposable
 {
     /// <summary>Pieces of a lane at most in a forward pass.</summary>
     internal const int MostForward = 8;
+
+    private readonly VectorNorm? _vectors = context.IsProcessor ? new VectorNorm(context) : null;
 
     public void Run(in RmsNormCall call)
     {
@@ -41,12 +44,20 @@ internal sealed class GpuNorm(GpuContext context)
 
     public long ScratchBytes(in LayerNormBackwardCall shape) => shape.DGain.IsNone && shape.DBias.IsNone ? 0 : ScratchBytes(shape.X);
 
+    public void Dispose() => _vectors?.Dispose();
+
     private long ScratchBytes(in View x) => NormGroups.MostGroups(context, x.Layout.Rows, x.Layout[-1]) * 2L * x.Layout[-1] * sizeof(float);
 
     private void Forward<TKind>(string op, in View x, in View gain, in View bias, in View y, in View statistics, double epsilon, bool toLength = false)
         where TKind : struct, INormKind
     {
         ByElement.NotDouble(op, x);
+        if (_vectors is not null && RowNest.Of(y, x) is var rows && VectorNorm.Takes(x, rows))
+        {
+            _vectors.Forward(x, gain, bias, y, statistics, rows, TKind.IsCentered, toLength ? 1 : x.Layout[-1], epsilon);
+            return;
+        }
+
         bool isWhole = x.Layout[-1] % 4 == 0 && AlignedPiece.IsAligned(x) && AlignedPiece.IsAligned(y) && AlignedPiece.IsAligned(gain) && AlignedPiece.IsAligned(bias);
         ByPiece.Run(op, x, isWhole, new ForwardBody<TKind>(context, x, gain, bias, y, statistics, epsilon, toLength ? 1 : x.Layout[-1]));
     }
@@ -70,8 +81,16 @@ internal sealed class GpuNorm(GpuContext context)
         }
 
         View partials = hasSums ? scratch.As(DType.Float32, Layout.Of(NormGroups.Groups(context, rows, width, TKind.IsCentered), 2, width)) : default;
-        bool isWhole = x.Layout[-1] % 4 == 0 && AlignedPiece.IsAligned(x) && AlignedPiece.IsAligned(dy) && AlignedPiece.IsAligned(dx) && AlignedPiece.IsAligned(gain);
-        ByPiece.Run(op, x, isWhole, new BackwardBody<TKind>(context, x, gain, statistics, dy, dx, accumulateX, partials, toLength ? 1 : width));
+        if (_vectors is not null && (dx.IsNone ? RowNest.Of(x, x, dy) : RowNest.Of(dx, x, dy)) is var nest && VectorNorm.Takes(x, nest))
+        {
+            int rowsPerGroup = NormGroups.RowsPerGroup(context, rows, width, TKind.IsCentered);
+            _vectors.Backward(x, gain, statistics, dy, dx, accumulateX, partials, rowsPerGroup, nest, TKind.IsCentered, toLength ? 1 : width);
+        }
+        else
+        {
+            bool isWhole = x.Layout[-1] % 4 == 0 && AlignedPiece.IsAligned(x) && AlignedPiece.IsAligned(dy) && AlignedPiece.IsAligned(dx) && AlignedPiece.IsAligned(gain);
+            ByPiece.Run(op, x, isWhole, new BackwardBody<TKind>(context, x, gain, statistics, dy, dx, accumulateX, partials, toLength ? 1 : width));
+        }
 
         if (hasSums)
         {

@@ -1,4 +1,3 @@
-using ILGPU.Backends.OpenCL;
 using ILGPU.Runtime.OpenCL;
 
 namespace NanoFold.Kernels.Gpu.OpenCl;
@@ -27,34 +26,11 @@ internal static class OpenClProbe
     }
 
     /// <summary>What a device lacks; null where it can be used.</summary>
-    public static string? WhyNot(CLDevice device)
-    {
-        if (!device.Capabilities.GenericAddressSpace)
-        {
-            return device.Vendor == CLDeviceVendor.Nvidia
-                ? "has no generic address space, which kernels need; use --device cuda"
-                : "has no generic address space, which kernels need; a newer driver may have it";
-        }
-
-        if (device.CLStdVersion < CLBackend.MinimumVersion)
-        {
-            return $"its OpenCL C is {device.CLStdVersion}; {CLBackend.MinimumVersion} is needed";
-        }
-
-        return device.Capabilities.Float64 ? null : "has no double precision, which the step's state is kept in";
-    }
+    public static string? WhyNot(CLDevice device) => OpenClCapabilities.Of(device).Lacks;
 
     public static bool IsDiscreteGpu(CLDevice device) =>
         device.DeviceType.HasFlag(CLDeviceType.CL_DEVICE_TYPE_GPU) && device.GetDeviceInfo(HostUnifiedMemory, out int isUnified) == CLError.CL_SUCCESS && isUnified == 0;
 
-    private static List<string> Abilities(CLDevice device)
-    {
-        List<string> abilities = [$"{device.DeviceVersion}", $"{device.NumMultiprocessors} compute units"];
-        if (device.Capabilities.Float16)
-        {
-            abilities.Add("half precision");
-        }
-
-        return abilities;
-    }
+    private static IReadOnlyList<string> Abilities(CLDevice device) =>
+        [$"OpenCL {device.DeviceVersion}", $"{device.NumMultiprocessors} compute units", .. OpenClCapabilities.Of(device).Words()];
 }

@@ -19,6 +19,12 @@ internal static class Map
         {
             if (Vectors.IsFlat(a, y) && Vectors.IsFlat(b, y) && Vectors.IsFlat(c, y) && Vectors.IsFlat(z, y))
             {
+                if (context.IsProcessor && y.Type == DType.Float32)
+                {
+                    context.LaunchThreads(LineWork<TOp>.Of(context, op, a, b, c, y, accumulateY, z, accumulateZ), y.Count);
+                    return;
+                }
+
                 int fours = (int)(y.Count / 4);
                 context.LaunchThreads(
                     new FlatWork<TOp, T>

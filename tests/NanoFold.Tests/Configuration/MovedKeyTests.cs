@@ -25,7 +25,7 @@ public class MovedKeyTests
         Assert.That(config.Train.Optimizer, Is.EqualTo(s_old));
         JsonObject train = JsonNode.Parse(config.ToJson())!["train"]!.AsObject();
         Assert.That(train["optimizer"]!.ToJsonString(), Is.EqualTo(
-            """{"kind":"muon","beta1":0.8,"beta2":0.97,"epsilon":1E-06,"matrixLearningRate":0.03,"matrixWeightDecay":0.2,"momentum":0.9}"""));
+            """{"kind":"muon","beta1":0.8,"beta2":0.97,"epsilon":1E-06,"matrixLearningRate":0.03,"matrixWeightDecay":0.2,"momentum":0.9,"nesterov":true,"iterations":5,"adjust":"original"}"""));
         Assert.That(train.Select(pair => pair.Key).Intersect(["beta1", "beta2", "epsilon", "momentum", "matrixLearningRate", "matrixWeightDecay"]), Is.Empty);
         Assert.That(new ConfigTree().AddJson(config.ToJson(), "saved").Build().ToJson(), Is.EqualTo(config.ToJson()));
     }

@@ -121,7 +121,7 @@ internal sealed class RgLru : Mixer
         private readonly Parameter _weight =
             builder.Add("weight", Layout.Of(blocks, width / blocks, width / blocks), ParameterRole.Head, Initialization.Input(width / blocks), GrowthKind.None);
 
-        private readonly Parameter _bias = builder.Add("bias", Layout.Of(blocks, width / blocks), ParameterRole.Vector, Initializer.Zero, GrowthKind.None);
+        private readonly Parameter _bias = builder.Add("bias", Layout.Of(blocks, width / blocks), ParameterRole.Vector, Initializer.Zero);
 
         public Tensor Forward(Tape tape, Tensor u)
         {

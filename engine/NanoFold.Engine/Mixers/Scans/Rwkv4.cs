@@ -60,9 +60,9 @@ internal sealed class Rwkv4 : Mixer
         _value = builder.Linear("v_proj", model.Width, width, Initialization.Input(model.Width), model.Bias);
         _gate = builder.Linear("r_proj", model.Width, width, Initialization.Input(model.Width), model.Bias);
         _decay = builder.Add("decay", Layout.Of(width), ParameterRole.Vector, Initializer.Values(
-            [.. Enumerable.Range(0, width).Select(i => -5 + (i == 0 ? 0 : 8 * PortableMath.Pow((double)i / (width - 1), 0.7 + (1.3 * depth))))]), GrowthKind.None);
+            [.. Enumerable.Range(0, width).Select(i => -5 + (i == 0 ? 0 : 8 * PortableMath.Pow((double)i / (width - 1), 0.7 + (1.3 * depth))))]));
         _bonus = builder.Add("bonus", Layout.Of(width), ParameterRole.Vector, Initializer.Values(
-            [.. Enumerable.Range(0, width).Select(i => PortableMath.Log(0.3) + ((((i + 1) % 3) - 1) / 2.0))]), GrowthKind.None);
+            [.. Enumerable.Range(0, width).Select(i => PortableMath.Log(0.3) + ((((i + 1) % 3) - 1) / 2.0))]));
         _output = builder.Linear("o_proj", width, model.Width, Initialization.Output(width, model), model.Bias);
     }
 

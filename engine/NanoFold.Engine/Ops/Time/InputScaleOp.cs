@@ -7,7 +7,7 @@ namespace NanoFold.Engine.Ops;
 
 /// <summary>
 /// m = √(1 − c · e^(2x)), the factor on what comes in that keeps the size of a state whose decay is eˣ (RG-LRU, arXiv 2402.19427); c is 0 where a row or a document
-/// begins, and m is 1 there. x, m [B, T, C], none of x above 0; c [B, T], without a gradient. dx = −dm · c · e^(2x) / m, where an m below 5e-4 counts as that.
+/// begins, and m is 1 there. x, m [B, T, C], none of x above 0, where m would be 0; c [B, T], without a gradient. dx = −dm · c · e^(2x) / m, where an m below 5e-4 counts as that.
 /// </summary>
 public sealed class InputScaleOp : Op
 {
@@ -56,8 +56,8 @@ public sealed class InputScaleOp : Op
         public V Invoke<V>(V x, V continues, V dm)
             where V : struct, ILane<V>
         {
-            V m = V.Max(default(Value).Invoke(x, continues), V.Constant(5e-4));
-            return -(dm * continues * V.Exp(V.Constant(2) * x)) / m;
+            V m = V.Max(default(Value).Invoke(x, continues), V.Constant(5e-4)), zero = V.Constant(0);
+            return V.SelectGreater(x, zero, zero, -(dm * continues * V.Exp(V.Constant(2) * x)) / m);
         }
     }
 }

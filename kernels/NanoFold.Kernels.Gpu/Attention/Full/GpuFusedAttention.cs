@@ -13,6 +13,9 @@ namespace NanoFold.Kernels.Gpu.Attention.Full;
 /// </summary>
 internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionCall>, IKernel<AttentionBackwardCall>
 {
+    /// <summary>Bytes of memory that the threads of a group share, in the kernel that asks for most.</summary>
+    public const int SharedBytes = 37_376;
+
     private const int FewQueries = 16;
 
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>

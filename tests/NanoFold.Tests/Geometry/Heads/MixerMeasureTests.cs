@@ -37,7 +37,7 @@ public class MixerMeasureTests : EngineTests
             Assert.That(Has("attention-graph") && Has("attention-lags") && Has("attended-neighbors"), Is.EqualTo(hasPattern), at);
             Assert.That(Has("query-key"), Is.EqualTo(hasPattern), at);
             Assert.That(Has("states"), Is.EqualTo(points.Contains($"{at}.attn.hook_state") || points.Contains($"{at}.attn.hook_final_state") || points.Contains($"{at}.attn.hook_scan")), at);
-            Assert.That(Has("heads"), Is.EqualTo(mixer is not (MlpMixerConfig or ConvolutionConfig or GruConfig or RnnConfig or MambaConfig or NoneConfig) && !(mixer is ParallelConfig && !hasPattern)), at);
+            Assert.That(Has("heads"), Is.EqualTo(mixer is not (MlpMixerConfig or ConvolutionConfig or GatedConvolutionConfig or GruConfig or RnnConfig or RgLruConfig or Rwkv4Config or MambaConfig or NoneConfig) && !(mixer is ParallelConfig && !hasPattern)), at);
         }
 
         Assert.That(measured.SelectMany(m => m.Figures), Is.All.Matches<Figure>(f => f.Status != GeometryStatus.Ok || double.IsFinite(f.Value!.Value)));

@@ -6,25 +6,17 @@ using NanoFold.Kernels.Gpu;
 using NanoFold.Kernels.Lanes;
 using NanoFold.Tests.Suites;
 
-namespace NanoFold.Gpu.Tests.Compilation;
+namespace NanoFold.Gpu.Tests.OpenCl;
 
 /// <summary>A kernel of each kind on an OpenCL device, where the system has one that can be used.</summary>
+[Category(OpenClDevice.Category)]
 public sealed class OpenClDeviceTests
 {
     private readonly CpuBackend _cpu = new(1);
     private GpuBackend? _gpu;
 
     [OneTimeSetUp]
-    public void Open()
-    {
-        GpuDevice[] devices = [.. GpuDevices.List().Where(d => d.Kind == GpuDevices.OpenCl)];
-        if (!devices.Any(d => d.IsUsable))
-        {
-            Assert.Ignore(devices.Length > 0 ? $"{devices[0].Name} {devices[0].Reason}" : $"no OpenCL device: {GpuDevices.WhyNone(GpuDevices.OpenCl)}");
-        }
-
-        _gpu = GpuDevices.OpenOpenCl();
-    }
+    public void Open() => _gpu = OpenClDevice.Open();
 
     [OneTimeTearDown]
     public void Close()

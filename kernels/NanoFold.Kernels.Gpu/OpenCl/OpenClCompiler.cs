@@ -1,0 +1,77 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using ILGPU;
+using ILGPU.Backends.EntryPoints;
+using ILGPU.Backends.OpenCL;
+using ILGPU.IR.Types;
+using ILGPU.Runtime;
+using ILGPU.Runtime.OpenCL;
+
+namespace NanoFold.Kernels.Gpu.OpenCl;
+
+/// <summary>Makes kernels for an OpenCL device: ILGPU writes OpenCL C, which is made right and to fit the device; what was written once is read again from a folder.</summary>
+internal sealed class OpenClCompiler
+{
+    private static readonly MethodInfo s_entry = typeof(GpuContext).GetMethod(nameof(GpuContext.Entry), BindingFlags.Static | BindingFlags.NonPublic)!;
+
+    private readonly Context _context;
+    private readonly CLAccelerator _accelerator;
+    private readonly OpenClCache _cache;
+
+    /// <param name="context">ILGPU's.</param>
+    /// <param name="accelerator">The device.</param>
+    /// <param name="capabilities">What it has, or is to be taken to have.</param>
+    public OpenClCompiler(Context context, CLAccelerator accelerator, OpenClCapabilities capabilities)
+    {
+        _context = context;
+        _accelerator = accelerator;
+        Capabilities = capabilities;
+        _cache = new OpenClCache($"{accelerator.Name}; {accelerator.PlatformName} {accelerator.PlatformVersion}; {accelerator.CLStdVersion}; {capabilities}");
+    }
+
+    public OpenClCapabilities Capabilities { get; }
+
+    /// <summary>Before an accelerator is made of a device: ILGPU refuses what kernels do not ask for, or what <see cref="OpenClSource"/> stands in for.</summary>
+    public static void Admit(CLDevice device)
+    {
+        SetGenericAddressSpace(device.Capabilities, true);
+        SetFloat64(device.Capabilities, true);
+        SetFloat16(device.Capabilities, true);
+    }
+
+    public Action<AcceleratorStream, KernelConfig, TWork> Load<TWork>()
+        where TWork : struct, IGpuWork<TWork>
+    {
+        EntryPointDescription entry = EntryPointDescription.FromExplicitlyGroupedKernel(s_entry.MakeGenericMethod(typeof(TWork)));
+        string source = _cache.Get(typeof(TWork), () => Write(entry));
+        if (OpenClSource.LocalBytes(source) is var bytes && bytes > Capabilities.LocalBytes)
+        {
+            throw new NotSupportedException(
+                $"{_accelerator.Name}: the kernel {WorkName.Of(typeof(TWork))} needs {bytes} bytes of local memory for a work-group, and the device has {Capabilities.LocalBytes}");
+        }
+
+        var compiled = new CLCompiledKernel(_context, new SeparateViewEntryPoint(entry, default, default, Types(_context), 2), null, source, _accelerator.CLStdVersion);
+        try
+        {
+            return _accelerator.LoadKernel(compiled).CreateLauncherDelegate<Action<AcceleratorStream, KernelConfig, TWork>>();
+        }
+        catch (CLException e)
+        {
+            throw new NotSupportedException($"{_accelerator.Name}: its driver does not compile the kernel {WorkName.Of(typeof(TWork))} ({e.Error})", e);
+        }
+    }
+
+    private string Write(EntryPointDescription entry) => OpenClSource.Rewrite(((CLCompiledKernel)_accelerator.Backend.Compile(entry, default)).Source, Capabilities);
+
+    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_TypeContext")]
+    private static extern IRTypeContext Types(Context context);
+
+    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "set_GenericAddressSpace")]
+    private static extern void SetGenericAddressSpace(CLCapabilityContext capabilities, bool value);
+
+    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "set_Float64")]
+    private static extern void SetFloat64(CLCapabilityContext capabilities, bool value);
+
+    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "set_Float16")]
+    private static extern void SetFloat16(CLCapabilityContext capabilities, bool value);
+}

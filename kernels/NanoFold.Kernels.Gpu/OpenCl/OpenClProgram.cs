@@ -1,0 +1,60 @@
+using System.Text;
+using ILGPU.Runtime.OpenCL;
+
+namespace NanoFold.Kernels.Gpu.OpenCl;
+
+/// <summary>Kernels that are written as OpenCL C: for what ILGPU cannot say, such as vectors of sixteen floats.</summary>
+internal sealed class OpenClProgram : IDisposable
+{
+    private readonly GpuContext _context;
+    private readonly nint _program, _kernel;
+
+    /// <param name="context">Of an OpenCL device.</param>
+    /// <param name="name">The kernel's.</param>
+    /// <param name="source">OpenCL C.</param>
+    public OpenClProgram(GpuContext context, string name, string source)
+    {
+        _context = context;
+        var accelerator = (CLAccelerator)context.Accelerator;
+        // ILGPU counts characters and sends bytes: a source that is not ASCII loses its end.
+        if (!Ascii.IsValid(source))
+        {
+            throw new ArgumentException($"the source of {name} has other characters than those of ASCII", nameof(source));
+        }
+
+        CLError error = CLKernel.LoadKernel(accelerator, name, source, accelerator.CLStdVersion, out _program, out _kernel, out string? log);
+        if (error != CLError.CL_SUCCESS)
+        {
+            throw new NotSupportedException($"{accelerator.Name}: its driver does not compile the kernel {name} ({error}) {log}");
+        }
+    }
+
+    /// <summary>Runs groups of one thread.</summary>
+    /// <param name="operands">What is not memory.</param>
+    /// <param name="x">Groups along the first dimension.</param>
+    /// <param name="y">Along the second.</param>
+    /// <param name="z">Along the third.</param>
+    /// <param name="memory">Buffers, the first operands.</param>
+    public unsafe void Launch<TOperands>(TOperands operands, int x, int y, int z, params ReadOnlySpan<nint> memory)
+        where TOperands : unmanaged
+    {
+        _context.BeforeForeignLaunch();
+        CLAPI api = CLAPI.CurrentAPI;
+        for (int i = 0; i < memory.Length; i++)
+        {
+            nint handle = memory[i];
+            CLException.ThrowIfFailed(api.SetKernelArgumentUnsafe(_kernel, i, sizeof(nint), &handle));
+        }
+
+        CLException.ThrowIfFailed(api.SetKernelArgumentUnsafe(_kernel, memory.Length, sizeof(TOperands), &operands));
+        nint* groups = stackalloc nint[3] { x, y, z };
+        nint* one = stackalloc nint[3] { 1, 1, 1 };
+        CLException.ThrowIfFailed(api.LaunchKernelUnsafe(((CLStream)_context.Stream).CommandQueue, _kernel, 3, null, groups, one));
+    }
+
+    public void Dispose()
+    {
+        CLException.ThrowIfFailed(CLAPI.CurrentAPI.ReleaseKernel(_kernel));
+        CLException.ThrowIfFailed(CLAPI.CurrentAPI.ReleaseProgram(_program));
+    }
+}

@@ -1,0 +1,152 @@
+namespace NanoFold.Kernels.Gpu.OpenCl;
+
+/// <summary>
+/// RMSNorm and LayerNorm on a processor's vector units, a row after the other; a group is one thread, which has some rows. Formulas are those of the portable kernels:
+/// y = (x − mean) · r ⊙ gain + bias; with w = dy ⊙ gain, dx = r · w − (x − mean) · r³ Σ w (x − mean) / divisor − r · mean(w), the last for LayerNorm only.
+/// </summary>
+internal static class VectorNormSource
+{
+    public const string Text = """
+        struct operands
+        {
+            long x, y, gain, bias, statistics, partials;
+            long x0, x1, x2, y0, y1, y2, d0, d1, d2, dy;
+            int count, n1, n2, width, rows, centered, hasGain, hasBias, hasDX, hasSums, accumulate;
+            float divisor, epsilon;
+        };
+
+        // What is past a row's end is read as zeros and not written.
+        #define LOAD(p, j) (j + 16 <= w.width ? vload16(0, (p) + (j)) : part(p, j, w.width))
+        #define STORE(v, p, j) if (j + 16 <= w.width) vstore16(v, 0, (p) + (j)); else put(v, p, j, w.width)
+
+        float16 part(global const float* p, int j, int width)
+        {
+            float t[16];
+            for (int i = 0; i < 16; i++)
+                t[i] = j + i < width ? p[j + i] : 0;
+            return vload16(0, t);
+        }
+
+        void put(float16 v, global float* p, int j, int width)
+        {
+            float t[16];
+            vstore16(v, 0, t);
+            for (int i = 0; j + i < width; i++)
+                p[j + i] = t[i];
+        }
+
+        float total(float16 v)
+        {
+            float8 a = v.lo + v.hi;
+            float4 b = a.lo + a.hi;
+            float2 c = b.lo + b.hi;
+            return c.x + c.y;
+        }
+
+        // x - mean, 0 past the end.
+        float16 centered(float16 x, float mean, int j, int width)
+        {
+            const int16 lanes = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+            return select((float16)(0), x - mean, lanes + j < width);
+        }
+
+        __attribute__((reqd_work_group_size(1, 1, 1)))
+        kernel void norm_forward(
+            global const float* X, global const float* gain, global const float* bias, global float* Y, global float* statistics, struct operands w)
+        {
+            int first = get_group_id(0) * w.rows, end = min(first + w.rows, w.count);
+            gain += w.gain;
+            bias += w.bias;
+            statistics += w.statistics;
+            for (int row = first; row < end; row++)
+            {
+                long i2 = row % w.n2, i1 = row / w.n2 % w.n1, i0 = row / w.n2 / w.n1;
+                global const float* x = X + w.x + i0 * w.x0 + i1 * w.x1 + i2 * w.x2;
+                global float* y = Y + w.y + i0 * w.y0 + i1 * w.y1 + i2 * w.y2;
+                float16 sum = 0;
+                float mean = 0;
+                if (w.centered)
+                {
+                    for (int j = 0; j < w.width; j += 16)
+                        sum += LOAD(x, j);
+                    mean = total(sum) / w.width;
+                    sum = 0;
+                }
+
+                for (int j = 0; j < w.width; j += 16)
+                {
+                    float16 v = centered(LOAD(x, j), mean, j, w.width);
+                    sum = fma(v, v, sum);
+                }
+
+                float inverse = 1 / sqrt(total(sum) / w.divisor + w.epsilon);
+                for (int j = 0; j < w.width; j += 16)
+                {
+                    float16 v = (LOAD(x, j) - mean) * inverse;
+                    if (w.hasGain) v *= LOAD(gain, j);
+                    if (w.hasBias) v += LOAD(bias, j);
+                    STORE(v, y, j);
+                }
+
+                if (w.centered)
+                {
+                    statistics[2 * row] = mean;
+                    statistics[2 * row + 1] = inverse;
+                }
+                else
+                    statistics[row] = inverse;
+            }
+        }
+
+        __attribute__((reqd_work_group_size(1, 1, 1)))
+        kernel void norm_backward(
+            global const float* X, global const float* gain, global const float* statistics, global const float* DY, global float* DX, global float* partials, struct operands w)
+        {
+            int first = get_group_id(0) * w.rows, end = min(first + w.rows, w.count);
+            gain += w.gain;
+            statistics += w.statistics;
+            global float* into = partials + w.partials + 2L * w.width * get_group_id(0);
+            if (w.hasSums)
+                for (int j = 0; j < 2 * w.width; j++)
+                    into[j] = 0;
+            for (int row = first; row < end; row++)
+            {
+                long i2 = row % w.n2, i1 = row / w.n2 % w.n1, i0 = row / w.n2 / w.n1;
+                global const float* x = X + w.x + i0 * w.x0 + i1 * w.x1 + i2 * w.x2;
+                global const float* dy = DY + w.dy + i0 * w.d0 + i1 * w.d1 + i2 * w.d2;
+                float mean = w.centered ? statistics[2 * row] : 0, inverse = statistics[w.centered ? 2 * row + 1 : row];
+                float16 dots = 0, sums = 0;
+                for (int j = 0; j < w.width; j += 16)
+                {
+                    float16 v = centered(LOAD(x, j), mean, j, w.width), d = LOAD(dy, j);
+                    if (w.hasSums)
+                    {
+                        STORE(LOAD(into, j) + d * v * inverse, into, j);
+                        if (w.centered)
+                        {
+                            STORE(LOAD((into + w.width), j) + d, (into + w.width), j);
+                        }
+                    }
+
+                    if (w.hasGain) d *= LOAD(gain, j);
+                    dots = fma(d, v, dots);
+                    sums += d;
+                }
+
+                if (!w.hasDX)
+                    continue;
+                global float* dx = DX + w.y + i0 * w.y0 + i1 * w.y1 + i2 * w.y2;
+                float slope = -total(dots) / w.divisor * inverse * inverse * inverse, offset = w.centered ? -total(sums) / w.width * inverse : 0;
+                for (int j = 0; j < w.width; j += 16)
+                {
+                    float16 v = LOAD(x, j) - mean, d = LOAD(dy, j);
+                    if (w.hasGain) d *= LOAD(gain, j);
+                    d = d * inverse + v * slope + offset;
+                    if (w.accumulate) d += LOAD(dx, j);
+                    STORE(d, dx, j);
+                }
+            }
+        }
+
+        """;
+}
