@@ -27,12 +27,8 @@ public static class MatMulPeak
         for (int i = 0; i < Repetitions; i++)
         {
             long started = Stopwatch.GetTimestamp();
-<<<<<<< HEAD
             backend.MatMul(new MatMulArgs { A = new(a, 0, layout, DType.Float32), B = new(b, 0, layout, DType.Float32), Y = new(y, 0, layout, DType.Float32), Rounding = arithmetic.Rounding });
-=======
-            backend.MatMul(new MatMulArgs { A = new(a, 0, layout, DType.Float32), B = new(b, 0, layout, DType.Float32), Y = new(y, 0, layout, DType.Float32) });
             backend.Synchronize();
->>>>>>> ocl
             best = Math.Max(best, 2.0 * Size * Size * Size / Stopwatch.GetElapsedTime(started).TotalSeconds);
         }
 
