@@ -39,7 +39,7 @@ internal sealed class LightningAttention : RecurrentHeadsMixer
     {
         (int heads, int layer, int layers) = (shape.Heads, Builder.Layer, Model.Layers);
         _epsilon = config.NormEpsilon;
-        _gain = Builder.Add("norm.weight", Layout.Of(shape.OutputWidth), ParameterRole.Vector, Initialization.Gain(Model));
+        _gain = Builder.Add("norm.weight", Layout.Of(shape.OutputWidth), ParameterRole.Vector, Initialization.Gain(Model.NormGainFromOne));
         _gate = Builder.Linear("g_proj", Model.Width, shape.OutputWidth, Initialization.Input(Model.Width));
         _decay = Builder.Table($"lightning {heads} in {layer} of {layers}", Layout.Of(heads), () => [.. Enumerable.Range(0, heads).Select(h => -Rate(h, heads, layer, layers))]);
     }

@@ -55,7 +55,7 @@ internal sealed class Mlstm : RecurrentHeadsMixer
             [.. Enumerable.Range(0, heads).Select(h => FirstForget + ((LastForget - FirstForget) * h / Math.Max(1, heads - 1)))]));
         _outputGate = Builder.Linear("g_proj", width, shape.OutputWidth, Initialization.Input(width));
         _norm = new Norm(NormKind.Layer, gain: null, bias: null, Model.NormEpsilon);
-        _gain = Builder.Add("norm.weight", Layout.Of(shape.OutputWidth), ParameterRole.Vector, Initialization.Gain(Model));
+        _gain = Builder.Add("norm.weight", Layout.Of(shape.OutputWidth), ParameterRole.Vector, Initialization.Gain(Model.NormGainFromOne));
     }
 
     protected override IReadOnlyList<TapPoint> OwnPoints =>
