@@ -1,10 +1,14 @@
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.FeedForward;
+using NanoFold.Engine.Interchange;
+using NanoFold.Engine.Interchange.Exports;
 using NanoFold.Engine.Interchange.HuggingFace;
+using NanoFold.Engine.Interchange.Peft;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
+using NanoFold.Engine.Modules.Adapters;
 using NanoFold.Tests.Suites;
 using PublishedArchitecture = NanoFold.Engine.Interchange.HuggingFace.Architectures.Architecture;
 
@@ -114,6 +118,16 @@ public class HybridFolderTests : EngineTests
         Assert.That(found.Name, Is.EqualTo(type));
         using var folder = new TemporaryFolder();
         PublishedRoundTrip.Verify(ForeignFolders.Write(folder["model"], found.Write(model)));
+    }
+
+    [Test]
+    public void AnAdapterAroundExpertsThatLieTogetherHasNoPlaceInFilesOfPeft()
+    {
+        ModelConfig model = (Ours.First(own => own.Type == "gpt_oss").Model with { Adapters = [new LoraConfig { Targets = ["up_proj"] }] }).Resolve();
+        IReadOnlyList<WeightInfo> weights = PublishedArchitecture.Parameters(model);
+        var own = new OwnModel(model, null, weights, name => new float[weights.Single(weight => weight.Name == name).Count]) { BaseArchitecture = "gpt_oss" };
+        Assert.That(() => new PeftWriter(own), Throws.InstanceOf<UserException>().With.Message.EqualTo(
+            "model.adapters: 'model.layers.0.mlp.experts.up_proj' is no module of its own in gpt_oss, so that an adapter around it has no place in the files of peft; name it in exclude"));
     }
 
     [Test]

@@ -59,7 +59,7 @@ public sealed record Mamba2Config : MixerConfig
     /// <summary>The result is gated and then normed, RMSNorm(y ⊙ silu(z)); if false, normed and then gated, RMSNorm(y) ⊙ silu(z).</summary>
     public bool GateFirst { get; init; } = true;
 
-    /// <summary>Factors on what the input matrix gives.</summary>
+    /// <summary>Factors on what the input matrix gives of z, x, B, C and dt (Falcon-H1).</summary>
     public Mamba2Scales Scales { get; init; } = new();
 
     /// <inheritdoc/>

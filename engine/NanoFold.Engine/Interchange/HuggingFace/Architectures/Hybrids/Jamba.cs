@@ -73,6 +73,8 @@ public sealed record Jamba : Architecture
         keys.Remove("head_dim");
         keys.Remove("rope_theta");
         keys["hidden_act"] = DecoderKeys.Activation(layers[0].FeedForward);
+        // With the library's own default it computes on GPUs alone.
+        keys["use_mamba_kernels"] = false;
         keys["mamba_d_state"] = mamba.State;
         keys["mamba_d_conv"] = mamba.Conv;
         keys["mamba_expand"] = mamba.Expand;

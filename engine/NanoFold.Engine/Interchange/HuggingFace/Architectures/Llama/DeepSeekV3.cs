@@ -51,12 +51,15 @@ public sealed record DeepSeekV3 : Architecture
         DenseConfig activation = DecoderKeys.Gated(keys);
         MoeConfig mixture = Mixture(keys, activation);
         int dense = keys.Integer("first_k_dense_replace", 3);
-        model = Meant(model) with { QkvBias = bias, OutputBias = bias, RopeInterleaved = keys.Flag("rope_interleave", true), ScoreScale = ScoreScale(model.RopeScaling, mixer) };
+        model = model with
+        {
+            HeadDim = mixer.NopeDim + mixer.RopeDim, QkvBias = bias, OutputBias = bias, RopeInterleaved = keys.Flag("rope_interleave", true), ScoreScale = ScoreScale(model.RopeScaling, mixer),
+        };
         return DecoderKeys.WithLayers(model, [.. Enumerable.Range(0, model.Layers).Select(layer => new LayerConfig(mixer, layer < dense ? activation with { Hidden = model.Hidden } : mixture))]);
     }
 
     /// <inheritdoc/>
-    // Heads of other mixers; of latents the sizes are the mixer's own.
+    // What heads of other mixers have; sizes of latent attention are its own.
     protected override ModelConfig Meant(ModelConfig model) => model with { KvHeads = model.Heads, HeadDim = 1, QkNorm = false };
 
     /// <inheritdoc/>
