@@ -37,8 +37,14 @@ public abstract class Backend : IDisposable
     /// <exception cref="IOException">The file cannot be read.</exception>
     public virtual DeviceBuffer? Map(string path) => null;
 
-    /// <summary>Whether <see cref="MatMulArgs.AllowsTensorFloat32"/> makes a difference.</summary>
+    /// <summary>Whether products may round to tf32, see <see cref="MatMulArgs.Rounding"/>.</summary>
     public virtual bool HasTensorFloat32 => false;
+
+    /// <summary>Whether products may round operands of Float32 to bfloat16.</summary>
+    public virtual bool RoundsToBFloat16 => false;
+
+    /// <summary>Why products that round to bfloat16 are then computed as floats, in a few words; null where a unit of the device computes them.</summary>
+    public virtual string? LacksBFloat16 => null;
 
     /// <summary>
     /// How many sequences lie one after the other in the rows of the calls that follow, each with as many of them. With more than one, the part of a result that

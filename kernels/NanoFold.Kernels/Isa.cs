@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using NanoFold.Kernels.Cpu.Programs;
 
 namespace NanoFold.Kernels;
 
@@ -14,9 +15,9 @@ public enum Isa
 
 public static class IsaExtensions
 {
-    /// <summary>The widest accelerated path of this machine; 512-bit lanes where the machine does not throttle on them.</summary>
+    /// <summary>The widest accelerated path of this machine that <see cref="InstructionSets"/> leaves on; 512-bit lanes where the machine does not throttle on them.</summary>
     public static Isa Best =>
-        Vector512.IsHardwareAccelerated && Avx512F.IsSupported ? Isa.Vector512
+        Vector512.IsHardwareAccelerated && Avx512F.IsSupported && InstructionSets.Allows(InstructionSet.Avx512) ? Isa.Vector512
         : Vector256.IsHardwareAccelerated ? Isa.Vector256
         : Vector128.IsHardwareAccelerated ? Isa.Vector128
         : Isa.Scalar;

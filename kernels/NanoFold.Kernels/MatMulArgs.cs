@@ -30,8 +30,8 @@ public readonly ref struct MatMulArgs
     /// </summary>
     public bool IsSymmetric { get; init; }
 
-    /// <summary>Operands of Float32 may be rounded to tf32 (10 bits of mantissa) where the device has that.</summary>
-    public bool AllowsTensorFloat32 { get; init; }
+    /// <summary>How far operands of Float32 may be rounded; with few rows a device may leave them as they are.</summary>
+    public OperandRounding Rounding { get; init; }
 
     /// <summary>With leading dimensions: the sequences of <see cref="Backend.Sequences"/> lie in the rows, and not in the first of these.</summary>
     public bool HasSequencesInRows { get; init; }
@@ -72,6 +72,6 @@ public readonly ref struct GroupedMatMulArgs
 
     public bool Accumulate { get; init; }
 
-    /// <inheritdoc cref="MatMulArgs.AllowsTensorFloat32"/>
-    public bool AllowsTensorFloat32 { get; init; }
+    /// <inheritdoc cref="MatMulArgs.Rounding"/>
+    public OperandRounding Rounding { get; init; }
 }

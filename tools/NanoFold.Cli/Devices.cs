@@ -1,6 +1,7 @@
 using NanoFold.Engine;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Cpu.Programs;
 
 namespace NanoFold.Cli;
 
@@ -22,7 +23,17 @@ internal static class Devices
     public static Backend Open(string device, int threads)
     {
         string kind = KindOf(device);
+        RequireInstructions();
         return kind == Cpu ? new CpuBackend(threads) : Gpus.Open(kind);
+    }
+
+    /// <summary>Throws where <see cref="InstructionSets.Variable"/> names what this machine has not.</summary>
+    public static void RequireInstructions()
+    {
+        if (InstructionSets.Fault is { } fault)
+        {
+            throw UserException.Usage(fault);
+        }
     }
 
     /// <summary>What <c>auto</c> takes; of any other name that one.</summary>

@@ -60,7 +60,7 @@ internal sealed class TrainProgress : ITrainObserver
     {
         ModelConfig model = session.Config.Model;
         // By the convention the head meets every token; where a task asks at a few of them, that would be far from what is done.
-        double flopsPerToken = session.Config.Task.IsText ? session.FlopsPerToken : 0, peak = MatMulPeak.Measure(backend, session.Config.Train.Precision.Arithmetic());
+        double flopsPerToken = session.Config.Task.IsText ? session.FlopsPerToken : 0, peak = MatMulPeak.Measure(backend, session.Config.Train.Precision.Arithmetic(backend));
         _text = new TrainText(session.Task.Unit, flopsPerToken, peak);
         string tokens = session.Task.Tokenizer is { } tokenizer ? $"{tokenizer.Name} tokenizer of {Display.Count(tokenizer.Vocab)}" : $"task {session.Config.Task.Kind}";
         Line($"{session.Config.Preset}: {TrainText.Parameters(session.Model.Store)}, {Display.Count(model.Layers, "layer")}, width {Display.Count(model.Width)}, context {Display.Count(model.Context)}, {tokens}");

@@ -38,8 +38,8 @@ public sealed class OpCall
     /// <summary>The recording's, for calls that read or write slots; null where there are shapes only.</summary>
     public StepState State => _tape?.State!;
 
-    /// <summary>Whether products may round their operands to tf32.</summary>
-    public bool AllowsTensorFloat32 => _tape is { Arithmetic.AllowsTensorFloat32: true };
+    /// <summary>How far products may round their operands.</summary>
+    public OperandRounding Rounding => _tape?.Arithmetic.Rounding ?? OperandRounding.None;
 
     /// <summary>Scratch as asked for, none where no bytes were.</summary>
     public View Scratch { get; }

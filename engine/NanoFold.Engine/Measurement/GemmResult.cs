@@ -21,7 +21,7 @@ public sealed record GemmResult(GemmCase Case, double FlopsPerSecond)
         View left = shape.TransposeA ? Operand(a, shape.K, shape.M) : Operand(a, shape.M, shape.K);
         View right = shape.TransposeB ? Operand(b, shape.N, shape.K) : Operand(b, shape.K, shape.N);
         View target = Operand(y, shape.M, shape.N);
-        void Multiply() => backend.MatMul(new MatMulArgs { A = left, B = right, Y = target, TransposeA = shape.TransposeA, TransposeB = shape.TransposeB, AllowsTensorFloat32 = arithmetic.AllowsTensorFloat32 });
+        void Multiply() => backend.MatMul(new MatMulArgs { A = left, B = right, Y = target, TransposeA = shape.TransposeA, TransposeB = shape.TransposeB, Rounding = arithmetic.Rounding });
         return new GemmResult(shape, shape.Flops / AlternatingTimer.Medians(backend, SecondsPerCase, Multiply)[0]);
     }
 

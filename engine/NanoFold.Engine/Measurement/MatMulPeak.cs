@@ -27,7 +27,7 @@ public static class MatMulPeak
         for (int i = 0; i < Repetitions; i++)
         {
             long started = Stopwatch.GetTimestamp();
-            backend.MatMul(new MatMulArgs { A = new(a, 0, layout, DType.Float32), B = new(b, 0, layout, DType.Float32), Y = new(y, 0, layout, DType.Float32) });
+            backend.MatMul(new MatMulArgs { A = new(a, 0, layout, DType.Float32), B = new(b, 0, layout, DType.Float32), Y = new(y, 0, layout, DType.Float32), Rounding = arithmetic.Rounding });
             best = Math.Max(best, 2.0 * Size * Size * Size / Stopwatch.GetElapsedTime(started).TotalSeconds);
         }
 

@@ -96,11 +96,11 @@ public sealed class LinearCrossEntropyOp(IKernel<LinearCrossEntropyCall> kernel,
 
     private static LinearCrossEntropyCall Call(OpCall call) => new(
         call.State, call.Input(0), call.Input(1), call.Input(2), call.Output(Losses), call.Output(LogSumExp), call.Output(0), call.Scratch, KeptOf(call),
-        call.AllowsTensorFloat32);
+        call.Rounding);
 
     private static LinearCrossEntropyBackwardCall Gradient(OpCall call) => new(
         call.State, call.Input(0), call.Input(1), call.Input(2), call.Output(LogSumExp), call.OutputGradient(0),
-        call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch, KeptOf(call), call.AllowsTensorFloat32);
+        call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch, KeptOf(call), call.Rounding);
 
     private static double[] NaiveLogits(double[] x, double[] w, int rows, int width, int vocab) =>
         [.. Enumerable.Range(0, rows * vocab).Select(i => Enumerable.Range(0, width).Sum(c => x[i / vocab * width + c] * w[i % vocab * width + c]))];

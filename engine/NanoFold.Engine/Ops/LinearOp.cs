@@ -55,7 +55,7 @@ public sealed class LinearOp(double factor = 1) : Op
         Bias = call.Input(Bias),
         Residual = Flat(call.Input(Residual)),
         Y = Flat(call.Output(0)),
-        AllowsTensorFloat32 = call.AllowsTensorFloat32,
+        Rounding = call.Rounding,
     };
 
     public override void Backward(Backend backend, OpCall call)
@@ -65,7 +65,7 @@ public sealed class LinearOp(double factor = 1) : Op
         {
             backend.MatMul(new MatMulArgs
             {
-                A = dy, B = call.Input(W), Alpha = factor, Y = Flat(call.InputGradient(X)), Accumulate = call.Accumulates(X), AllowsTensorFloat32 = call.AllowsTensorFloat32,
+                A = dy, B = call.Input(W), Alpha = factor, Y = Flat(call.InputGradient(X)), Accumulate = call.Accumulates(X), Rounding = call.Rounding,
             });
         }
 
@@ -74,7 +74,7 @@ public sealed class LinearOp(double factor = 1) : Op
             backend.MatMul(new MatMulArgs
             {
                 A = dy, TransposeA = true, B = Flat(call.Input(X)), Alpha = factor, Y = call.InputGradient(W), Accumulate = call.Accumulates(W),
-                AllowsTensorFloat32 = call.AllowsTensorFloat32,
+                Rounding = call.Rounding,
             });
         }
 

@@ -34,11 +34,11 @@ public sealed class LinearSumOp : Op
         View y = LinearOp.Flat(call.Output(0));
         backend.MatMul(new MatMulArgs
         {
-            A = LinearOp.Flat(call.Input(X)), B = call.Input(W), TransposeB = true, Bias = call.Input(Bias), Y = y, AllowsTensorFloat32 = call.AllowsTensorFloat32,
+            A = LinearOp.Flat(call.Input(X)), B = call.Input(W), TransposeB = true, Bias = call.Input(Bias), Y = y, Rounding = call.Rounding,
         });
         backend.MatMul(new MatMulArgs
         {
-            A = LinearOp.Flat(call.Input(H)), B = call.Input(U), TransposeB = true, Y = y, Accumulate = true, AllowsTensorFloat32 = call.AllowsTensorFloat32,
+            A = LinearOp.Flat(call.Input(H)), B = call.Input(U), TransposeB = true, Y = y, Accumulate = true, Rounding = call.Rounding,
         });
     }
 
@@ -77,7 +77,7 @@ public sealed class LinearSumOp : Op
         {
             backend.MatMul(new MatMulArgs
             {
-                A = dy, B = call.Input(matrix), Y = LinearOp.Flat(call.InputGradient(input)), Accumulate = call.Accumulates(input), AllowsTensorFloat32 = call.AllowsTensorFloat32,
+                A = dy, B = call.Input(matrix), Y = LinearOp.Flat(call.InputGradient(input)), Accumulate = call.Accumulates(input), Rounding = call.Rounding,
             });
         }
 
@@ -86,7 +86,7 @@ public sealed class LinearSumOp : Op
             backend.MatMul(new MatMulArgs
             {
                 A = dy, TransposeA = true, B = LinearOp.Flat(call.Input(input)), Y = call.InputGradient(matrix), Accumulate = call.Accumulates(matrix),
-                AllowsTensorFloat32 = call.AllowsTensorFloat32,
+                Rounding = call.Rounding,
             });
         }
     }

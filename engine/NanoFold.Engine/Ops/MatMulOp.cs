@@ -35,7 +35,7 @@ public sealed class MatMulOp(bool transposeB, bool sequencesInRows = false) : Op
 
     public override void Forward(Backend backend, OpCall call) => backend.MatMul(new MatMulArgs
     {
-        A = call.Input(0), B = call.Input(1), TransposeB = transposeB, Y = call.Output(0), AllowsTensorFloat32 = call.AllowsTensorFloat32, HasSequencesInRows = sequencesInRows,
+        A = call.Input(0), B = call.Input(1), TransposeB = transposeB, Y = call.Output(0), Rounding = call.Rounding, HasSequencesInRows = sequencesInRows,
     });
 
     public override void Backward(Backend backend, OpCall call)
@@ -50,7 +50,7 @@ public sealed class MatMulOp(bool transposeB, bool sequencesInRows = false) : Op
                 TransposeB = !transposeB,
                 Y = call.InputGradient(0),
                 Accumulate = call.Accumulates(0),
-                AllowsTensorFloat32 = call.AllowsTensorFloat32,
+                Rounding = call.Rounding,
             });
         }
 
@@ -64,7 +64,7 @@ public sealed class MatMulOp(bool transposeB, bool sequencesInRows = false) : Op
                 B = transposeB ? call.Input(0) : dy,
                 Y = call.InputGradient(1),
                 Accumulate = call.Accumulates(1),
-                AllowsTensorFloat32 = call.AllowsTensorFloat32,
+                Rounding = call.Rounding,
             });
         }
     }

@@ -39,7 +39,13 @@ public sealed class RooflineCache
     /// <param name="arithmetic">Of the products.</param>
     public Roofline Get(Backend backend, string processor, bool remeasure = false, Action<string>? note = null, Arithmetic arithmetic = default)
     {
-        string products = arithmetic.Type == DType.Float32 ? arithmetic.AllowsTensorFloat32 ? "; tf32" : "" : $"; {arithmetic.Type}";
+        string products = arithmetic switch
+        {
+            { Type: not DType.Float32 } => $"; {arithmetic.Type}",
+            { Rounding: OperandRounding.TensorFloat32 } => "; tf32",
+            { Rounding: OperandRounding.BFloat16 } => "; bf16 products",
+            _ => "",
+        };
         string key = string.Create(CultureInfo.InvariantCulture, $"roofline {Version}: {processor}; {backend.Name}{products}");
         string path = Path.Combine(_folder, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)))[..16] + ".json");
         if (!remeasure && Read(path, key) is { } known)

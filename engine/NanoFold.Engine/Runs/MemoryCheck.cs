@@ -67,7 +67,7 @@ public static class MemoryCheck
     // What is known without recording anything.
     private static void RequireAtLeast(RunConfig config, Backend backend)
     {
-        DType type = config.Train.Precision.Activations();
+        DType type = config.Train.Precision.Arithmetic(backend).Type;
         CostModel cost = RequireShape(config);
         // With several micro-batches there is the sum of gradients besides.
         int gradients = config.Train.Accumulate > 1 ? 2 : 1;

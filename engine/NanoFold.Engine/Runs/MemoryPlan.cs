@@ -34,7 +34,7 @@ public sealed record MemoryPlan(
 
     private static MemoryPlan Planned(RunConfig config, Backend like)
     {
-        using var dry = new DryRun(like.Supports(config.Train.Precision.Activations()) ? like : null);
+        using var dry = new DryRun(like.Supports(config.Train.Precision.Arithmetic(like).Type) ? like : null);
         using var model = new Transformer(config.Model, dry.Backend, source: null, config.Train.Trains);
         using LearningTask task = TrainData.Sketch(config);
         Reference? reference = RunReference.Of(config, model);

@@ -45,7 +45,7 @@ public sealed record RunMemory(MemoryPlan Step, long ArenaBytes, long InputBytes
     public static RunMemory Of(RunConfig config, Backend like)
     {
         MemoryPlan step = MemoryPlan.Of(config, like);
-        DType type = config.Train.Precision.Activations();
+        DType type = config.Train.Precision.Arithmetic(like).Type;
         using LearningTask task = TrainData.Sketch(config);
         using var backend = new NullBackend(like.Supports(type) ? like : null);
         using var model = new Transformer(config.Model, backend);

@@ -168,7 +168,7 @@ public sealed class TrainSession : IDisposable
             began();
             var detailed = new DetailedEvaluator(Model, Config, Task)
             {
-                Arithmetic = Config.Train.Precision.Arithmetic(),
+                Arithmetic = Config.Train.Precision.Arithmetic(Model.Backend),
                 Arena = _parts.Arena,
                 Places = DetailedEvaluator.PlacesOf(TokensAt(step)),
             };

@@ -10,7 +10,7 @@ public static class PrecisionCheck
     public static bool Can(PrecisionKind precision, Backend backend) => precision switch
     {
         PrecisionKind.TensorFloat32 => backend.HasTensorFloat32,
-        _ => backend.Supports(precision.Activations()),
+        _ => backend.Supports(precision.Arithmetic(backend).Type),
     };
 
     /// <exception cref="ConfigException">It cannot; nothing else is taken in its place.</exception>
@@ -19,7 +19,16 @@ public static class PrecisionCheck
         if (!Can(precision, backend))
         {
             throw new ConfigException([new ConfigProblem(
-                "train.precision", $"{precision.Name()} cannot be computed on {backend.Name}; use --precision fp32, or a GPU that can (--device cuda)")]);
+                "train.precision", $"{precision.Name()} cannot be computed on {backend.Name}; use --precision fp32{(backend.RoundsToBFloat16 ? " or bf16" : "")}, or a GPU that can (--device cuda)")]);
+        }
+    }
+
+    /// <summary>Says in a line where a precision is computed without a unit for it.</summary>
+    public static void Tell(PrecisionKind precision, Backend backend, Action<string>? note)
+    {
+        if (note is not null && precision.Arithmetic(backend).Rounding == OperandRounding.BFloat16 && backend.LacksBFloat16 is { } reason)
+        {
+            note($"bf16: operands of products are rounded and multiplied as floats, at no gain over fp32: {reason}");
         }
     }
 }

@@ -14,7 +14,7 @@ public enum PrecisionKind
     [JsonStringEnumMemberName("tf32")]
     TensorFloat32,
 
-    /// <summary>Activations and their gradients in bfloat16.</summary>
+    /// <summary>Activations and their gradients in bfloat16; on the CPU in single precision, and products round their operands to bfloat16.</summary>
     [JsonStringEnumMemberName("bf16")]
     BFloat16,
 
@@ -25,7 +25,7 @@ public enum PrecisionKind
 
 public static class PrecisionKindExtensions
 {
-    /// <summary>The type of activations.</summary>
+    /// <summary>The type of activations where a device has it.</summary>
     public static DType Activations(this PrecisionKind precision) => precision switch
     {
         PrecisionKind.BFloat16 => DType.BFloat16,
@@ -33,8 +33,17 @@ public static class PrecisionKindExtensions
         _ => DType.Float32,
     };
 
-    /// <summary>What recordings compute in: products in Float32 may round to tf32 with each but <see cref="PrecisionKind.Float32"/>.</summary>
-    public static Arithmetic Arithmetic(this PrecisionKind precision) => new(precision.Activations(), precision != PrecisionKind.Float32);
+    /// <summary>
+    /// What recordings compute in on a device: products in Float32 may round to tf32 with each but <see cref="PrecisionKind.Float32"/>, and to bfloat16 where the device has no such type but
+    /// rounds operands to it.
+    /// </summary>
+    public static Arithmetic Arithmetic(this PrecisionKind precision, Backend backend)
+    {
+        DType type = precision.Activations();
+        return precision == PrecisionKind.BFloat16 && !backend.Supports(type) && backend.RoundsToBFloat16
+            ? new Arithmetic(DType.Float32, OperandRounding.BFloat16)
+            : new Arithmetic(type, precision == PrecisionKind.Float32 ? OperandRounding.None : OperandRounding.TensorFloat32);
+    }
 
     /// <summary>Whether the loss is scaled so that small gradients do not vanish, see <see cref="LossScaling"/>.</summary>
     public static bool ScalesLoss(this PrecisionKind precision) => precision == PrecisionKind.Float16;

@@ -160,7 +160,7 @@ public sealed record TrainConfig
     [Bounds(1, int.MaxValue)]
     public int KeepCheckpoints { get; init; } = 2;
 
-    /// <summary>What activations are computed in; all but fp32 need a GPU.</summary>
+    /// <summary>What activations are computed in; tf32 and fp16 need a GPU.</summary>
     public PrecisionKind Precision { get; init; }
 
     /// <summary>Recomputes activations in the backward pass: less memory, more time.</summary>

@@ -49,7 +49,7 @@ public sealed class Trainer : IDisposable
         _shape = new BatchShape(Math.Max(1, config.Batch), model.Config.Context);
         BatchField[] fields = task.Inputs(_shape.Time);
         _batches = new MicroBatches(task, fields, config, _collective);
-        DType type = config.Precision.Activations();
+        DType type = config.Precision.Arithmetic(model.Backend).Type;
         if (type.Is16Bit())
         {
             model.Store.Shadow(type);

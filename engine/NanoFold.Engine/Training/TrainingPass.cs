@@ -58,7 +58,7 @@ internal sealed class TrainingPass(Transformer model, TrainConfig config, Learni
     /// <summary>Records the same pass with other taps.</summary>
     public Plan Record(TapSet? taps)
     {
-        var tape = new Tape(model.Backend, config.Precision.Arithmetic(), training: true, taps) { Step = _recordedFor, State = state };
+        var tape = new Tape(model.Backend, config.Precision.Arithmetic(model.Backend), training: true, taps) { Step = _recordedFor, State = state };
         BatchTensors batch = buffers.On(tape);
         TaskLoss loss = task.RecordLoss(tape, model, batch);
         if (reference is not null && config.KlWeight > 0)

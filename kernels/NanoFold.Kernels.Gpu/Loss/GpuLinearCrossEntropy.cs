@@ -36,7 +36,7 @@ internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul
         {
             int count = Math.Min(chunk, rows - start);
             View part = Logits(weight, scratch, logits, start, count, x.Type);
-            matMul.MatMul(new MatMulArgs { A = Rows(x, start, count), B = weight, TransposeB = true, Y = part, AllowsTensorFloat32 = call.AllowsTensorFloat32 });
+            matMul.MatMul(new MatMulArgs { A = Rows(x, start, count), B = weight, TransposeB = true, Y = part, Rounding = call.Rounding });
             _rows.Losses(part, Rows(call.Targets, start, count), Rows(call.Losses, start, count), Rows(call.LogSumExp, start, count));
         }
 
@@ -55,18 +55,18 @@ internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul
             View part = Logits(weight, scratch, logits, start, count, x.Type), xPart = Rows(x, start, count);
             if (logits.IsNone)
             {
-                matMul.MatMul(new MatMulArgs { A = xPart, B = weight, TransposeB = true, Y = part, AllowsTensorFloat32 = call.AllowsTensorFloat32 });
+                matMul.MatMul(new MatMulArgs { A = xPart, B = weight, TransposeB = true, Y = part, Rounding = call.Rounding });
             }
 
             _rows.Gradients(call.State, part, Rows(call.Targets, start, count), Rows(call.LogSumExp, start, count), call.DLoss, part, accumulate: false);
             if (!call.DWeight.IsNone)
             {
-                matMul.MatMul(new MatMulArgs { A = part, TransposeA = true, B = xPart, Y = call.DWeight, Accumulate = true, AllowsTensorFloat32 = call.AllowsTensorFloat32 });
+                matMul.MatMul(new MatMulArgs { A = part, TransposeA = true, B = xPart, Y = call.DWeight, Accumulate = true, Rounding = call.Rounding });
             }
 
             if (!call.DX.IsNone)
             {
-                matMul.MatMul(new MatMulArgs { A = part, B = weight, Y = Rows(call.DX, start, count), Accumulate = call.AccumulateX, AllowsTensorFloat32 = call.AllowsTensorFloat32 });
+                matMul.MatMul(new MatMulArgs { A = part, B = weight, Y = Rows(call.DX, start, count), Accumulate = call.AccumulateX, Rounding = call.Rounding });
             }
         }
     }

@@ -13,7 +13,7 @@ internal sealed class GpuMatMul(GpuContext context) : IDisposable
 
     public void MatMul(in MatMulArgs args)
     {
-        if (Cuda is not null && Cuda.TryMatMul(args, Precision(args.AllowsTensorFloat32)))
+        if (Cuda is not null && Cuda.TryMatMul(args, Precision(args.Rounding)))
         {
             return;
         }
@@ -23,7 +23,7 @@ internal sealed class GpuMatMul(GpuContext context) : IDisposable
 
     public void GroupedMatMul(in GroupedMatMulArgs args)
     {
-        if (Cuda is not null && Cuda.TryGroupedMatMul(args, Precision(args.AllowsTensorFloat32)))
+        if (Cuda is not null && Cuda.TryGroupedMatMul(args, Precision(args.Rounding)))
         {
             return;
         }
@@ -33,7 +33,7 @@ internal sealed class GpuMatMul(GpuContext context) : IDisposable
 
     public void Dispose() => Cuda?.Dispose();
 
-    private static GpuPrecision Precision(bool allowsTensorFloat32) => allowsTensorFloat32 ? GpuPrecision.TensorFloat32 : GpuPrecision.Float32;
+    private static GpuPrecision Precision(OperandRounding rounding) => rounding == OperandRounding.None ? GpuPrecision.Float32 : GpuPrecision.TensorFloat32;
 
     private readonly ref struct PlainBody(PortableMatMul matMul, in MatMulArgs args) : IElementPairBody
     {

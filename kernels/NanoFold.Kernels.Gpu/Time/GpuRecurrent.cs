@@ -57,7 +57,7 @@ internal sealed class GpuRecurrent<TCell>(GpuContext context, GpuMatMul matMul, 
             if (work.HasProducts != 0)
             {
                 View before = place > 0 ? At(call.H, place - 1) : room.First;
-                matMul.MatMul(RecurrentProducts.Hidden(before, call.Weight, room.Products, TCell.Gates) with { AllowsTensorFloat32 = call.AllowsTensorFloat32 });
+                matMul.MatMul(RecurrentProducts.Hidden(before, call.Weight, room.Products, TCell.Gates) with { Rounding = call.Rounding });
             }
 
             context.Launch(work, Groups(units), context.GroupSize);
@@ -94,7 +94,7 @@ internal sealed class GpuRecurrent<TCell>(GpuContext context, GpuMatMul matMul, 
                 View after = At(room.Hidden.With(Layout.Of(batch, time, TCell.Gates * width)), place + 1);
                 for (int gate = 0; gate < RecurrentProducts.BackwardCount(call.Weight, width, TCell.Gates); gate++)
                 {
-                    matMul.MatMul(RecurrentProducts.Before(after, call.Weight, room.Products, TCell.Gates, gate) with { AllowsTensorFloat32 = call.AllowsTensorFloat32 });
+                    matMul.MatMul(RecurrentProducts.Before(after, call.Weight, room.Products, TCell.Gates, gate) with { Rounding = call.Rounding });
                 }
             }
 
@@ -115,7 +115,7 @@ internal sealed class GpuRecurrent<TCell>(GpuContext context, GpuMatMul matMul, 
                     H = work.H, Seams = seams, Initial = work.Initial, Before = context.View<T>(room.Before), Threads = elements, Width = width, States = TCell.States,
                 },
                 Groups(elements), context.GroupSize);
-            matMul.MatMul(RecurrentProducts.Weight(room.Hidden, room.Before, call.DWeight, TCell.Gates) with { AllowsTensorFloat32 = call.AllowsTensorFloat32 });
+            matMul.MatMul(RecurrentProducts.Weight(room.Hidden, room.Before, call.DWeight, TCell.Gates) with { Rounding = call.Rounding });
         }
     }
 

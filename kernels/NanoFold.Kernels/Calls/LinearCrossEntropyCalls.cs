@@ -15,9 +15,9 @@ namespace NanoFold.Kernels.Calls;
 /// <param name="Loss">[1].</param>
 /// <param name="Scratch">For the logits of a chunk.</param>
 /// <param name="Kept">Room for what the backward call can use again, as many bytes as the kernel asks for (<see cref="IKernel{TCall}.KeptBytes"/>); none: nothing is kept.</param>
-/// <param name="AllowsTensorFloat32">As of <see cref="MatMulArgs"/>.</param>
+/// <param name="Rounding">As of <see cref="MatMulArgs"/>.</param>
 public readonly record struct LinearCrossEntropyCall(StepState State, View X, View Weight, View Targets, View Losses, View LogSumExp, View Loss, View Scratch, View Kept,
-    bool AllowsTensorFloat32 = false)
+    OperandRounding Rounding = OperandRounding.None)
     : IKernelCall<LinearCrossEntropyCall>
 {
     public static string Name => "linear-cross-entropy";
@@ -38,7 +38,7 @@ public readonly record struct LinearCrossEntropyCall(StepState State, View X, Vi
         where TVisitor : struct, IOperandVisitor
         => new(State, visitor.Visit("x", X, Access.Read), visitor.Visit("weight", Weight, Access.Read), visitor.Visit("targets", Targets, Access.Read),
             visitor.Visit("losses", Losses, Access.Write), visitor.Visit("logSumExp", LogSumExp, Access.Write), visitor.Visit("loss", Loss, Access.Write),
-            visitor.Visit("scratch", Scratch, Access.Scratch), visitor.Visit("kept", Kept, Access.Write), AllowsTensorFloat32);
+            visitor.Visit("scratch", Scratch, Access.Scratch), visitor.Visit("kept", Kept, Access.Write), Rounding);
 }
 
 /// <summary>dX (0 for rows without target) and dWeight +=, of dLoss[0] · <see cref="StepSlot.LossScale"/>; either may be none.</summary>
@@ -53,10 +53,10 @@ public readonly record struct LinearCrossEntropyCall(StepState State, View X, Vi
 /// <param name="DWeight">[V, C] or none, added to; in Float32 where the rest has 16 bits.</param>
 /// <param name="Scratch">For the logits of a chunk.</param>
 /// <param name="Kept">What the forward call kept, overwritten; none: logits are made again, chunk by chunk.</param>
-/// <param name="AllowsTensorFloat32">As of <see cref="MatMulArgs"/>.</param>
+/// <param name="Rounding">As of <see cref="MatMulArgs"/>.</param>
 public readonly record struct LinearCrossEntropyBackwardCall(
     StepState State, View X, View Weight, View Targets, View LogSumExp, View DLoss, View DX, bool AccumulateX, View DWeight, View Scratch, View Kept,
-    bool AllowsTensorFloat32 = false)
+    OperandRounding Rounding = OperandRounding.None)
     : IKernelCall<LinearCrossEntropyBackwardCall>
 {
     public static string Name => "linear-cross-entropy-backward";
@@ -89,5 +89,5 @@ public readonly record struct LinearCrossEntropyBackwardCall(
         => new(State, visitor.Visit("x", X, Access.Read), visitor.Visit("weight", Weight, Access.Read), visitor.Visit("targets", Targets, Access.Read),
             visitor.Visit("logSumExp", LogSumExp, Access.Read), visitor.Visit("dLoss", DLoss, Access.Read),
             visitor.Visit("dX", DX, Operands.Result(AccumulateX)), AccumulateX, visitor.Visit("dWeight", DWeight, Access.Update),
-            visitor.Visit("scratch", Scratch, Access.Scratch), visitor.Visit("kept", Kept, Access.Update), AllowsTensorFloat32);
+            visitor.Visit("scratch", Scratch, Access.Scratch), visitor.Visit("kept", Kept, Access.Update), Rounding);
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NanoFold.Kernels.Cpu.MatMul;
+using NanoFold.Kernels.Cpu.MatMul.Rounded;
 using NanoFold.Kernels.Cpu.Stored;
 using NanoFold.Kernels.Cpu.Reduce;
 using NanoFold.Kernels.Cpu.Rows;
@@ -56,6 +57,10 @@ public sealed unsafe class CpuBackend : Backend
     }
 
     public override bool Supports(DType type) => CpuContext.Supports(type);
+
+    public override bool RoundsToBFloat16 => true;
+
+    public override string? LacksBFloat16 => Context.Isa == Isa.Vector512 ? RoundedUnits.Reason : RoundedUnits.Reason ?? $"the path {Context.Isa.Name()} has no unit for bfloat16";
 
     public override bool ReadsWeights(DType type) => type.Is16Bit() || type.IsBlocks();
 

@@ -25,6 +25,8 @@ public sealed class NullBackend : Backend
 
     public override bool HasTensorFloat32 => _like?.HasTensorFloat32 ?? true;
 
+    public override bool RoundsToBFloat16 => _like is { RoundsToBFloat16: true };
+
     public override bool Supports(DType type) => _like?.Supports(type) ?? true;
 
     public override bool ReadsWeights(DType type) => _like?.ReadsWeights(type) ?? true;

@@ -29,6 +29,10 @@ public sealed class ProfiledBackend : Backend
 
     public override bool HasTensorFloat32 => _inner.HasTensorFloat32;
 
+    public override bool RoundsToBFloat16 => _inner.RoundsToBFloat16;
+
+    public override string? LacksBFloat16 => _inner.LacksBFloat16;
+
     public override int Sequences
     {
         get => _inner.Sequences;

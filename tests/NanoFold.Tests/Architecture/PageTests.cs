@@ -15,7 +15,7 @@ public partial class PageTests
     [
         "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md",
         "docs/compare.md", "docs/report.md", "docs/results.md", "docs/tasks.md", "docs/scaling.md",
-        "docs/architecture.md", "docs/adding.md", "docs/evaluation.md", "docs/files.md", "docs/finetuning.md", "docs/geometry.md", "docs/measures.md", "docs/models.md", "docs/packages.md", "docs/profiling.md", "docs/settings.md", "docs/taps.md", "tests/NanoFold.Outside/README.md",
+        "docs/architecture.md", "docs/adding.md", "docs/evaluation.md", "docs/files.md", "docs/finetuning.md", "docs/geometry.md", "docs/measures.md", "docs/models.md", "docs/packages.md", "docs/profiling.md", "docs/programs.md", "docs/settings.md", "docs/taps.md", "tests/NanoFold.Outside/README.md",
     ];
 
     [TestCaseSource(nameof(s_pages))]

@@ -223,7 +223,6 @@ public class BadInputTests
     }
 
     [TestCase("tf32")]
-    [TestCase("bf16")]
     [TestCase("fp16")]
     public void APrecisionThatTheDeviceHasNot(string precision)
     {

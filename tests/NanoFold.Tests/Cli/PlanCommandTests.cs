@@ -39,11 +39,17 @@ public class PlanCommandTests
         Assert.That(plan["bytesMovedPerToken"]!.GetValue<double>(), Is.Positive);
     }
 
-    [TestCase("bf16")]
-    [TestCase("fp16")]
-    public void HalfTheBytesMakeHalfTheActivations(string precision)
+    [Test]
+    public void OnTheCpuBFloat16TakesTheMemoryOfSinglePrecision()
     {
-        JsonObject single = CommandLine.Json("plan", "--set", "tokenizer=byte"), half = CommandLine.Json("plan", "--set", "tokenizer=byte", "--precision", precision);
+        JsonObject single = CommandLine.Json("plan", "--set", "tokenizer=byte", "--device", "cpu"), rounded = CommandLine.Json("plan", "--set", "tokenizer=byte", "--device", "cpu", "--precision", "bf16");
+        Assert.That(rounded["peakBytes"]!.GetValue<long>(), Is.EqualTo(single["peakBytes"]!.GetValue<long>()));
+    }
+
+    [Test]
+    public void HalfTheBytesMakeHalfTheActivations()
+    {
+        JsonObject single = CommandLine.Json("plan", "--set", "tokenizer=byte"), half = CommandLine.Json("plan", "--set", "tokenizer=byte", "--precision", "fp16");
         long Bytes(JsonObject plan, string part) => plan["memory"]![part]!.GetValue<long>();
         Assert.That(Bytes(half, "activations"), Is.InRange(0.4 * Bytes(single, "activations"), 0.6 * Bytes(single, "activations")));
         Assert.That(Bytes(half, "parameters"), Is.EqualTo(Bytes(single, "parameters") * 3 / 2));

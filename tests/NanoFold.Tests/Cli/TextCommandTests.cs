@@ -193,6 +193,8 @@ public class TextCommandTests
         Assert.That(cpu["threads"]!.GetValue<int>(), Is.EqualTo(3));
         Assert.That(cpu["name"]!.GetValue<string>(), Is.Not.Empty);
         Assert.That(cpu["isa"]!.GetValue<string>(), Is.Not.Empty);
+        Assert.That(cpu["bf16"]!["unit"] is null, Is.EqualTo(cpu["bf16"]!["reason"] is not null));
+        Assert.That(cpu["bf16"]!["gain"]!.GetValue<double>(), Is.GreaterThanOrEqualTo(1));
         Assert.That(cpu["memoryBytes"]!.GetValue<long>(), Is.Positive);
         Assert.That(devices["default"]!.GetValue<string>(), Is.EqualTo(Gpus.Preferred() ?? "cpu"));
     }

@@ -48,10 +48,11 @@ public class RooflineCacheTests
         using var path = new CpuBackend(1, Isa.Scalar);
         Cache().Get(path, "processor");
 
-        Cache().Get(_backend, "processor", arithmetic: new Arithmetic(DType.Float32, AllowsTensorFloat32: true));
+        Cache().Get(_backend, "processor", arithmetic: new Arithmetic(DType.Float32, OperandRounding.TensorFloat32));
+        Cache().Get(_backend, "processor", arithmetic: new Arithmetic(DType.Float32, OperandRounding.BFloat16));
 
-        Assert.That(_measured, Is.EqualTo(5));
-        Assert.That(Directory.GetFiles(_folder.Path), Has.Length.EqualTo(5));
+        Assert.That(_measured, Is.EqualTo(6));
+        Assert.That(Directory.GetFiles(_folder.Path), Has.Length.EqualTo(6));
     }
 
     [TestCase("")]

@@ -8,8 +8,8 @@ internal sealed class CountingBackend(Backend inner) : Backend
 {
     public long AllocatedBytes { get; private set; }
 
-    /// <summary>Matrix products so far that may round to tf32, and those that may not.</summary>
-    public (int Allowed, int Not) TensorFloat32 { get; private set; }
+    /// <summary>Matrix products so far that may round their operands, and those that may not.</summary>
+    public (int Allowed, int Not) Rounded { get; private set; }
 
     /// <summary>What it says is free of its own memory; null for a backend of the host.</summary>
     public long? Free { get; init; }
@@ -55,13 +55,13 @@ internal sealed class CountingBackend(Backend inner) : Backend
 
     public override void MatMul(in MatMulArgs args)
     {
-        Count(args.AllowsTensorFloat32);
+        Count(args.Rounding);
         inner.MatMul(args);
     }
 
     public override void GroupedMatMul(in GroupedMatMulArgs args)
     {
-        Count(args.AllowsTensorFloat32);
+        Count(args.Rounding);
         inner.GroupedMatMul(args);
     }
 
@@ -86,5 +86,5 @@ internal sealed class CountingBackend(Backend inner) : Backend
     {
     }
 
-    private void Count(bool allowed) => TensorFloat32 = allowed ? (TensorFloat32.Allowed + 1, TensorFloat32.Not) : (TensorFloat32.Allowed, TensorFloat32.Not + 1);
+    private void Count(OperandRounding rounding) => Rounded = rounding != OperandRounding.None ? (Rounded.Allowed + 1, Rounded.Not) : (Rounded.Allowed, Rounded.Not + 1);
 }

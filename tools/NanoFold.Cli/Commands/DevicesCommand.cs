@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu.MatMul.Rounded;
+using NanoFold.Kernels.Cpu.Programs;
 
 namespace NanoFold.Cli.Commands;
 
@@ -11,7 +13,7 @@ internal static class DevicesCommand
     {
         command.Common = [];
         command.JsonKeys = """
-            devices [{kind, name, isa and threads (cpu), driver and abilities [] (gpu), memoryBytes}], default (what --device auto takes),
+            devices [{kind, name, isa, threads and bf16 {unit (what multiplies bfloat16, or null), units [] that are there, gain (measured, over fp32), reason (why no unit is used, or null)} (cpu), driver and abilities [] (gpu), memoryBytes}], default (what --device auto takes),
               missing [{kind, name (of a device that was found, or null), reason}]
             """;
         command.Does(Run);
@@ -19,7 +21,10 @@ internal static class DevicesCommand
 
     private static int Run(Invocation invocation)
     {
+        Devices.RequireInstructions();
         string isa = IsaExtensions.Best.Name();
+        string? lacking = RoundedUnits.Reason, unit = RoundedUnits.Chosen?.Name();
+        string products = unit is null ? $"bf16 as floats ({lacking})" : $"bf16 by {unit} ({Display.Number(RoundedUnits.Gain, "0.0")} × fp32)";
         string name = Processor.Name();
         long memoryBytes = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         IReadOnlyList<Gpu> gpus = Gpus.List();
@@ -30,9 +35,16 @@ internal static class DevicesCommand
             ["name"] = name,
             ["isa"] = isa,
             ["threads"] = invocation.Threads,
+            ["bf16"] = new JsonObject
+            {
+                ["unit"] = unit,
+                ["units"] = new JsonArray([.. RoundedUnits.There.Select(there => (JsonNode)there.Name())]),
+                ["gain"] = RoundedUnits.Gain,
+                ["reason"] = lacking,
+            },
             ["memoryBytes"] = memoryBytes,
         });
-        List<string[]> rows = [[Devices.Cpu, name, Display.Bytes(memoryBytes), $"{isa}, {Display.Count(invocation.Threads, "thread")}"]];
+        List<string[]> rows = [[Devices.Cpu, name, Display.Bytes(memoryBytes), $"{isa}, {products}, {Display.Count(invocation.Threads, "thread")}"]];
         foreach (Gpu gpu in gpus.Where(g => g.Reason is null))
         {
             rows.Add([gpu.Kind, gpu.Name, Display.Bytes(gpu.MemoryBytes), $"{gpu.Driver}, {string.Join(", ", gpu.Abilities)}"]);

@@ -61,7 +61,7 @@ internal static class ProfileCommand
         MemoryCheck.Require(config, backend);
         Output output = invocation.Output;
         // What products are held against is what they may be computed with.
-        Roofline peak = new RooflineCache().Get(backend, Processor.Name(), remeasure, output.Note, config.Train.Precision.Arithmetic());
+        Roofline peak = new RooflineCache().Get(backend, Processor.Name(), remeasure, output.Note, config.Train.Precision.Arithmetic(backend));
         using var profiler = new Profiler(config, backend);
         ProfileReport report = profiler.Run(peak, grouping, steps);
         if (trace is not null)

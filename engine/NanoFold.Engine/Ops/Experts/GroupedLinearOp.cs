@@ -28,7 +28,7 @@ public sealed class GroupedLinearOp : Op
         TransposeB = true,
         Offsets = call.Input(2),
         Y = call.Output(0),
-        AllowsTensorFloat32 = call.AllowsTensorFloat32,
+        Rounding = call.Rounding,
     });
 
     public override void Backward(Backend backend, OpCall call)
@@ -42,7 +42,7 @@ public sealed class GroupedLinearOp : Op
                 Offsets = call.Input(2),
                 Y = call.InputGradient(0),
                 Accumulate = call.Accumulates(0),
-                AllowsTensorFloat32 = call.AllowsTensorFloat32,
+                Rounding = call.Rounding,
             });
         }
 
@@ -56,7 +56,7 @@ public sealed class GroupedLinearOp : Op
                 Y = call.InputGradient(1),
                 PerGroupOutput = true,
                 Accumulate = call.Accumulates(1),
-                AllowsTensorFloat32 = call.AllowsTensorFloat32,
+                Rounding = call.Rounding,
             });
         }
     }

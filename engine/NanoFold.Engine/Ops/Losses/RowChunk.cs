@@ -56,7 +56,7 @@ internal readonly struct RowChunk
     /// <param name="y">Gets them.</param>
     public void Softmax(Backend backend, OpCall call, int x, int weight, in View y)
     {
-        backend.MatMul(new MatMulArgs { A = Of(call.Input(x)), B = call.Input(weight), TransposeB = true, Y = y, AllowsTensorFloat32 = call.AllowsTensorFloat32 });
+        backend.MatMul(new MatMulArgs { A = Of(call.Input(x)), B = call.Input(weight), TransposeB = true, Y = y, Rounding = call.Rounding });
         backend.Softmax(y, y, 1, default);
     }
 
@@ -70,14 +70,14 @@ internal readonly struct RowChunk
     {
         if (!call.InputGradient(x).IsNone)
         {
-            backend.MatMul(new MatMulArgs { A = gradient, B = call.Input(weight), Y = Of(call.InputGradient(x)), Accumulate = call.Accumulates(x), AllowsTensorFloat32 = call.AllowsTensorFloat32 });
+            backend.MatMul(new MatMulArgs { A = gradient, B = call.Input(weight), Y = Of(call.InputGradient(x)), Accumulate = call.Accumulates(x), Rounding = call.Rounding });
         }
 
         if (!call.InputGradient(weight).IsNone)
         {
             backend.MatMul(new MatMulArgs
             {
-                A = gradient, TransposeA = true, B = Of(call.Input(x)), Y = call.InputGradient(weight), Accumulate = !IsFirst || call.Accumulates(weight), AllowsTensorFloat32 = call.AllowsTensorFloat32,
+                A = gradient, TransposeA = true, B = Of(call.Input(x)), Y = call.InputGradient(weight), Accumulate = !IsFirst || call.Accumulates(weight), Rounding = call.Rounding,
             });
         }
     }

@@ -38,7 +38,7 @@ public sealed class CausalMixOp(IKernel<MixRowsCall> kernel, IKernel<MixRowsBack
         for (int first = 0; first < time; first += Block)
         {
             View rows = Rows(call, first);
-            backend.MatMul(new MatMulArgs { A = Broadcast(rows, v), B = Part(v, 0, rows.Layout[3]), Y = Part(y, first, rows.Layout[2]), AllowsTensorFloat32 = call.AllowsTensorFloat32 });
+            backend.MatMul(new MatMulArgs { A = Broadcast(rows, v), B = Part(v, 0, rows.Layout[3]), Y = Part(y, first, rows.Layout[2]), Rounding = call.Rounding });
         }
     }
 
@@ -62,14 +62,14 @@ public sealed class CausalMixOp(IKernel<MixRowsCall> kernel, IKernel<MixRowsBack
                     B = part,
                     Y = Part(Heads(dV, call), 0, rows.Layout[3]),
                     Accumulate = adds,
-                    AllowsTensorFloat32 = call.AllowsTensorFloat32,
+                    Rounding = call.Rounding,
                 });
             }
 
             if (!dMix.IsNone)
             {
                 View dRows = call.Scratch.As(v.Type, Layout.Of(v.Layout[0], v.Layout[1], rows.Layout[2], rows.Layout[3]), Aligned(RowBytes(call.Node)) / v.Type.Size());
-                backend.MatMul(new MatMulArgs { A = part, B = Part(v, 0, rows.Layout[3]), TransposeB = true, Y = dRows, AllowsTensorFloat32 = call.AllowsTensorFloat32 });
+                backend.MatMul(new MatMulArgs { A = part, B = Part(v, 0, rows.Layout[3]), TransposeB = true, Y = dRows, Rounding = call.Rounding });
                 backward.Run(new MixRowsBackwardCall { DY = dRows, DMix = dMix, First = first, Continues = call.Input(Continues) });
             }
         }

@@ -95,7 +95,7 @@ public sealed class RecurrentOp<TCell>(IKernel<RecurrentCall<TCell>> kernel, IKe
     {
         X = call.Input(X),
         Weight = call.Input(Weight),
-        AllowsTensorFloat32 = call.AllowsTensorFloat32,
+        Rounding = call.Rounding,
         Bias = call.Input(Bias),
         Continues = call.Input(Continues),
         Counts = call.Input(Counts),
@@ -109,7 +109,7 @@ public sealed class RecurrentOp<TCell>(IKernel<RecurrentCall<TCell>> kernel, IKe
     private static RecurrentBackwardCall<TCell> Gradients(OpCall call) => new()
     {
         Weight = call.Input(Weight),
-        AllowsTensorFloat32 = call.AllowsTensorFloat32,
+        Rounding = call.Rounding,
         H = call.Output(0),
         Saved = Saved(call),
         Continues = call.Input(Continues),

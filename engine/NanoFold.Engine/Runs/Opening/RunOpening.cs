@@ -23,6 +23,7 @@ internal static class RunOpening
         RunJoining.RequireShared(config, collective);
         SavedModel? start = InitialWeights.Open(ref config);
         PrecisionCheck.Require(config.Train.Precision, backend);
+        PrecisionCheck.Tell(config.Train.Precision, backend, note);
         RunFolder? run = folder is null ? null : RunFolder.Create(folder);
         LearningTask? task = null;
         TrainSession? session = null;

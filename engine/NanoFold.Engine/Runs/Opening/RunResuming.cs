@@ -36,6 +36,7 @@ internal static class RunResuming
             SavedModel? start = found is null ? InitialWeights.Open(ref config) : null;
             RunJoining.RequireShared(config, collective);
             PrecisionCheck.Require(config.Train.Precision, backend);
+            PrecisionCheck.Tell(config.Train.Precision, backend, note);
             task = OpenTask(config, note, cancel, found?.Tokenizer, run.ReadTemplate());
             InitialWeights.RequireTokenizer(start, task);
             config = config.WithVocab(task.Vocab) with { Data = FullPaths.Of(config.Data) };

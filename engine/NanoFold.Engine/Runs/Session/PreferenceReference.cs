@@ -34,7 +34,7 @@ internal static class PreferenceReference
             return;
         }
 
-        Arithmetic arithmetic = session.Config.Train.Precision.Arithmetic();
+        Arithmetic arithmetic = session.Config.Train.Precision.Arithmetic(session.Model.Backend);
         if (start is not null)
         {
             Tell(note, task);

@@ -31,7 +31,7 @@ internal sealed class RunParts : IDisposable
             Reference = RunReference.Of(config, Model);
             Trainer = new Trainer(Model, train, task, Arena, collective, Reference);
             long arena = Trainer.ArenaBytes;
-            Arithmetic arithmetic = train.Precision.Arithmetic();
+            Arithmetic arithmetic = train.Precision.Arithmetic(Model.Backend);
             if (task.Places(TaskSplit.Validation) > 0 && collective.Rank == 0)
             {
                 int part = train.EvaluationWindows ?? EvaluationShare.Windows(train, config.Model.Context);

@@ -76,7 +76,7 @@ internal sealed class SurveyedRun : IDisposable
         PrecisionKind precision = Config.Train.Precision;
         if (PrecisionCheck.Can(precision, backend))
         {
-            return precision.Arithmetic();
+            return precision.Arithmetic(backend);
         }
 
         note($"{Path}: was trained in {precision.Name()}, which {backend.Name} does not compute; measured in fp32");

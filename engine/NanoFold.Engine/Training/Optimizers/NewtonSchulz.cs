@@ -13,7 +13,7 @@ internal sealed class NewtonSchulz
     private const int Iterations = 5;
 
     private readonly Backend _backend;
-    private readonly bool _allowsTensorFloat32;
+    private readonly OperandRounding _rounding;
     private readonly IKernel<NormalizeFrobeniusCall> _normalize;
     private readonly DType _type;
     private readonly DeviceBuffer _scratch;
@@ -25,7 +25,7 @@ internal sealed class NewtonSchulz
     public NewtonSchulz(OptimizerBuilder builder, IEnumerable<(int Rows, int Columns)> shapes)
     {
         _backend = builder.Backend;
-        _allowsTensorFloat32 = builder.AllowsTensorFloat32;
+        _rounding = builder.Rounding;
         _type = builder.Store.Type;
         _normalize = _backend.Require<NormalizeFrobeniusCall>();
         foreach ((int rows, int columns) in shapes)
@@ -49,12 +49,12 @@ internal sealed class NewtonSchulz
         _normalize.Run(new NormalizeFrobeniusCall(state, matrix, x));
         for (int i = 0; i < Iterations; i++)
         {
-            _backend.MatMul(new MatMulArgs { A = x, B = x, TransposeA = isTall, TransposeB = !isTall, Y = gram, IsSymmetric = true, AllowsTensorFloat32 = _allowsTensorFloat32 });
-            _backend.MatMul(new MatMulArgs { A = gram, B = gram, Y = polynomial, IsSymmetric = true, AllowsTensorFloat32 = _allowsTensorFloat32 });
+            _backend.MatMul(new MatMulArgs { A = x, B = x, TransposeA = isTall, TransposeB = !isTall, Y = gram, IsSymmetric = true, Rounding = _rounding });
+            _backend.MatMul(new MatMulArgs { A = gram, B = gram, Y = polynomial, IsSymmetric = true, Rounding = _rounding });
             _backend.Zip(default(Polynomial), gram, polynomial, polynomial);
             _backend.MatMul(isTall
-                ? new MatMulArgs { A = x, B = polynomial, Y = product, AllowsTensorFloat32 = _allowsTensorFloat32 }
-                : new MatMulArgs { A = polynomial, B = x, Y = product, AllowsTensorFloat32 = _allowsTensorFloat32 });
+                ? new MatMulArgs { A = x, B = polynomial, Y = product, Rounding = _rounding }
+                : new MatMulArgs { A = polynomial, B = x, Y = product, Rounding = _rounding });
             _backend.Zip(default(Step), x, product, i == Iterations - 1 ? matrix : x);
         }
     }

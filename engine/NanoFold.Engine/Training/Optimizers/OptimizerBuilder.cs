@@ -10,8 +10,8 @@ public sealed class OptimizerBuilder : IDisposable
     private readonly List<OptimizerRate> _rates = [];
     private readonly List<DeviceBuffer> _scratch = [];
 
-    internal OptimizerBuilder(ParameterStore store, StepState state, bool allowsTensorFloat32 = false)
-        => (Store, State, AllowsTensorFloat32) = (store, state, allowsTensorFloat32);
+    internal OptimizerBuilder(ParameterStore store, StepState state, OperandRounding rounding = OperandRounding.None)
+        => (Store, State, Rounding) = (store, state, rounding);
 
     /// <summary>The parameters; those that are trained lie in the range of their role.</summary>
     public ParameterStore Store { get; }
@@ -21,8 +21,8 @@ public sealed class OptimizerBuilder : IDisposable
     /// <summary>What kernels read of the step; its free slots may hold what changes from step to step.</summary>
     public StepState State { get; }
 
-    /// <summary>Whether products of matrices may round to tf32, as <see cref="MatMulArgs"/> are told.</summary>
-    public bool AllowsTensorFloat32 { get; }
+    /// <summary>How far products of matrices may round, as <see cref="MatMulArgs"/> are told.</summary>
+    public OperandRounding Rounding { get; }
 
     /// <summary>Slots in the order in which they were asked for.</summary>
     public IReadOnlyList<OptimizerSlot> Slots => _slots;

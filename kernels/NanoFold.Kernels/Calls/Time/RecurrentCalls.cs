@@ -43,7 +43,7 @@ public readonly record struct RecurrentCall<TCell> : IKernelCall<RecurrentCall<T
     public View Scratch { get; init; }
 
     /// <summary>As of <see cref="MatMulArgs"/>.</summary>
-    public bool AllowsTensorFloat32 { get; init; }
+    public OperandRounding Rounding { get; init; }
 
     public KernelCost Cost => new(
         H.Count * ((2.0 * TCell.Gates * Weight.Layout[1]) + CellFlops.Of<TCell>.Forward), Operands.Bytes(this));
@@ -123,7 +123,7 @@ public readonly record struct RecurrentBackwardCall<TCell> : IKernelCall<Recurre
     public View Scratch { get; init; }
 
     /// <summary>As of <see cref="MatMulArgs"/>.</summary>
-    public bool AllowsTensorFloat32 { get; init; }
+    public OperandRounding Rounding { get; init; }
 
     public KernelCost Cost => new(
         H.Count * ((2.0 * TCell.Gates * Weight.Layout[1] * (DWeight.IsNone ? 1 : 2)) + CellFlops.Of<TCell>.Backward), Operands.Bytes(this));

@@ -31,7 +31,7 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) :
         while (chunk.Next(context))
         {
             View part = chunk.Logits;
-            _matMul.MatMul(new MatMulArgs { A = chunk.X, B = weight, TransposeB = true, Y = part });
+            _matMul.MatMul(new MatMulArgs { A = chunk.X, B = weight, TransposeB = true, Y = part, Rounding = call.Rounding });
             var work = new CrossEntropyForward
             {
                 Logits = new RowSpace(part),
@@ -67,7 +67,7 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) :
             View part = chunk.Logits;
             if (logits.IsNone)
             {
-                _matMul.MatMul(new MatMulArgs { A = chunk.X, B = weight, TransposeB = true, Y = part });
+                _matMul.MatMul(new MatMulArgs { A = chunk.X, B = weight, TransposeB = true, Y = part, Rounding = call.Rounding });
             }
 
             var work = new CrossEntropyBackward
@@ -85,12 +85,12 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) :
             context.Run(x.Type, RowBlocks.Items(work.Rows, work.RowsPerItem), ref work);
             if (!dWeight.IsNone)
             {
-                _matMul.MatMul(new MatMulArgs { A = part, TransposeA = true, B = chunk.X, Y = dWeight, Accumulate = true });
+                _matMul.MatMul(new MatMulArgs { A = part, TransposeA = true, B = chunk.X, Y = dWeight, Accumulate = true, Rounding = call.Rounding });
             }
 
             if (!dX.IsNone)
             {
-                _matMul.MatMul(new MatMulArgs { A = part, B = weight, Y = chunk.DX });
+                _matMul.MatMul(new MatMulArgs { A = part, B = weight, Y = chunk.DX, Rounding = call.Rounding });
                 chunk.Scatter(context, dX, call.AccumulateX);
             }
         }

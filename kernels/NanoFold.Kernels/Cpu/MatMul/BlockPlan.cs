@@ -26,24 +26,29 @@ internal readonly struct BlockPlan
     private const int LeastRows = 36, LeastOfFewRows = 18;
     private const int LeastStrips = 24;
 
-    public BlockPlan(in Product product, int elementBytes, int tileRows, int tileColumns)
+    /// <param name="product">The product.</param>
+    /// <param name="steps">Its depth in steps of a tile.</param>
+    /// <param name="stepUnit">Blocks of depth are a multiple of so many.</param>
+    /// <param name="readsInPlace">Whether tiles may read operands where they lie.</param>
+    /// <param name="elementBytes">Bytes of an element, and of a step of a line.</param>
+    public BlockPlan(in Product product, int steps, int stepUnit, bool readsInPlace, int elementBytes, int tileRows, int tileColumns)
     {
-        int depthBlocks = Ceiling(product.Depth, Math.Min(MaxDepth, StripBytes / (tileColumns * elementBytes)));
-        DepthBlock = Ceiling(product.Depth, depthBlocks);
+        int depthBlocks = Ceiling(steps, Math.Min(MaxDepth, StripBytes / (tileColumns * elementBytes)));
+        DepthBlock = Ceiling(Ceiling(steps, depthBlocks), stepUnit) * stepUnit;
         int wanted = Math.Clamp(product.Rows / (product.Rows < FewRows ? LeastOfFewRows : LeastRows), 1, WantedItems);
         int blocks = Math.Max(Ceiling(product.Rows, MaxRows), wanted);
         RowBlock = Ceiling(Ceiling(product.Rows, blocks), tileRows) * tileRows;
         blocks = Ceiling(product.Rows, RowBlock);
 
-        PacksB = product.IsStored || product.BColumn != elementBytes || (product.Rows > tileRows && DepthBlock * product.BStep > DirectBytes);
-        PacksA = product.AStep != elementBytes || product.Columns >= WideColumns;
+        PacksB = !readsInPlace || product.IsStored || product.BColumn != elementBytes || (product.Rows > tileRows && DepthBlock * product.BStep > DirectBytes);
+        PacksA = !readsInPlace || product.AStep != elementBytes || product.Columns >= WideColumns;
         int strips = Ceiling(product.Columns, tileColumns);
-        DepthSpan = product.Depth;
+        DepthSpan = steps;
         if (PacksB)
         {
             strips = Ceiling(strips, Ceiling(strips, MaxColumns / tileColumns));
             long atOnce = Math.Max(1, MaxPackedElements / ((long)strips * tileColumns * DepthBlock));
-            DepthSpan = (int)Math.Min(product.Depth, atOnce * DepthBlock);
+            DepthSpan = (int)Math.Min(steps, atOnce * DepthBlock);
         }
 
         ColumnSpan = strips * tileColumns;
@@ -58,7 +63,7 @@ internal readonly struct BlockPlan
     /// <summary>False where packing would not pay, with one panel of rows or a small b: then whole strips of b are read where they lie.</summary>
     public bool PacksB { get; }
 
-    /// <summary>Depth of one pass of the micro-kernel.</summary>
+    /// <summary>Depth of one pass of the micro-kernel; this and all depths are in steps of it.</summary>
     public int DepthBlock { get; }
 
     /// <summary>Rows of an item.</summary>

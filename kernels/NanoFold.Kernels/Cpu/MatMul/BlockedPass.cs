@@ -8,8 +8,9 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 /// One span of columns and depth of a product: its b is packed first, then blocks of rows run over it. Both steps are cut into
 /// items by shape; every element of y is summed by one item, over k in ascending order.
 /// </summary>
-internal unsafe struct BlockedPass<TKernel, O, V, T>
+internal unsafe struct BlockedPass<TKernel, TOperands, O, V, T>
     where TKernel : struct, IMicroKernel
+    where TOperands : struct, IOperands<T>
     where O : struct, IVectorOps<V>
     where V : struct
     where T : unmanaged, INumberBase<T>
@@ -19,6 +20,7 @@ internal unsafe struct BlockedPass<TKernel, O, V, T>
     private readonly Product _product;
     private readonly BlockPlan _plan;
     private readonly int _rowBlocks;
+    private readonly int _steps;
     private T* _packed;
     private int _column;
     private int _columns;
@@ -28,7 +30,8 @@ internal unsafe struct BlockedPass<TKernel, O, V, T>
     public BlockedPass(in Product product)
     {
         _product = product;
-        _plan = new BlockPlan(product, sizeof(T), TKernel.Rows, TKernel.Columns);
+        _steps = Steps<TOperands, T>.Of(product.Depth);
+        _plan = new BlockPlan(product, _steps, TOperands.StepUnit, TOperands.ReadsInPlace, sizeof(T), TKernel.Rows, TKernel.Columns);
         _rowBlocks = BlockPlan.Ceiling(product.Rows, _plan.RowBlock);
     }
 
@@ -67,7 +70,7 @@ internal unsafe struct BlockedPass<TKernel, O, V, T>
     public bool Next()
     {
         _k += _depth;
-        if (_k == _product.Depth)
+        if (_k == _steps)
         {
             _k = 0;
             _column += _columns;
@@ -90,22 +93,14 @@ internal unsafe struct BlockedPass<TKernel, O, V, T>
         int depth = Math.Min(_plan.DepthBlock, _depth - k);
         int first = FirstPacked + (int)(item % groups) * PackStrips;
         int end = Math.Min(first + PackStrips, Strips);
-        int whole = Math.Min(end, _columns / TKernel.Columns);
         if (_product.IsStored)
         {
             PackStored(k, depth, first, end);
             return;
         }
 
-        if (whole > first)
-        {
-            Packing.PackMany(InPlace(k, first), _product.BColumn, _product.BStep, whole - first, TKernel.Columns, depth, Packed(k, depth, first));
-        }
-
-        if (whole < end)
-        {
-            Packing.Pack(InPlace(k, whole), _product.BColumn, _product.BStep, _columns % TKernel.Columns, TKernel.Columns, depth, Packed(k, depth, whole));
-        }
+        int columns = Math.Min(end * TKernel.Columns, _columns) - first * TKernel.Columns;
+        TOperands.PackStrips(new Lines(InPlace(k, first), _product.BColumn, _product.BStep, columns, Elements(k, depth)), TKernel.Columns, Packed(k, depth, first));
     }
 
     /// <summary>Computes one block of rows over some strips, with <see cref="ScratchBytes"/> of scratch.</summary>
@@ -129,7 +124,7 @@ internal unsafe struct BlockedPass<TKernel, O, V, T>
         for (int k = 0; k < _depth; k += _plan.DepthBlock)
         {
             int depth = Math.Min(_plan.DepthBlock, _depth - k);
-            var block = new RowBlock<TKernel, O, V, T>(_product, row, rows, _k + k, depth, _plan.PacksA, (T*)scratch, (T*)(scratch + PanelBytes));
+            var block = new RowBlock<TKernel, TOperands, O, V, T>(_product, row, rows, _k + k, depth, _plan.PacksA, (T*)scratch, (T*)(scratch + PanelBytes));
             block.Pack();
             for (int strip = firstStrip; strip < endStrip; strip++)
             {
@@ -149,28 +144,32 @@ internal unsafe struct BlockedPass<TKernel, O, V, T>
     // In single precision first, a strip at a time: it fits the first-level cache, as the packed one does.
     private readonly void PackStored(int k, int depth, int first, int end)
     {
-        float* wide = stackalloc float[TKernel.Columns * depth];
+        int elements = Elements(k, depth), start = (_k + k) * TOperands.StepDepth;
+        float* wide = stackalloc float[TKernel.Columns * elements];
         for (int strip = first; strip < end; strip++)
         {
             int column = strip * TKernel.Columns, columns = Math.Min(TKernel.Columns, _columns - column);
             byte* b = _product.B + (nint)(_column + column) * _product.BColumn;
             for (int line = 0; line < columns; line++)
             {
-                StoredRows.Widen(_product.Stored, b + line * _product.BColumn, _k + k, depth, wide + line * depth);
+                StoredRows.Widen(_product.Stored, b + line * _product.BColumn, start, elements, wide + line * elements);
             }
 
-            Packing.Pack((byte*)wide, (nint)depth * sizeof(float), sizeof(float), columns, TKernel.Columns, depth, (float*)Packed(k, depth, strip));
+            TOperands.PackStrips(new Lines((byte*)wide, (nint)elements * sizeof(float), sizeof(float), columns, elements), TKernel.Columns, Packed(k, depth, strip));
         }
     }
 
-    private readonly byte* InPlace(int k, int strip) => _product.B + (_k + k) * _product.BStep + (nint)(_column + strip * TKernel.Columns) * _product.BColumn;
+    // k of the operands that so many steps take, without what fills them up.
+    private readonly int Elements(int k, int depth) => Math.Min(depth * TOperands.StepDepth, _product.Depth - (_k + k) * TOperands.StepDepth);
+
+    private readonly byte* InPlace(int k, int strip) => _product.B + (_k + k) * TOperands.StepDepth * _product.BStep + (nint)(_column + strip * TKernel.Columns) * _product.BColumn;
 
     private readonly T* Packed(int k, int depth, int strip) => _packed + ((nint)k * (Strips - FirstPacked) + (nint)(strip - FirstPacked) * depth) * TKernel.Columns;
 
     private void Fit()
     {
         _columns = Math.Min(_plan.ColumnSpan, _product.Columns - _column);
-        _depth = Math.Min(_plan.DepthSpan, _product.Depth - _k);
+        _depth = Math.Min(_plan.DepthSpan, _steps - _k);
     }
 
     private static long Aligned(long elements) => (elements * sizeof(T) + 63) & ~63L;

@@ -1,7 +1,9 @@
+using NanoFold.Kernels.Cpu.MatMul.Rounded;
+
 namespace NanoFold.Kernels.Cpu.MatMul;
 
 /// <summary>
-/// Matrix products of the CPU backend, float32 on every instruction-set path and float64. Nothing managed is allocated by a call,
+/// Matrix products of the CPU backend, float32 on every instruction-set path, also with operands rounded to bfloat16, and float64. Nothing managed is allocated by a call,
 /// and the number of threads does not change a bit of the result.
 /// </summary>
 public sealed unsafe class CpuMatMul
@@ -10,6 +12,7 @@ public sealed unsafe class CpuMatMul
 
     private readonly CpuContext _context;
     private readonly Engine _single;
+    private Engine? _rounded;
 
     public CpuMatMul(CpuContext context)
         : this(context, Engines.For(context.Isa))
@@ -29,7 +32,7 @@ public sealed unsafe class CpuMatMul
     {
         BackendChecks.MatMul(args, weights: true);
         var batches = new Batches(args);
-        Engine engine = args.Y.Type == DType.Float64 ? Engines.Double : _single;
+        Engine engine = EngineOf(args.Y.Type, args.Rounding);
         long count = batches.Count;
         Product first = batches[0];
         int sequences = (count == 1 || args.HasSequencesInRows) && first.Rows % _context.Sequences == 0 ? _context.Sequences : 1;
@@ -51,7 +54,7 @@ public sealed unsafe class CpuMatMul
     {
         BackendChecks.MatMul(args, weights: true);
         var batches = new Batches(args);
-        Engine engine = args.Y.Type == DType.Float64 ? Engines.Double : _single;
+        Engine engine = EngineOf(args.Y.Type, args.Rounding);
         return batches.Count == 1 ? engine.Prepare(_context, batches[0]) : null;
     }
 
@@ -61,7 +64,7 @@ public sealed unsafe class CpuMatMul
     {
         BackendChecks.GroupedMatMul(args, weights: true);
         var groups = new Groups(args);
-        Engine engine = args.Y.Type == DType.Float64 ? Engines.Double : _single;
+        Engine engine = EngineOf(args.Y.Type, args.Rounding);
         for (int e = 0; e < groups.Count; e++)
         {
             Product product = groups[e];
@@ -80,6 +83,11 @@ public sealed unsafe class CpuMatMul
             engine.MultiplyParts(_context, product, _context.Sequences > 1 && !args.PerGroupOutput ? product.Rows : 1);
         }
     }
+
+    private Engine EngineOf(DType type, OperandRounding rounding) =>
+        type == DType.Float64 ? Engines.Double
+        : rounding == OperandRounding.BFloat16 ? _rounded ??= RoundedEngines.For(_context.Isa)
+        : _single;
 
     private struct BatchWork : IWork
     {

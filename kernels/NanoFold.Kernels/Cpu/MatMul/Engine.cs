@@ -1,6 +1,4 @@
 using System.Numerics;
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.Arm;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
 using NanoFold.Kernels.Cpu.Rounded;
 
@@ -52,8 +50,9 @@ internal abstract class Engine
 }
 
 /// <inheritdoc/>
-internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
+internal sealed unsafe class Engine<TKernel, TOperands, O, V, T>(string name) : Engine
     where TKernel : struct, IMicroKernel
+    where TOperands : struct, IOperands<T>
     where O : struct, IVectorOps<V>
     where V : struct
     where T : unmanaged, INumberBase<T>
@@ -91,7 +90,7 @@ internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
             return;
         }
 
-        var pass = new BlockedPass<TKernel, O, V, T>(seen);
+        var pass = new BlockedPass<TKernel, TOperands, O, V, T>(seen);
         byte* scratch = (byte*)context.Scratch(0, pass.ScratchBytes + pass.PackedBytes);
         pass.Start(scratch + pass.ScratchBytes);
         do
@@ -130,7 +129,7 @@ internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
             return;
         }
 
-        var pass = new BlockedPass<TKernel, O, V, T>(seen);
+        var pass = new BlockedPass<TKernel, TOperands, O, V, T>(seen);
         byte* scratch = (byte*)context.Scratch(worker, pass.ScratchBytes + pass.PackedBytes);
         pass.Start(scratch + pass.ScratchBytes);
         do
@@ -230,7 +229,7 @@ internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
 
     private struct PackWork : IWork
     {
-        public BlockedPass<TKernel, O, V, T>* Pass;
+        public BlockedPass<TKernel, TOperands, O, V, T>* Pass;
 
         public readonly void Invoke(long item, int worker) => Pass->Pack(item);
     }
@@ -245,29 +244,8 @@ internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
     private struct TileWork : IWork
     {
         public required CpuContext Context;
-        public BlockedPass<TKernel, O, V, T>* Pass;
+        public BlockedPass<TKernel, TOperands, O, V, T>* Pass;
 
         public readonly void Invoke(long item, int worker) => Pass->Multiply(item, (byte*)Context.Scratch(worker, Pass->ScratchBytes));
     }
-}
-
-/// <summary>The micro-kernels, widest first. Those the machine does not accelerate run emulated.</summary>
-internal static class Engines
-{
-    private static readonly (Isa Isa, bool Preferred, Engine Engine)[] s_single =
-    [
-        (Isa.Vector512, true, new Engine<SixRowKernel<Ops512, Vector512<float>>, Ops512, Vector512<float>, float>("512-bit 6x32")),
-        (Isa.Vector256, true, new Engine<SixRowKernel<Ops256, Vector256<float>>, Ops256, Vector256<float>, float>("256-bit 6x16")),
-        (Isa.Vector128, AdvSimd.Arm64.IsSupported, new Engine<EightRowKernel<Ops128, Vector128<float>>, Ops128, Vector128<float>, float>("128-bit 8x8")),
-        (Isa.Vector128, !AdvSimd.Arm64.IsSupported, new Engine<SixRowKernel<Ops128, Vector128<float>>, Ops128, Vector128<float>, float>("128-bit 6x8")),
-        (Isa.Scalar, true, new Engine<SixRowKernel<OpsScalar<float>, float>, OpsScalar<float>, float, float>("scalar 6x2")),
-    ];
-
-    /// <summary>For double precision.</summary>
-    public static Engine Double { get; } = new Engine<SixRowKernel<DoubleOps, Vector256<double>>, DoubleOps, Vector256<double>, double>("float64 6x8");
-
-    /// <summary>All engines for float32, those not preferred on this machine too.</summary>
-    public static IEnumerable<Engine> AllSingle => s_single.Select(line => line.Engine);
-
-    public static Engine For(Isa isa) => Array.Find(s_single, line => line.Isa == isa && line.Preferred).Engine;
 }

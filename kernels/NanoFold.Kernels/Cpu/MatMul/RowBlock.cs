@@ -4,8 +4,9 @@ using NanoFold.Kernels.Cpu.MatMul.Tiles;
 namespace NanoFold.Kernels.Cpu.MatMul;
 
 /// <summary>Some rows of a product over a block of depth: its panels of a, and what the tiles do with them for each strip of b.</summary>
-internal readonly unsafe ref struct RowBlock<TKernel, O, V, T>
+internal readonly unsafe ref struct RowBlock<TKernel, TOperands, O, V, T>
     where TKernel : struct, IMicroKernel
+    where TOperands : struct, IOperands<T>
     where O : struct, IVectorOps<V>
     where V : struct
     where T : unmanaged, INumberBase<T>
@@ -19,6 +20,8 @@ internal readonly unsafe ref struct RowBlock<TKernel, O, V, T>
     private readonly T* _panels;
     private readonly T* _tile;
 
+    /// <param name="k">The first step of the block.</param>
+    /// <param name="depth">How many steps.</param>
     /// <param name="packs">Full panels are packed too, else read where they lie.</param>
     /// <param name="panels">Room for panels of all rows.</param>
     /// <param name="tile">Room for the rows of one strip of y.</param>
@@ -37,7 +40,7 @@ internal readonly unsafe ref struct RowBlock<TKernel, O, V, T>
     private bool IsFirst => _k == 0;
 
     /// <summary>Bias and residual come after the whole sum: the bits are those of a product and an addition after it.</summary>
-    private bool IsLast => _k + _depth == _product.Depth;
+    private bool IsLast => (_k + _depth) * TOperands.StepDepth >= _product.Depth;
 
     /// <summary>Tiles add to y in place where its columns and those of what is added once are adjacent.</summary>
     private bool HasAdjacentColumns => _product.YColumn == sizeof(T)
@@ -51,15 +54,8 @@ internal readonly unsafe ref struct RowBlock<TKernel, O, V, T>
             var group = new PanelGroup<TKernel>(done, _rows);
             if (!IsInPlace(group))
             {
-                byte* source = A(group);
-                if (group.IsFull)
-                {
-                    Packing.PackMany(source, _product.ARow, _product.AStep, group.Count, group.Height, _depth, Panel(group));
-                }
-                else
-                {
-                    Packing.Pack(source, _product.ARow, _product.AStep, group.Rows, group.Height, _depth, Panel(group));
-                }
+                int elements = Math.Min(_depth * TOperands.StepDepth, _product.Depth - _k * TOperands.StepDepth);
+                TOperands.PackPanels(new Lines(A(group), _product.ARow, _product.AStep, group.Rows, elements), group.Height, Panel(group));
             }
 
             done = group.End;
@@ -186,7 +182,7 @@ internal readonly unsafe ref struct RowBlock<TKernel, O, V, T>
 
     private byte* Y(int row, int column) => _product.Y + (_row + row) * _product.YRow + column * _product.YColumn;
 
-    private byte* A(in PanelGroup<TKernel> group) => _product.A + (_row + group.First) * _product.ARow + _k * _product.AStep;
+    private byte* A(in PanelGroup<TKernel> group) => _product.A + (_row + group.First) * _product.ARow + _k * TOperands.StepDepth * _product.AStep;
 
     private T* Panel(in PanelGroup<TKernel> group) => _panels + (nint)group.First * _depth;
 

@@ -115,7 +115,7 @@ public sealed unsafe class CpuRecurrent<TCell>(CpuContext context) : IKernel<Rec
                 Walk = work.Walk, H = work.H, Initial = work.Initial, InitialRow = (nint)TCell.States * width * size, Before = (byte*)before.Address,
             };
             context.Run(ref states, rows, parallel);
-            _matMul.MatMul(RecurrentProducts.Weight(hidden, before, call.DWeight, TCell.Gates));
+            _matMul.MatMul(RecurrentProducts.Weight(hidden, before, call.DWeight, TCell.Gates) with { Rounding = call.Rounding });
         }
     }
 

@@ -25,6 +25,13 @@ internal sealed class MatMulTestCase : IDisposable
 
     public bool Accumulate { get; init; }
 
+    /// <summary>Rounds a and b to bfloat16.</summary>
+    public void Round()
+    {
+        A.Round();
+        B.Round();
+    }
+
     /// <summary>Runs the product and compares all of y, and that nothing else changed.</summary>
     public void Check(CpuMatMul matMul, string what)
     {

@@ -10,7 +10,7 @@ internal sealed unsafe class TestTensor : IDisposable
     private const double Mark = -77.25;
 
     private readonly NativeBuffer _buffer;
-    private readonly double[] _before;
+    private double[] _before;
 
     /// <param name="shape">The shape without the leading 1.</param>
     /// <param name="order">Dimensions from the outermost to the innermost in memory; null as they come.</param>
@@ -88,6 +88,17 @@ internal sealed unsafe class TestTensor : IDisposable
         }
 
         return values;
+    }
+
+    /// <summary>Rounds the elements to bfloat16.</summary>
+    public void Round()
+    {
+        foreach (long offset in Offsets())
+        {
+            Write(offset, BFloat16.ToSingle(BFloat16.FromSingle((float)Read(offset))));
+        }
+
+        _before = Snapshot();
     }
 
     public void Restore()

@@ -193,7 +193,7 @@ public class GeometrySurveyTests
         _rig.Train("half", "train.steps=1");
         _rig.MakeOlder("half", 1);
         string config = _rig.Checkpoint("half", 1, "config.json");
-        File.WriteAllText(config, File.ReadAllText(config).Replace("\"precision\": \"fp32\"", "\"precision\": \"bf16\"", StringComparison.Ordinal));
+        File.WriteAllText(config, File.ReadAllText(config).Replace("\"precision\": \"fp32\"", "\"precision\": \"fp16\"", StringComparison.Ordinal));
         var notes = new List<string>();
         using var backend = new CpuBackend(1);
         double Norm(string name, string model)
@@ -203,7 +203,7 @@ public class GeometrySurveyTests
         }
 
         double half = Norm("out-half", _rig.Checkpoint("half", 1));
-        Assert.That(notes[0], Does.EndWith($"was trained in bf16, which {backend.Name} does not compute; measured in fp32"));
+        Assert.That(notes[0], Does.EndWith($"was trained in fp16, which {backend.Name} does not compute; measured in fp32"));
         notes.Clear();
         _rig.Train("whole", "train.steps=1");
         Assert.That(Norm("out-whole", _rig["whole"]), Is.EqualTo(half));

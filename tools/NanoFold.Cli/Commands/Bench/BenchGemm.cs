@@ -4,6 +4,7 @@ using NanoFold.Engine;
 using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands.Bench;
@@ -11,6 +12,8 @@ namespace NanoFold.Cli.Commands.Bench;
 /// <summary><c>bench gemm</c>: the rate of matrix products.</summary>
 internal static class BenchGemm
 {
+    private static readonly string[] s_precisions = [.. Enum.GetValues<PrecisionKind>().Select(kind => kind.Name())];
+
     public static void Build(VerbCommand command)
     {
         Option<string?> preset = command.Text("--preset", string.Join('|', Presets.Names), "Whose linear layers, with a byte vocabulary; small if not given");
@@ -19,11 +22,17 @@ internal static class BenchGemm
         Option<long?> k = command.Integer("--k", "Inner length", 1, 1 << 20);
         Option<bool> transposeA = command.Flag("--trans-a", "a is stored [k, m]");
         Option<bool> transposeB = command.Flag("--trans-b", "b is stored [n, k]");
+        Option<string?> precision = command.Text("--precision", string.Join('|', s_precisions), "What is multiplied: fp32 if not given");
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
-        command.JsonKeys = "cases [{name, m, n, k, transA, transB, threads, gflops (median)}]";
+        command.JsonKeys = "cases [{name, m, n, k, transA, transB, threads, precision, gflops (median)}]";
         command.Does(invocation => Run(invocation, Cases(
-            invocation.Get(preset) ?? "small", invocation.Get(m), invocation.Get(n), invocation.Get(k), invocation.Get(transposeA), invocation.Get(transposeB))));
+            invocation.Get(preset) ?? "small", invocation.Get(m), invocation.Get(n), invocation.Get(k), invocation.Get(transposeA), invocation.Get(transposeB)), Precision(invocation.Get(precision))));
     }
+
+    private static PrecisionKind Precision(string? name)
+        => name is null ? PrecisionKind.Float32
+            : Array.IndexOf(s_precisions, name) is >= 0 and int i ? Enum.GetValues<PrecisionKind>()[i]
+            : throw UserException.Usage($"bench gemm: --precision {name}: expected one of {string.Join(", ", s_precisions)}");
 
     private static IEnumerable<GemmCase> Cases(string preset, long? m, long? n, long? k, bool transposeA, bool transposeB)
     {
@@ -39,13 +48,15 @@ internal static class BenchGemm
             : throw UserException.Usage("bench gemm: one shape needs --m, --n and --k");
     }
 
-    private static int Run(Invocation invocation, IEnumerable<GemmCase> cases)
+    private static int Run(Invocation invocation, IEnumerable<GemmCase> cases, PrecisionKind precision)
     {
         using Backend backend = Devices.Open(invocation);
+        PrecisionCheck.Require(precision, backend);
+        PrecisionCheck.Tell(precision, backend, invocation.Output.Note);
         cases = [.. cases];
         Int128 most = cases.Max(c => ((Int128)c.M * c.K) + ((Int128)c.K * c.N) + ((Int128)c.M * c.N));
         DeviceMemory.Require(sizeof(float) * most, "bench gemm", "a smaller --m, --n or --k", backend);
-        GemmResult[] results = [.. cases.Select(c => GemmResult.Measure(c, backend))];
+        GemmResult[] results = [.. cases.Select(c => GemmResult.Measure(c, backend, precision.Arithmetic(backend)))];
         Output output = invocation.Output;
         output.Table(
             numbers: true,
@@ -68,6 +79,7 @@ internal static class BenchGemm
                 ["transA"] = r.Case.TransposeA,
                 ["transB"] = r.Case.TransposeB,
                 ["threads"] = invocation.Threads,
+                ["precision"] = precision.Name(),
                 ["gflops"] = r.FlopsPerSecond / 1e9,
             })]),
         });

@@ -52,7 +52,7 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
             var rates = new double[GpuProducts.All.Count];
             for (int i = 0; i < rates.Length; i++)
             {
-                rates[i] = GemmResult.Measure(shape, backend, new Arithmetic(GpuProducts.All[i].Type, GpuProducts.All[i].Tensor)).FlopsPerSecond / 1e12;
+                rates[i] = GemmResult.Measure(shape, backend, new Arithmetic(GpuProducts.All[i].Type, GpuProducts.All[i].Tensor ? OperandRounding.TensorFloat32 : OperandRounding.None)).FlopsPerSecond / 1e12;
                 own[GpuProducts.All[i].Name] = rates[i];
             }
 
@@ -127,7 +127,7 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
         List<string[]> rows = [["kernel", "in", "calls", "ms", "TFLOP/s", "GB/s", "of roofline"]];
         foreach (RunConfig config in configs)
         {
-            Roofline peak = Roofline.Measure(backend, config.Train.Precision.Arithmetic());
+            Roofline peak = Roofline.Measure(backend, config.Train.Precision.Arithmetic(backend));
             using var profiler = new Profiler(config, backend);
             ProfileReport report = profiler.Run(peak, OpGrouping.Op);
             output.Note($"{config.Preset}: {Display.Number(1e3 * report.StepSeconds, "0.000")} ms a profiled step, {Display.Number(1e3 * report.SecondsOutside, "0.000")} ms of it between kernels");
