@@ -26,7 +26,7 @@ internal sealed class OpenClCompiler
         _context = context;
         _accelerator = accelerator;
         Capabilities = capabilities;
-        _cache = new OpenClCache($"{accelerator.Name}; {accelerator.PlatformName} {accelerator.PlatformVersion}; {accelerator.CLStdVersion}; {capabilities}");
+        _cache = new OpenClCache($"{accelerator.Name}; {accelerator.PlatformName} {accelerator.PlatformVersion}; {accelerator.CLStdVersion}; doubles {capabilities.HasDouble}; halves {capabilities.HasHalf}");
     }
 
     public OpenClCapabilities Capabilities { get; }
