@@ -109,7 +109,11 @@ public sealed class OpenClCapabilityTests
 
     [Test]
     public void ADeviceThatLacksItIsRefused()
-        => Assert.That(() => OpenClDevice.Open(c => c with { MostThreads = 64 }), Throws.TypeOf<NotSupportedException>().With.Message.Contain("64 threads at most; 256 are needed"));
+    {
+        // Skips where there is none that can be used.
+        OpenClDevice.Open().Dispose();
+        Assert.That(() => OpenClDevice.Open(c => c with { MostThreads = 64 }), Throws.TypeOf<NotSupportedException>().With.Message.Contain("64 threads at most; 256 are needed"));
+    }
 
     [Test]
     public void EachIsPrinted()
