@@ -57,6 +57,21 @@ public class ParametrizationTests
         }
     }
 
+    /// <summary>With its factor an update of a matrix has the spectral norm √(rows ÷ columns) at every width, however its rate depends on the shape.</summary>
+    [TestCaseSource(nameof(Kinds))]
+    public void UpdatesThatAreMatchedToThoseOfAdamWGrowAsOrthogonalOnesDo(ModelConfig small)
+    {
+        var matched = new MuonConfig { Adjust = MuonAdjustment.MatchRms };
+        foreach ((Parameter narrow, Parameter wide) in Pairs(small).Where(pair => pair.Wide.Role == ParameterRole.Matrix && pair.Wide.Growth.Kind is GrowthKind.Hidden or GrowthKind.Output))
+        {
+            // Of what only reads more the columns are meant to be many: the longer side of a small model may be its rows.
+            double grows = wide.Growth.Kind == GrowthKind.Output ? Math.Sqrt(Times) : Math.Sqrt((double)Math.Max(wide.Layout[-2], wide.Layout[-1]) / Math.Max(narrow.Layout[-2], narrow.Layout[-1]));
+            double needed = Math.Sqrt((double)wide.Layout[-2] / wide.Layout[-1]) / Math.Sqrt((double)narrow.Layout[-2] / narrow.Layout[-1]);
+            Assert.That(matched.RateFactor(wide) * grows, Is.EqualTo(needed).Within(10).Percent, wide.ToString());
+            Assert.That(matched.RateFactor(narrow), Is.EqualTo(1), narrow.ToString());
+        }
+    }
+
     /// <summary>Each matrix is stepped once, whatever the factors beside it are: a singular value of an update is near the rate.</summary>
     [Test]
     public void MuonStepsEachMatrixOnceByItsFactor()
