@@ -54,21 +54,9 @@ public class ParametrizationTests
             double sgd = isOfOneSize ? 1 : isHead ? Times : readsMore ? givesMore && wide.Role == ParameterRole.Matrix ? 1 : 1.0 / Times : Times;
             double muon = wide.Role != ParameterRole.Matrix ? new AdamWConfig().RateFactor(wide) : readsMore && !givesMore ? 1 / Math.Sqrt(Times) : 1;
             Assert.That((new SgdConfig().RateFactor(wide), new MuonConfig().RateFactor(wide)), Is.EqualTo((sgd, muon)), wide.ToString());
-        }
-    }
-
-    /// <summary>With its factor an update of a matrix has the spectral norm √(rows ÷ columns) at every width, however its rate depends on the shape.</summary>
-    [TestCaseSource(nameof(Kinds))]
-    public void UpdatesThatAreMatchedToThoseOfAdamWGrowAsOrthogonalOnesDo(ModelConfig small)
-    {
-        var matched = new MuonConfig { Adjust = MuonAdjustment.MatchRms };
-        foreach ((Parameter narrow, Parameter wide) in Pairs(small).Where(pair => pair.Wide.Role == ParameterRole.Matrix && pair.Wide.Growth.Kind is GrowthKind.Hidden or GrowthKind.Output))
-        {
-            // Of what only reads more the columns are meant to be many: the longer side of a small model may be its rows.
-            double grows = wide.Growth.Kind == GrowthKind.Output ? Math.Sqrt(Times) : Math.Sqrt((double)Math.Max(wide.Layout[-2], wide.Layout[-1]) / Math.Max(narrow.Layout[-2], narrow.Layout[-1]));
-            double needed = Math.Sqrt((double)wide.Layout[-2] / wide.Layout[-1]) / Math.Sqrt((double)narrow.Layout[-2] / narrow.Layout[-1]);
-            Assert.That(matched.RateFactor(wide) * grows, Is.EqualTo(needed).Within(10).Percent, wide.ToString());
-            Assert.That(matched.RateFactor(narrow), Is.EqualTo(1), narrow.ToString());
+            // The longer side is that of the columns, or as long: what is the root of it larger is made smaller by that where columns grow.
+            double matched = wide.Role == ParameterRole.Matrix && readsMore ? muon / Math.Sqrt(Times) : muon;
+            Assert.That(new MuonConfig { Adjust = MuonAdjustment.MatchRms }.RateFactor(wide), Is.EqualTo(matched).Within(1e-15), wide.ToString());
         }
     }
 

@@ -125,7 +125,7 @@ public class NetworkMeasureTests : EngineTests
         new (MixerConfig Mixer, string Matrix, double Kept)[]
         {
             (MlstmConfig.Tiny, "g_proj.weight", 0.5), (LightningAttentionConfig.Tiny, "g_proj.weight", 0.5), (Rwkv4Config.Tiny, "r_proj.weight", 0.5),
-            (RgLruConfig.Tiny, "y_proj.weight", 0), (GatedDeltaNetConfig.Tiny, "g_proj.weight", 0), (ConvolutionConfig.Tiny, "gate_proj.weight", 0),
+            (RgLruConfig.Tiny, "y_proj.weight", 0), (GatedDeltaNetConfig.Tiny, "g_proj.weight", 0), (ConvolutionConfig.Tiny, "g_proj.weight", 0),
         }.Select(gated => new TestCaseData(gated.Mixer, gated.Matrix, gated.Kept).SetArgDisplayNames(gated.Mixer.Kind));
 
     [Test]

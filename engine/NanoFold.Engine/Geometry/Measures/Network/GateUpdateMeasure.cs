@@ -13,7 +13,7 @@ namespace NanoFold.Engine.Geometry.Measures;
 
 /// <summary>
 /// What gates do to the direction of an update: the share of the mixer's Δ that is normal to the plane of the q nearest neighbors of x, before the gate (the same pass
-/// with every gate at 1) and after it, beside the 1 − q/D of a random plane. Of gates that a mixer multiplies by, see <see cref="TapPoint.Open"/>.
+/// with every gate at 1) and after it, beside the 1 − q/D of a random plane. Of gates that a mixer multiplies what it makes by, before or after their activations.
 /// </summary>
 public sealed partial record GateUpdateMeasure : NetworkMeasure
 {
