@@ -136,6 +136,15 @@ public class HybridFolderTests : EngineTests
     }
 
     [Test]
+    public void WhatCannotBeReadAtAllIsNotTheNearest()
+    {
+        // Three key heads are a fault in diffllama, which then says nothing of the mixer.
+        ModelConfig model = Small with { Width = 18, Heads = 3, KvHeads = 3, QkNorm = true, Mixer = new MlstmConfig(), FeedForward = new SwiGluConfig() };
+        Assert.That(WhyNot("diffllama", model), Does.StartWith("diffllama cannot express the model: "));
+        Assert.That(() => PublishedArchitecture.For(model.Resolve()), Throws.InstanceOf<UserException>().With.Message.Contains("the nearest, xlstm, cannot express model.qkNorm = true"));
+    }
+
+    [Test]
     public void ThePartIsNamedThatHasNoPlace() => Assert.Multiple(() =>
     {
         ModelConfig model = Small with { RopeInterleaved = true, FeedForward = Softmax with { Routing = RouterKind.Sigmoid } };

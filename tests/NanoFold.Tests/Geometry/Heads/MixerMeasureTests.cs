@@ -195,6 +195,22 @@ public class MixerMeasureTests : EngineTests
     }
 
     [Test]
+    public void DecaysOfChannelsSayHowLongTheirMeansLast()
+    {
+        using var tiny = new TinyModel(ModelVariants.Base with { Mixer = Rwkv4Config.Tiny }, Backend());
+        foreach (Parameter parameter in tiny.Store.Parameters.Where(p => p.Name.EndsWith("self_attn.decay", StringComparison.Ordinal)))
+        {
+            Host.Write(tiny.Store, parameter, [.. Enumerable.Repeat(-2.0, (int)parameter.Layout.Count)]);
+        }
+
+        foreach (Measured measured in Run(tiny, [new StateMeasure()]))
+        {
+            Assert.That(ValueOf(measured, "timescale"), Is.EqualTo(Math.Exp(2)).Within(0.01).Percent);
+            Assert.That(Enumerable.Range(1, 3).Sum(k => ValueOf(measured, $"trajectoryShare.{k}")), Is.InRange(0.2, 1.0));
+        }
+    }
+
+    [Test]
     public void ArraysStandBesideFigures()
     {
         using var tiny = new TinyModel(ModelVariants.Base with { Layers = 1, Mixer = new ParallelConfig { Mixers = [new AttentionConfig(), GruConfig.Tiny] }, FeedForward = MoeConfig.Tiny }, Backend());

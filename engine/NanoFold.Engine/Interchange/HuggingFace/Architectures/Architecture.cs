@@ -14,6 +14,9 @@ public abstract record Architecture
     // Parts of a model that a message names.
     private const int MostNamed = 3;
 
+    // How it is said that nothing of a model can be read back.
+    private const string Whole = "the model: ";
+
     /// <summary>All that are supported.</summary>
     public static IReadOnlyList<Architecture> All { get; } =
     [
@@ -112,11 +115,11 @@ public abstract record Architecture
         }
         catch (UserException e)
         {
-            return [$"the model: {e.Message}"];
+            return [Whole + e.Message];
         }
         catch (ArithmeticException)
         {
-            return ["the model: its sizes make none of this architecture"];
+            return [Whole + "its sizes make none of this architecture"];
         }
 
         return Unsaid(model, back);
@@ -141,7 +144,8 @@ public abstract record Architecture
     /// <exception cref="UserException">There is none; names the nearest, and what has no place in it.</exception>
     public static Architecture For(ModelConfig model)
     {
-        (Architecture architecture, IReadOnlyList<string> unsaid) = All.Select(one => (one, one.Unsaid(model))).MinBy(pair => pair.Item2.Count);
+        (Architecture architecture, IReadOnlyList<string> unsaid) = All.Select(one => (one, one.Unsaid(model)))
+            .MinBy(pair => pair.Item2 is [{ } only] && only.StartsWith(Whole, StringComparison.Ordinal) ? int.MaxValue : pair.Item2.Count);
         return unsaid.Count == 0 ? architecture : throw new UserException(
             $"no architecture of transformers has all parts of this model; the nearest, {architecture.Name}, cannot express {string.Join("; ", unsaid.Take(MostNamed))}{(unsaid.Count > MostNamed ? $"; and {unsaid.Count - MostNamed} more" : "")}");
     }
