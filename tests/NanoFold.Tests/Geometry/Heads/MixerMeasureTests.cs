@@ -36,7 +36,7 @@ public class MixerMeasureTests : EngineTests
             bool Has(string kind) => measured.Any(m => m.Measure.Kind == kind && m.Place.Point == at);
             Assert.That(Has("attention-graph") && Has("attention-lags") && Has("attended-neighbors"), Is.EqualTo(hasPattern), at);
             Assert.That(Has("query-key"), Is.EqualTo(hasPattern), at);
-            Assert.That(Has("states"), Is.EqualTo(points.Contains($"{at}.attn.hook_state") || points.Contains($"{at}.attn.hook_final_state") || points.Contains($"{at}.attn.hook_scan")), at);
+            Assert.That(Has("states"), Is.EqualTo(points.Contains($"{at}.attn.hook_state") || points.Contains($"{at}.attn.hook_final_state") || points.Contains($"{at}.attn.hook_scan") || points.Contains($"{at}.attn.hook_wkv")), at);
             Assert.That(Has("heads"), Is.EqualTo(mixer is not (MlpMixerConfig or ConvolutionConfig or GatedConvolutionConfig or GruConfig or RnnConfig or RgLruConfig or Rwkv4Config or MambaConfig or NoneConfig) && !(mixer is ParallelConfig && !hasPattern)), at);
         }
 

@@ -130,13 +130,17 @@ public abstract record Architecture
     /// <param name="back">What the keys of a format make of it.</param>
     internal IReadOnlyList<string> Unsaid(ModelConfig model, ModelConfig back)
     {
-        JsonNode ours = ConfigWriter.ToTree(ComparedModel.Of(Meant(ExpertRules.OneByOne(model))), typeof(ModelConfig))!, theirs = ConfigWriter.ToTree(ComparedModel.Of(Meant(back)), typeof(ModelConfig))!;
+        JsonNode ours = Compared(ExpertRules.OneByOne(model)), theirs = Compared(back);
+        string[] differences = [.. Differences("model", ours, theirs)];
         return
         [
             .. model.Adapters.Count > 0 ? ["model.adapters; merge them into the weights first"] : Array.Empty<string>(),
             .. model.Parametrization.Ratio(model.Width) != 1 ? ["model.parametrization"] : Array.Empty<string>(),
-            .. Differences("model", ours, theirs),
+            // What holds of the first layer stands at the model itself, and is not said again of others.
+            .. differences.Where(difference => OfModel(difference) is not { } same || !differences.Contains(same)),
         ];
+
+        JsonNode Compared(ModelConfig config) => ConfigWriter.ToTree(ComparedModel.Of(Meant(ComparedModel.WithSizes(config))), typeof(ModelConfig))!;
     }
 
     /// <summary>The architecture that a model of ours is one of: the first that has a place for all of its parts.</summary>
@@ -145,7 +149,7 @@ public abstract record Architecture
     public static Architecture For(ModelConfig model)
     {
         (Architecture architecture, IReadOnlyList<string> unsaid) = All.Select(one => (one, one.Unsaid(model)))
-            .MinBy(pair => pair.Item2 is [{ } only] && only.StartsWith(Whole, StringComparison.Ordinal) ? int.MaxValue : pair.Item2.Count);
+            .MinBy(pair => (pair.Item2.Sum(Distance), pair.Item2.Count));
         return unsaid.Count == 0 ? architecture : throw new UserException(
             $"no architecture of transformers has all parts of this model; the nearest, {architecture.Name}, cannot express {string.Join("; ", unsaid.Take(MostNamed))}{(unsaid.Count > MostNamed ? $"; and {unsaid.Count - MostNamed} more" : "")}");
     }
@@ -177,6 +181,13 @@ public abstract record Architecture
         keys["dtype"] = "float32";
         return keys;
     }
+
+    // A part of another kind is farther away than any settings are, and farthest is what cannot be read back.
+    private static int Distance(string unsaid) => unsaid.StartsWith(Whole, StringComparison.Ordinal) ? short.MaxValue : unsaid.Contains(" = {", StringComparison.Ordinal) ? 1 : 0;
+
+    // What a difference in a layer would be in all of them; null of others.
+    private static string? OfModel(string difference) =>
+        difference.Split('.', 4) is ["model", "pattern", _, { } rest] ? $"model.{rest}" : null;
 
     private static IEnumerable<string> Differences(string path, JsonNode? ours, JsonNode? theirs)
     {
