@@ -31,7 +31,7 @@ internal readonly struct CachedPlan
             return;
         }
 
-        long bytes = (long)problem.Capacity * problem.KeyHeads * (problem.Depth + problem.ValueDepth) * problem.Type.Size();
+        long bytes = (long)problem.Capacity * problem.KeyHeads * (problem.Depth + problem.ValueDepth) * problem.CacheType.Size();
         if (bytes > LargeBytes)
         {
             HeadBlock = problem.KeyHeads;

@@ -64,14 +64,14 @@ internal static unsafe class GroupPass
     private static void TakeIn<V>(in CachedProblem problem, in CachedColumns item, in States states, int token, int slot, int count)
         where V : struct, ICpuLane<V>
     {
-        int turnKeys = states.Heads == 1 ? count : TurnKeys;
+        int turnKeys = states.Heads == 1 && !problem.KeyCache.IsNarrow ? count : TurnKeys;
         for (int j = 0; j < count; j += turnKeys)
         {
             int turn = Math.Min(turnKeys, count - j);
             for (int h = 0; h < states.Heads; h++)
             {
-                void* keys = problem.KeyCache.Row<V>(item.Batch, slot + j, item.FirstHead + h);
-                states[token * states.Heads + h].Score<V>(j, turn, keys, problem.KeyCache.Time, Ahead);
+                void* keys = problem.KeyCache.Take<V>(item.Batch, slot + j, item.FirstHead + h, turn, problem.Depth, states.Widened, Ahead, out nint row);
+                states[token * states.Heads + h].Score<V>(j, turn, keys, row, problem.KeyCache.IsNarrow ? 0 : Ahead);
             }
         }
 
@@ -87,8 +87,8 @@ internal static unsafe class GroupPass
             int turn = Math.Min(turnKeys, count - j);
             for (int h = 0; h < states.Heads; h++)
             {
-                void* values = problem.ValueCache.Row<V>(item.Batch, slot + j, problem.ValueHead(item.FirstHead + h));
-                states[token * states.Heads + h].Add<V>(j, turn, values, problem.ValueCache.Time, Ahead);
+                void* values = problem.ValueCache.Take<V>(item.Batch, slot + j, problem.ValueHead(item.FirstHead + h), turn, problem.ValueDepth, states.Widened, Ahead, out nint row);
+                states[token * states.Heads + h].Add<V>(j, turn, values, row, problem.ValueCache.IsNarrow ? 0 : Ahead);
             }
         }
     }
@@ -127,12 +127,16 @@ internal static unsafe class GroupPass
             Heads = work.Plan.HeadBlock;
             Count = item.Count * Heads;
             _bytes = new GroupState(null, _group, _depth, _valueDepth, lane).Bytes;
-            _memory = (byte*)work.Context.Scratch(worker, _bytes * Count);
+            int widened = work.Problem.KeyCache.IsNarrow ? TurnKeys * Math.Max(_depth, _valueDepth) * sizeof(float) : 0;
+            _memory = (byte*)work.Context.Scratch(worker, (_bytes * Count) + widened);
         }
 
         public int Heads { get; }
 
         public int Count { get; }
+
+        /// <summary>Room for the keys or values of a turn.</summary>
+        public void* Widened => _memory + (_bytes * Count);
 
         public GroupState this[int i] => new(_memory + i * _bytes, _group, _depth, _valueDepth, _lane);
     }
