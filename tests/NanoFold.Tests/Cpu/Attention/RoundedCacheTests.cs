@@ -17,7 +17,7 @@ public sealed unsafe class RoundedCacheTests
     [Test]
     public void ItIsThatOfRoundedKeysAndValues([ValueSource(nameof(s_paths))] Isa isa, [Values(DType.BFloat16, DType.Float16)] DType type, [Values(1, 2, 7, 40)] int tokens)
     {
-        foreach (int group in new[] { 1, 3, 4 })
+        foreach (int group in new[] { 1, 3 })
         {
             foreach ((int depth, int valueDepth) in new[] { (1, 1), (11, 13), (64, 64), (72, 40) })
             {

@@ -64,7 +64,7 @@ internal static unsafe class GroupPass
     private static void TakeIn<V>(in CachedProblem problem, in CachedColumns item, in States states, int token, int slot, int count)
         where V : struct, ICpuLane<V>
     {
-        int turnKeys = states.Heads == 1 && !problem.KeyCache.IsNarrow ? count : TurnKeys;
+        int turnKeys = states.Heads == 1 ? count : TurnKeys;
         for (int j = 0; j < count; j += turnKeys)
         {
             int turn = Math.Min(turnKeys, count - j);
@@ -127,7 +127,7 @@ internal static unsafe class GroupPass
             Heads = work.Plan.HeadBlock;
             Count = item.Count * Heads;
             _bytes = new GroupState(null, _group, _depth, _valueDepth, lane).Bytes;
-            int widened = work.Problem.KeyCache.IsNarrow ? TurnKeys * Math.Max(_depth, _valueDepth) * sizeof(float) : 0;
+            int widened = work.Problem.KeyCache.IsNarrow ? (Heads == 1 ? BlockSizes.Keys : TurnKeys) * Math.Max(_depth, _valueDepth) * sizeof(float) : 0;
             _memory = (byte*)work.Context.Scratch(worker, (_bytes * Count) + widened);
         }
 
