@@ -51,7 +51,7 @@ internal sealed class ConvolutionMixer : Mixer
     [
         new("attn.hook_v", "B T C"),
         new("attn.hook_conv", "B T C"),
-        new("attn.hook_gate_pre", "B T C"),
+        TapPoint.Gate<Silu>("attn.hook_gate_pre", "B T C"),
         new("attn.hook_z", "B T C"),
     ];
 

@@ -1,3 +1,5 @@
+using NanoFold.Engine.Ops;
+
 namespace NanoFold.Engine.Taps;
 
 /// <summary>A point that a module declares: its name within the module (TransformerLens where that has one) and its shape.</summary>
@@ -7,4 +9,36 @@ public sealed record TapPoint(string Name, string Shape)
 {
     /// <summary>Whether it can be read and not edited: nothing uses the value.</summary>
     public bool IsReadOnly { get; init; }
+
+    /// <summary>Of a gate: the value at which it leaves what it multiplies as it is. Null where the point is no gate.</summary>
+    public double? Open { get; init; }
+
+    /// <summary>A gate that multiplies as it is.</summary>
+    public static TapPoint Gate(string name, string shape) => new(name, shape) { Open = 1 };
+
+    /// <summary>A gate before its activation.</summary>
+    public static TapPoint Gate<TActivation>(string name, string shape)
+        where TActivation : struct, IActivation
+        => new(name, shape) { Open = Opening<TActivation>.Value };
+
+    // Where an activation is 1.
+    private static class Opening<TActivation>
+        where TActivation : struct, IActivation
+    {
+        private const int Halvings = 60;
+
+        public static readonly double Value = Find();
+
+        private static double Find()
+        {
+            (double below, double above) = (0, 64);
+            for (int i = 0; i < Halvings; i++)
+            {
+                double middle = (below + above) / 2;
+                (below, above) = TActivation.Reference(middle) < 1 ? (middle, above) : (below, middle);
+            }
+
+            return above;
+        }
+    }
 }

@@ -36,6 +36,9 @@ public readonly record struct Growth(GrowthKind Kind, double Ratio)
     /// </summary>
     public double OfOrthogonalUpdate => Kind == GrowthKind.Output ? 1 / Math.Sqrt(Ratio) : 1;
 
+    /// <summary>The same where the update is the root of the longer side larger, which grows where columns do.</summary>
+    public double OfMatchedUpdate => Kind is GrowthKind.Hidden or GrowthKind.Output ? OfOrthogonalUpdate / Math.Sqrt(Ratio) : 1;
+
     /// <summary>The factor on the learning rate where an update is as large as the gradient (the same tables, SGD).</summary>
     public double OfGradient => Kind switch
     {

@@ -19,7 +19,7 @@ public sealed class LearningRateSchedule(ScheduleKind kind, int steps, int warmu
     /// <summary>Steps after which the rate falls.</summary>
     private double DecayBegins => kind switch
     {
-        ScheduleKind.Constant or ScheduleKind.InverseSqrt => Steps,
+        ScheduleKind.Constant => Steps,
         ScheduleKind.Wsd => Math.Max(warmup, steps - TailLength),
         _ => warmup,
     };
@@ -52,7 +52,7 @@ public sealed class LearningRateSchedule(ScheduleKind kind, int steps, int warmu
 
     /// <summary>
     /// The schedule of a plan that is changed after <paramref name="step"/> steps: until the decay begins, that of a run of so many steps; later, what is left of
-    /// the decay over what is left of the steps, so that it ends where it was to end.
+    /// the decay over what is left of the steps, so that it ends where it was to end. An inverse root, which has no end, goes on as it was.
     /// </summary>
     /// <param name="config">With the new number of steps, and the warm-up of such a run.</param>
     /// <param name="step">Steps taken.</param>
@@ -62,7 +62,7 @@ public sealed class LearningRateSchedule(ScheduleKind kind, int steps, int warmu
             : new LearningRateSchedule(kind, steps, warmup, final, decayFraction, shape) { _planned = config.Steps, _fittedAt = step, _position = PositionOf(step) };
 
     // Where in the shape of the first plan a step is.
-    private double PositionOf(long step) => _fittedAt == 0 ? step : _position + (step - _fittedAt) * ((steps - _position) / Math.Max(1, Steps - _fittedAt));
+    private double PositionOf(long step) => _fittedAt == 0 || kind == ScheduleKind.InverseSqrt ? step : _position + (step - _fittedAt) * ((steps - _position) / Math.Max(1, Steps - _fittedAt));
 
     private double Tail(double position)
     {

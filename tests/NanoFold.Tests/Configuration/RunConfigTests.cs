@@ -45,6 +45,17 @@ public class RunConfigTests
         Assert.That((own.LearningRate, ((AdamWConfig)own.Optimizer).Beta2, own.WeightDecay), Is.EqualTo(((double?)0.5, (double?)0.9, adamW.WeightDecay)));
     }
 
+    [TestCase("nano", 1e-3)]
+    [TestCase("gpt2", 6e-4)]
+    public void MuonWhoseUpdatesAreAsLargeAsThoseOfAdamWHasItsRateAndDecay(string preset, double rate)
+    {
+        var muon = (MuonConfig)new ConfigTree(preset).Set("train.optimizer.adjust=match-rms").Build().Train.Optimizer;
+        var own = (MuonConfig)new ConfigTree(preset).Set("train.optimizer.adjust=match-rms").Set("train.optimizer.matrixLearningRate=0.5").Set("train.optimizer.matrixWeightDecay=0").Build().Train.Optimizer;
+
+        Assert.That((muon.MatrixLearningRate, muon.MatrixWeightDecay), Is.EqualTo(((double?)rate, (double?)0.1)));
+        Assert.That((own.MatrixLearningRate, own.MatrixWeightDecay), Is.EqualTo(((double?)0.5, (double?)0)));
+    }
+
     [Test]
     public void TheFileIsCompleteAndReadsBackToTheSame()
     {

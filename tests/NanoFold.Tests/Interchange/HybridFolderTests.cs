@@ -3,13 +3,13 @@ using NanoFold.Engine;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Interchange.Exports;
-using NanoFold.Engine.Interchange.HuggingFace;
 using NanoFold.Engine.Interchange.Peft;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Modules.Adapters;
 using NanoFold.Tests.Suites;
+using static NanoFold.Tests.Interchange.ReadConfigurations;
 using PublishedArchitecture = NanoFold.Engine.Interchange.HuggingFace.Architectures.Architecture;
 
 namespace NanoFold.Tests.Interchange;
@@ -28,6 +28,11 @@ public class HybridFolderTests : EngineTests
         new("deepseek_v3", """ "moe_layer_freq": 2 """, "moe_layer_freq = 2: is not supported"),
         new("deepseek_v3", """ "num_key_value_heads": 2 """, "num_key_value_heads = 2: is not supported; latents make all 4 heads"),
         new("deepseek_v3", """ "q_lora_rank": null, "attention_bias": true """, "attention_bias = true: is not supported where q_lora_rank is null"),
+        new("jamba", """ "hidden_act": "gelu" """, "hidden_act = \"gelu\": is an activation that is not supported in this architecture"),
+        new("bamba", """ "hidden_act": "gelu" """, "hidden_act = \"gelu\": is an activation that is not supported in this architecture"),
+        new("falcon_h1", """ "hidden_act": "gelu" """, "hidden_act = \"gelu\": is an activation that is not supported in this architecture"),
+        new("qwen3_next", """ "hidden_act": "gelu" """, "hidden_act = \"gelu\": is an activation that is not supported in this architecture"),
+        new("qwen3_next", """ "shared_expert_intermediate_size": 0 """, "shared_expert_intermediate_size = 0: expected 1 to"),
         new("jamba", """ "sliding_window": 4 """, "sliding_window = 4: would change the numbers"),
         new("jamba", """ "mamba_dt_rank": "many" """, "mamba_dt_rank = \"many\": expected a whole number"),
         new("bamba", """ "mamba_n_heads": 3 """, "mamba_n_heads = 3: 3 heads are not the 32 channels"),
@@ -160,31 +165,15 @@ public class HybridFolderTests : EngineTests
         Assert.That(Read("bamba").LayerConfigs().All(layer => layer.Mixer is Mamba2Config), Is.True);
     });
 
-    private static string? WhyNot(string type, ModelConfig model) =>
-        PublishedArchitecture.All.Single(architecture => architecture.Name == type).WhyNot(model.Resolve());
-
-    private static ModelConfig Read(string type, string more = "")
-    {
-        JsonObject keys = JsonNode.Parse($$"""{"model_type": "{{type}}", "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 19}""")!.AsObject();
-        (string Key, int Value)[] needed = type switch
-        {
-            "bamba" => [("mamba_n_heads", 4)],
-            "falcon_h1" => [("mamba_n_heads", 4), ("mamba_d_ssm", 32)],
-            _ => [],
-        };
-        foreach ((string key, int value) in needed)
-        {
-            keys[key] = value;
-        }
-
-        foreach ((string key, JsonNode? node) in JsonNode.Parse($"{{{more}}}")!.AsObject())
-        {
-            keys[key] = node?.DeepClone();
-        }
-
-        var config = new ForeignConfig("config.json", keys);
-        ModelConfig model = PublishedArchitecture.Of(config).Read(config);
-        Assert.That(config.LeftOver(), Is.Empty);
-        return model;
-    }
+    private static ModelConfig Read(string type, string more = "") => ReadConfigurations.Read(
+        $$"""{"model_type": "{{type}}", "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 19}""",
+        [
+            .. type switch
+            {
+                "bamba" => [("mamba_n_heads", "4")],
+                "falcon_h1" => [("mamba_n_heads", "4"), ("mamba_d_ssm", "32")],
+                _ => Array.Empty<(string, string)>(),
+            },
+            .. JsonNode.Parse($"{{{more}}}")!.AsObject().Select(key => (key.Key, key.Value?.ToJsonString() ?? "null")),
+        ]);
 }

@@ -1,13 +1,11 @@
-using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.FeedForward;
-using NanoFold.Engine.Interchange.HuggingFace;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Residuals;
 using NanoFold.Tests.Suites;
-using PublishedArchitecture = NanoFold.Engine.Interchange.HuggingFace.Architectures.Architecture;
+using static NanoFold.Tests.Interchange.ReadConfigurations;
 
 namespace NanoFold.Tests.Interchange;
 
@@ -21,6 +19,8 @@ public class RecurrenceFolderTests : EngineTests
         new("recurrent_gemma", "intermediate_size", "33", "expected an even number"),
         new("recurrent_gemma", "block_types", """["recurrent", "mamba"]""", "expected a list of recurrent and attention"),
         new("recurrent_gemma", "hidden_activation", "\"tanh\"", "is an activation that is not supported"),
+        new("recurrent_gemma", "hidden_activation", "\"silu\"", "hidden_activation = \"silu\": is an activation that is not supported in this architecture"),
+        new("minimax", "hidden_act", "\"gelu\"", "hidden_act = \"gelu\": is an activation that is not supported in this architecture"),
         new("minimax", "layer_types", """["linear_attention"]""", "expected 2 of linear_attention and full_attention"),
         new("minimax", "rotary_dim", "2", "rotary_dim = 2: positions that turn a part"),
         new("rwkv", "attention_hidden_size", "0", "expected 1 to"),
@@ -43,11 +43,14 @@ public class RecurrenceFolderTests : EngineTests
             Assert.That((lfm2.Hidden, lfm2.Tied, lfm2.QkNorm), Is.EqualTo((35, true, true)));
             Assert.That(lfm2.LayerConfigs().Select(layer => layer.Mixer.Kind), Is.EqualTo(new[] { "gated-convolution", "attention" }));
             Assert.That(Read("lfm2", ("block_auto_adjust_ff_dim", "false"), ("block_ff_dim", "70")).Hidden, Is.EqualTo(70), "the authors' own name of it comes first");
+            Assert.That((Read("lfm2").RopeBase, Read("lfm2").KvHeads, Read("lfm2", ("theta", "30")).RopeBase), Is.EqualTo((1e6, 8, 30.0)));
+            Assert.That(() => Read("lfm2", ("theta", "30"), ("rope_theta", "50.0")), Throws.InstanceOf<UserException>().With.Message.Contains("theta = 30: is not the 50 of rope_theta"));
             ModelConfig griffin = Read("recurrent_gemma", ("attention_window_size", "7"), ("num_hidden_layers", "4"));
             Assert.That(griffin.LayerConfigs().Select(layer => layer.Mixer.Kind), Is.EqualTo(new[] { "rg-lru", "rg-lru", "sliding-window", "rg-lru" }));
             // The root of 18 with 8 bits.
             Assert.That((griffin.EmbeddingScale, griffin.LogitCap, griffin.Hidden), Is.EqualTo((4.25, 30.0, 16)));
             Assert.That(Read("minimax").LayerConfigs().Select(layer => layer.Mixer.Kind), Is.EqualTo(new[] { "attention", "lightning-attention" }));
+            Assert.That(Read("minimax").KvHeads, Is.EqualTo(8));
             Assert.That(Read("rwkv", ("rescale_every", "6")).Resolve().Hidden, Is.EqualTo(72));
             ModelConfig xlstm = Read("xlstm");
             Assert.That((xlstm.Hidden, xlstm.LogitCap, xlstm.Mixer), Is.EqualTo((64, 30.0, new MlstmConfig { HeadDim = 3, ValueDim = 6 })));
@@ -76,29 +79,15 @@ public class RecurrenceFolderTests : EngineTests
         });
     }
 
-    private static string? WhyNot(string type, ModelConfig model) =>
-        PublishedArchitecture.All.Single(architecture => architecture.Name == type).WhyNot(model.Resolve());
-
-    private static ModelConfig Read(string type, params (string Key, string Value)[] changed)
-    {
-        JsonObject keys = JsonNode.Parse($$"""{"model_type": "{{type}}", "hidden_size": 18, "num_hidden_layers": 2, "vocab_size": 19}""")!.AsObject();
-        if (type is "lfm2" or "recurrent_gemma" or "minimax")
-        {
-            (keys["num_attention_heads"], keys["intermediate_size"], keys["head_dim"]) = (2, 32, 8);
-        }
-        else if (type == "xlstm")
-        {
-            keys["num_heads"] = 3;
-        }
-
-        foreach ((string key, string value) in changed)
-        {
-            keys[key] = JsonNode.Parse(value);
-        }
-
-        var config = new ForeignConfig("config.json", keys);
-        ModelConfig model = PublishedArchitecture.Of(config).Read(config);
-        Assert.That(config.LeftOver(), Is.Empty);
-        return model;
-    }
+    private static ModelConfig Read(string type, params (string Key, string Value)[] changed) => ReadConfigurations.Read(
+        $$"""{"model_type": "{{type}}", "hidden_size": 18, "num_hidden_layers": 2, "vocab_size": 19}""",
+        [
+            .. type switch
+            {
+                "lfm2" or "recurrent_gemma" or "minimax" => [("num_attention_heads", "2"), ("intermediate_size", "32"), ("head_dim", "8")],
+                "xlstm" => [("num_heads", "3")],
+                _ => Array.Empty<(string, string)>(),
+            },
+            .. changed,
+        ]);
 }

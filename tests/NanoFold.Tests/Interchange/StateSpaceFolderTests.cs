@@ -2,13 +2,12 @@ using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Interchange;
-using NanoFold.Engine.Interchange.HuggingFace;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Tests.Interchange.Gguf;
 using NanoFold.Tests.Suites;
-using PublishedArchitecture = NanoFold.Engine.Interchange.HuggingFace.Architectures.Architecture;
+using static NanoFold.Tests.Interchange.ReadConfigurations;
 
 namespace NanoFold.Tests.Interchange;
 
@@ -74,25 +73,7 @@ public class StateSpaceFolderTests : EngineTests
         });
     }
 
-    private static string? WhyNot(string type, ModelConfig model) =>
-        PublishedArchitecture.All.Single(architecture => architecture.Name == type).WhyNot(model.Resolve());
-
-    private static ModelConfig Read(string type, params (string Key, string Value)[] changed)
-    {
-        JsonObject keys = JsonNode.Parse($$"""{"model_type": "{{type}}", "hidden_size": 16, "num_hidden_layers": 2, "vocab_size": 19}""")!.AsObject();
-        if (type == "mamba2")
-        {
-            (keys["num_heads"], keys["head_dim"], keys["n_groups"]) = (4, 8, 1);
-        }
-
-        foreach ((string key, string value) in changed)
-        {
-            keys[key] = JsonNode.Parse(value);
-        }
-
-        var config = new ForeignConfig("config.json", keys);
-        ModelConfig model = PublishedArchitecture.Of(config).Read(config);
-        Assert.That(config.LeftOver(), Is.Empty);
-        return model;
-    }
+    private static ModelConfig Read(string type, params (string Key, string Value)[] changed) => ReadConfigurations.Read(
+        $$"""{"model_type": "{{type}}", "hidden_size": 16, "num_hidden_layers": 2, "vocab_size": 19}""",
+        [.. type == "mamba2" ? [("num_heads", "4"), ("head_dim", "8"), ("n_groups", "1")] : Array.Empty<(string, string)>(), .. changed]);
 }

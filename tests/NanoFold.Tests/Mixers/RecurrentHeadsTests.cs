@@ -62,6 +62,21 @@ public class RecurrentHeadsTests : EngineTests
         Numbers.AssertClose(Host.Read(Backend(), state), collector[Point], 1e-5, "state");
     }
 
+    /// <summary>Without a cap gates may be so far below 0 that e to the power of what is taken out is no float.</summary>
+    [Test]
+    public void GatesThatAreNearlyShutHaveFiniteGradients()
+    {
+        using var model = new TinyModel(ModelVariants.Base with { Layers = 1, Mixer = new MlstmConfig { GateCap = 0 } }, Backend());
+        foreach (string gate in new[] { "i_proj.bias", "f_proj.bias" })
+        {
+            Parameter bias = model.Store[$"model.layers.0.self_attn.{gate}"];
+            Host.Write(model.Store, bias, [.. Enumerable.Repeat(-200.0, (int)bias.Layout.Count)]);
+        }
+
+        (double loss, double[] gradients) = model.Train();
+        Assert.That(gradients.Append(loss), Is.All.Matches<double>(double.IsFinite));
+    }
+
     [Test]
     public void RatesAndStepsStartAsPublished()
     {

@@ -54,6 +54,9 @@ public class ParametrizationTests
             double sgd = isOfOneSize ? 1 : isHead ? Times : readsMore ? givesMore && wide.Role == ParameterRole.Matrix ? 1 : 1.0 / Times : Times;
             double muon = wide.Role != ParameterRole.Matrix ? new AdamWConfig().RateFactor(wide) : readsMore && !givesMore ? 1 / Math.Sqrt(Times) : 1;
             Assert.That((new SgdConfig().RateFactor(wide), new MuonConfig().RateFactor(wide)), Is.EqualTo((sgd, muon)), wide.ToString());
+            // The longer side is that of the columns, or as long: what is the root of it larger is made smaller by that where columns grow.
+            double matched = wide.Role == ParameterRole.Matrix && readsMore ? muon / Math.Sqrt(Times) : muon;
+            Assert.That(new MuonConfig { Adjust = MuonAdjustment.MatchRms }.RateFactor(wide), Is.EqualTo(matched).Within(1e-15), wide.ToString());
         }
     }
 

@@ -2,6 +2,7 @@ using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Geometry.Words;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
+using NanoFold.Engine.Residuals;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -46,6 +47,7 @@ internal sealed class UnitValues
     public static string? WhyNot(Transformer model, int layer) =>
         model.Config.LayerConfigs().ElementAt(layer).FeedForward is not DenseConfig ? $"its feed-forward, {model.Config.LayerConfigs().ElementAt(layer).FeedForward.Kind}, is not one of units with a value each"
         : model.Config.LayerConfigs()[layer].FeedForward is DenseConfig { OutputScale: not 1 } ? "what its matrix of values gives is scaled on the way to the stream (outputScale)"
+        : model.Config.Residual is ScaledConfig ? "what joins the stream and the stream itself are scaled (model.residual)"
         : model.Config.NormPlace != NormPlaceKind.Pre ? "a norm stands between its matrix of values and the stream (model.normPlace)"
         : model.Adapters is not null ? "adapters lie around its matrices; units are read of models without"
         : model.Store.Find(Name(layer)) is null ? "it has no matrix of values"

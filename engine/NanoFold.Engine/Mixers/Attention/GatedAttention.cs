@@ -66,7 +66,7 @@ internal sealed class GatedAttention : AttentionMixer
         _gate = Builder.Linear("gate_proj", Model.Width, config.Gates(Model), Initialization.Gate);
     }
 
-    public override IReadOnlyList<TapPoint> TapPoints => [.. base.TapPoints, new("attn.hook_gate", GateShape)];
+    public override IReadOnlyList<TapPoint> TapPoints => [.. base.TapPoints, TapPoint.Gate("attn.hook_gate", GateShape)];
 
     private string GateShape => (_config.Gate, _config.Granularity) switch
     {

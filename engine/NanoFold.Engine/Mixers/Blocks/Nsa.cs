@@ -82,7 +82,7 @@ internal sealed class Nsa : AttentionMixer
     public override IReadOnlyList<TapPoint> TapPoints =>
     [
         .. base.TapPoints.Where(point => point.Name != "attn.hook_pattern"),
-        new("attn.hook_gate", "B T H 3"),
+        TapPoint.Gate("attn.hook_gate", "B T H 3"),
         new("attn.hook_blocks", $"B T G {_topBlocks}") { IsReadOnly = true },
         new("attn.hook_compressed", $"B T H {Shape.ValueLetter}"),
         new("attn.hook_selected", $"B T H {Shape.ValueLetter}"),

@@ -44,7 +44,7 @@ internal sealed class LightningAttention : RecurrentHeadsMixer
         _decay = Builder.Table($"lightning {heads} in {layer} of {layers}", Layout.Of(heads), () => [.. Enumerable.Range(0, heads).Select(h => -Rate(h, heads, layer, layers))]);
     }
 
-    protected override IReadOnlyList<TapPoint> OwnPoints => [new("attn.hook_gate_pre", $"B T {Shape.OutputWidth}")];
+    protected override IReadOnlyList<TapPoint> OwnPoints => [TapPoint.Gate<Sigmoid>("attn.hook_gate_pre", $"B T {Shape.OutputWidth}")];
 
     protected override Tensor Decay(Tape tape, Tensor x) => tape.Use(_decay);
 

@@ -143,7 +143,7 @@ internal sealed class Mamba2 : Mixer
         new("attn.hook_v", $"B T {_heads} {_channels / _heads}"),
         .. StepDecay.Points($"{_heads}"),
         _recurrence.Point,
-        new("attn.hook_gate_pre", $"B T {_channels}"),
+        TapPoint.Gate<Silu>("attn.hook_gate_pre", $"B T {_channels}"),
         new("attn.hook_z", $"B T {_channels}"),
     ];
 

@@ -63,7 +63,7 @@ internal sealed class Mlstm : RecurrentHeadsMixer
         new("attn.hook_input_gate", "B T H"),
         new("attn.hook_forget_gate", "B T H"),
         new("attn.hook_maximum", "B T H") { IsReadOnly = true },
-        new("attn.hook_gate_pre", $"B T {Shape.OutputWidth}"),
+        TapPoint.Gate<Sigmoid>("attn.hook_gate_pre", $"B T {Shape.OutputWidth}"),
     ];
 
     public override IEnumerable<StateSlot> State(int batch, int chunk) =>

@@ -68,7 +68,7 @@ public abstract class RecurrentHeadsMixer : Mixer
         new("attn.hook_v", $"B T {_value.Heads} {Shape.ValueLetter}"),
         .. OwnPoints,
         _recurrence.Point,
-        .. _gate is null ? Array.Empty<TapPoint>() : [new("attn.hook_gate_pre", $"B T H {Shape.ValueLetter}")],
+        .. _gate is null ? Array.Empty<TapPoint>() : [TapPoint.Gate<Silu>("attn.hook_gate_pre", $"B T H {Shape.ValueLetter}")],
         new("attn.hook_z", $"B T H {Shape.ValueLetter}"),
     ];
 

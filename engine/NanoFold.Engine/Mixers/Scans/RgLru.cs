@@ -84,7 +84,7 @@ internal sealed class RgLru : Mixer
         new("attn.hook_recurrent_gate_pre", $"B T {_width}"),
         new("attn.hook_decay", $"B T {_width}"),
         new("attn.hook_state", $"B T {_width}"),
-        new("attn.hook_gate_pre", $"B T {_width}"),
+        TapPoint.Gate<GeluTanh>("attn.hook_gate_pre", $"B T {_width}"),
         new("attn.hook_z", $"B T {_width}"),
     ];
 

@@ -71,7 +71,7 @@ internal sealed class Rwkv4 : Mixer
         new("attn.hook_k", $"B T {_width}"),
         new("attn.hook_v", $"B T {_width}"),
         new("attn.hook_wkv", $"B T {_width}"),
-        new("attn.hook_gate_pre", $"B T {_width}"),
+        TapPoint.Gate<Sigmoid>("attn.hook_gate_pre", $"B T {_width}"),
         new("attn.hook_z", $"B T {_width}"),
     ];
 

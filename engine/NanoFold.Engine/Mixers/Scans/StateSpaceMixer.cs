@@ -44,7 +44,7 @@ public abstract class StateSpaceMixer : Mixer
         .. ScanPoints,
         new("attn.hook_scan", $"B T {Channels}"),
         new($"attn.{FinalState}", $"B 1 {Numbers} {Channels}") { IsReadOnly = true },
-        new("attn.hook_gate_pre", $"B T {Channels}"),
+        TapPoint.Gate<Silu>("attn.hook_gate_pre", $"B T {Channels}"),
         new("attn.hook_z", $"B T {Channels}"),
     ];
 

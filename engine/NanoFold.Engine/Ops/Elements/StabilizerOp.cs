@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
@@ -12,6 +13,9 @@ namespace NanoFold.Engine.Ops;
 public sealed class StabilizerOp(double epsilon) : Op
 {
     private const int N = 0, M = 1;
+
+    // e^−m stays finite: what is beyond is as good as 0 once it is divided by.
+    private const double LeastLogarithm = -80;
 
     public override string Name => "stabilizer";
 
@@ -48,11 +52,16 @@ public sealed class StabilizerOp(double epsilon) : Op
     private static OpCase Case(string name, int[] shape, OpInput n, double low, double high) => new(
         name, [n, new OpInput(shape, low, high)], (tape, v) => Record(tape, v[0], v[1], 1e-3), v => [.. v[0].Zip(v[1], (n, m) => 1 / (Math.Max(Math.Abs(n), Math.Exp(-m)) + 1e-3))]);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Power<V>(V m)
+        where V : struct, ILane<V>
+        => V.Exp(-V.Max(m, V.Constant(LeastLogarithm)));
+
     internal readonly struct Value(double epsilon) : IBinaryOp
     {
         public V Invoke<V>(V n, V m)
             where V : struct, ILane<V>
-            => V.Constant(1) / (V.Max(V.Abs(n), V.Exp(-m)) + V.Constant(epsilon));
+            => V.Constant(1) / (V.Max(V.Abs(n), Power(m)) + V.Constant(epsilon));
     }
 
     internal readonly struct OfN(double epsilon) : ITernaryOp
@@ -61,7 +70,7 @@ public sealed class StabilizerOp(double epsilon) : Op
             where V : struct, ILane<V>
         {
             V r = new Value(epsilon).Invoke(n, m), slope = r * r * dr, zero = V.Constant(0);
-            return V.SelectGreater(V.Abs(n), V.Exp(-m), V.SelectGreater(n, zero, -slope, slope), zero);
+            return V.SelectGreater(V.Abs(n), Power(m), V.SelectGreater(n, zero, -slope, slope), zero);
         }
     }
 
@@ -70,7 +79,7 @@ public sealed class StabilizerOp(double epsilon) : Op
         public V Invoke<V>(V n, V m, V dr)
             where V : struct, ILane<V>
         {
-            V r = new Value(epsilon).Invoke(n, m), power = V.Exp(-m);
+            V r = new Value(epsilon).Invoke(n, m), power = Power(m);
             return V.SelectGreater(V.Abs(n), power, V.Constant(0), power * r * r * dr);
         }
     }

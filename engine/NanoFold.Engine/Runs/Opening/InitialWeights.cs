@@ -82,8 +82,10 @@ internal static class InitialWeights
     }
 
     /// <summary>Opens the weights that a configuration names, all of them held against their hashes; null where it names none.</summary>
+    /// <param name="config">Of the run; it gets what the weights decide.</param>
+    /// <param name="backend">Where the run is to be, so that what does not fit is refused before all of it is read; null where the run's memory is taken already.</param>
     /// <exception cref="UserException">They are gone, damaged, not those that the configuration means, of another model, or more than fits.</exception>
-    public static SavedModel? Open(ref RunConfig config, Backend backend)
+    public static SavedModel? Open(ref RunConfig config, Backend? backend)
     {
         if (config.Train.Init is not { } path)
         {
@@ -99,8 +101,11 @@ internal static class InitialWeights
 
         config = config with { Model = config.Model with { Vocab = start.Config.Model.Vocab } };
         start.Values.RequireFit(config);
-        // Before all of it is read.
-        MemoryCheck.RequireAtLeast(config, backend);
+        if (backend is not null)
+        {
+            MemoryCheck.RequireAtLeast(config, backend);
+        }
+
         string hash = start.Values.Hash();
         if (config.Train.InitHash is { } expected && expected != hash)
         {

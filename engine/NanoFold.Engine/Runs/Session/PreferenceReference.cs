@@ -111,7 +111,7 @@ internal static class PreferenceReference
     private static void ComputeAgain(RunConfig config, PreferenceTask task, Backend backend, Arithmetic arithmetic, Action<string>? note, CancellationToken cancel)
     {
         Tell(note, task);
-        SavedModel initial = InitialWeights.Open(ref config, backend)!;
+        SavedModel initial = InitialWeights.Open(ref config, backend: null)!;
         using var model = new Transformer(initial.Config.Model with { Context = config.Model.Context, RopeScaling = config.Model.RopeScaling }, backend, source: null, NameGlobs.None);
         initial.Values.Fill(model.Store);
         Compute(model, task, [task.Train, task.Validation], arithmetic, cancel);

@@ -33,7 +33,7 @@ internal static class RunReference
         }
 
         RunConfig opened = config;
-        InitialWeights.Open(ref opened, reference.Model.Backend)!.Values.Fill(reference.Model.Store);
+        InitialWeights.Open(ref opened, backend: null)!.Values.Fill(reference.Model.Store);
     }
 
     // As the weights were trained, in rows of the run's length.

@@ -9,11 +9,11 @@ namespace NanoFold.Engine.Training;
 /// <summary>Muon for hidden matrices; AdamW for embeddings, head and gains.</summary>
 public sealed record MuonConfig : AdamConfig
 {
-    /// <summary>The peak of Muon, for hidden matrices; null for what suits the preset.</summary>
+    /// <summary>The peak of Muon, for hidden matrices; null for what suits the preset, with match-rms AdamW's.</summary>
     [Bounds(0)]
     public double? MatrixLearningRate { get; init; }
 
-    /// <summary>Muon's decoupled decay of hidden matrices; null for none.</summary>
+    /// <summary>Muon's decoupled decay of hidden matrices; null for none, with match-rms for AdamW's.</summary>
     [Bounds(0)]
     public double? MatrixWeightDecay { get; init; }
 
@@ -36,7 +36,9 @@ public sealed record MuonConfig : AdamConfig
     /// An orthogonal update changes what a matrix makes by as much at every width (arXiv 2310.17813), so that hidden matrices need no factor, those of a fixed number of outputs a small one;
     /// the rest has Adam's.
     /// </remarks>
-    public override double RateFactor(Parameter parameter) => parameter.Role == ParameterRole.Matrix ? parameter.Growth.OfOrthogonalUpdate : base.RateFactor(parameter);
+    public override double RateFactor(Parameter parameter) => parameter.Role != ParameterRole.Matrix ? base.RateFactor(parameter)
+        : Adjust == MuonAdjustment.MatchRms ? parameter.Growth.OfMatchedUpdate
+        : parameter.Growth.OfOrthogonalUpdate;
 
     /// <inheritdoc/>
     /// <remarks>Updates have one size whatever the gradient's, so what begins at 0 grows at once.</remarks>
@@ -51,12 +53,16 @@ public sealed record MuonConfig : AdamConfig
     };
 
     /// <inheritdoc/>
-    /// <remarks>Its authors' rate, but for nano, where half of it was measured to be better.</remarks>
-    public override OptimizerConfig Resolve(string preset) => (MuonConfig)base.Resolve(preset) with
+    /// <remarks>Its authors' rate, but for nano, where half of it was measured to be better; AdamW's where updates are of the size of AdamW's.</remarks>
+    public override OptimizerConfig Resolve(string preset)
     {
-        MatrixLearningRate = MatrixLearningRate ?? (preset == "nano" ? 1e-2 : 0.02),
-        MatrixWeightDecay = MatrixWeightDecay ?? 0,
-    };
+        OptimizerDefaults? adamW = Adjust == MuonAdjustment.MatchRms ? new AdamWConfig().Defaults(preset) : null;
+        return (MuonConfig)base.Resolve(preset) with
+        {
+            MatrixLearningRate = MatrixLearningRate ?? adamW?.LearningRate ?? (preset == "nano" ? 1e-2 : 0.02),
+            MatrixWeightDecay = MatrixWeightDecay ?? adamW?.WeightDecay ?? 0,
+        };
+    }
 
     /// <inheritdoc/>
     public override UpdateRule Build(OptimizerBuilder builder) => new Muon(builder, this);

@@ -112,6 +112,22 @@ public class NetworkMeasureTests : EngineTests
         Assert.That(Run(plain, new GateUpdateMeasure()), Is.Empty);
     }
 
+    /// <summary>A gate whose matrix is 0 lets half of everything pass where it is a sigmoid, and nothing elsewhere.</summary>
+    [TestCaseSource(nameof(Gated))]
+    public void GatesAreOpenedByTheirOwnActivation(MixerConfig mixer, string matrix, double kept)
+    {
+        using var tiny = new TinyModel(ModelVariants.Base with { Layers = 1, Mixer = mixer }, Backend());
+        Write(tiny, matrix, (_, _) => 0);
+        Assert.That(ValueOf(Run(tiny, new GateUpdateMeasure { Neighborhood = 4 }).Single(), "updateKept"), Is.EqualTo(kept).Within(1e-6));
+    }
+
+    private static IEnumerable<TestCaseData> Gated =>
+        new (MixerConfig Mixer, string Matrix, double Kept)[]
+        {
+            (MlstmConfig.Tiny, "g_proj.weight", 0.5), (LightningAttentionConfig.Tiny, "g_proj.weight", 0.5), (Rwkv4Config.Tiny, "r_proj.weight", 0.5),
+            (RgLruConfig.Tiny, "y_proj.weight", 0), (GatedDeltaNetConfig.Tiny, "g_proj.weight", 0), (ConvolutionConfig.Tiny, "g_proj.weight", 0),
+        }.Select(gated => new TestCaseData(gated.Mixer, gated.Matrix, gated.Kept).SetArgDisplayNames(gated.Mixer.Kind));
+
     [Test]
     public void BoundariesAreToldFromTheRest()
     {

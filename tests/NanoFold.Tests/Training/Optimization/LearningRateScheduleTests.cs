@@ -72,6 +72,7 @@ public class LearningRateScheduleTests
     [TestCase(ScheduleKind.Linear, 10)]
     [TestCase(ScheduleKind.Cosine, 4)]
     [TestCase(ScheduleKind.Wsd, 75)]
+    [TestCase(ScheduleKind.InverseSqrt, 10)]
     [TestCase(ScheduleKind.Constant, 100)]
     public void UntilItDecaysAChangedPlanIsThatOfSoManySteps(ScheduleKind kind, int step)
     {
@@ -99,6 +100,16 @@ public class LearningRateScheduleTests
         // Changed again, and back: as if nothing had been.
         LearningRateSchedule twice = changed.Fit(Config(kind, 500), step).Fit(Config(kind, 100), step);
         Assert.That(Enumerable.Range(step, 100 - step).Max(i => Math.Abs(twice.At(i) - before.At(i))), Is.LessThan(Tolerance));
+    }
+
+    [TestCase(50)]
+    [TestCase(900)]
+    public void AnInverseRootGoesOnWhateverIsPlanned(int steps)
+    {
+        LearningRateSchedule before = Planned(ScheduleKind.InverseSqrt, 100), changed = before.Fit(Config(ScheduleKind.InverseSqrt, steps), 11).Fit(Config(ScheduleKind.InverseSqrt, 2 * steps), 20);
+
+        Assert.That(changed.Steps, Is.EqualTo(2 * steps));
+        Assert.That(Enumerable.Range(20, steps).Select(i => changed.At(i)), Is.EqualTo(Enumerable.Range(20, steps).Select(i => before.At(i))));
     }
 
     private static TrainConfig Config(ScheduleKind kind, int steps)

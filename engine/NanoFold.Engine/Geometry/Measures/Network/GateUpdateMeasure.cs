@@ -13,14 +13,11 @@ namespace NanoFold.Engine.Geometry.Measures;
 
 /// <summary>
 /// What gates do to the direction of an update: the share of the mixer's Δ that is normal to the plane of the q nearest neighbors of x, before the gate (the same pass
-/// with every gate at 1) and after it, beside the 1 − q/D of a random plane. Of gates that a mixer multiplies by: sigmoids as they are, silu where it is 1.
+/// with every gate at 1) and after it, beside the 1 − q/D of a random plane. Of gates that a mixer multiplies what it makes by, before or after their activations.
 /// </summary>
 public sealed partial record GateUpdateMeasure : NetworkMeasure
 {
-    private const string Before = "hook_resid_pre", Update = "hook_attn_out", Silu = "attn.hook_gate_pre";
-
-    // Where x σ(x) = 1.
-    private const float SiluOfOne = 1.2784645f;
+    private const string Before = "hook_resid_pre", Update = "hook_attn_out";
 
     /// <summary>q, the neighbors whose plane is the tangent.</summary>
     [Bounds(1, 256)]
@@ -41,7 +38,7 @@ public sealed partial record GateUpdateMeasure : NetworkMeasure
     {
         (int Layer, TapPoint Point)[] gates =
         [
-            .. network.Model.TapPoints.Select(point => (Match: Gate().Match(point.Name), Point: point)).Where(pair => pair.Match.Success)
+            .. network.Model.TapPoints.Where(point => point.Open is not null).Select(point => (Match: OfMixer().Match(point.Name), Point: point)).Where(pair => pair.Match.Success)
                 .Select(pair => (int.Parse(pair.Match.Groups[1].Value, CultureInfo.InvariantCulture), pair.Point)),
         ];
         if (gates.Length == 0)
@@ -70,8 +67,8 @@ public sealed partial record GateUpdateMeasure : NetworkMeasure
 
     private static string Name(int layer, string point) => string.Create(CultureInfo.InvariantCulture, $"blocks.{layer}.{point}");
 
-    [GeneratedRegex(@"^blocks\.(\d+)\.(?:mixers\.\d+\.)?attn\.hook_gate(?:_pre)?$")]
-    private static partial Regex Gate();
+    [GeneratedRegex(@"^blocks\.(\d+)\.(?:mixers\.\d+\.)?attn\.")]
+    private static partial Regex OfMixer();
 
     private static Dictionary<string, float[]> Read(NetworkSample network, TapRows rows, string[] points, TapPoint? open)
     {
@@ -82,7 +79,7 @@ public sealed partial record GateUpdateMeasure : NetworkMeasure
         if (open is not null)
         {
             var one = new View(buffer, 0, Layout.Of([.. Enumerable.Repeat(1, open.Shape.Split(' ').Length)]), DType.Float32);
-            network.Backend.Write([open.Name.EndsWith(Silu, StringComparison.Ordinal) ? SiluOfOne : 1], one);
+            network.Backend.Write([(float)open.Open!.Value], one);
             editors.Add(new Patch(open.Name, one));
         }
 

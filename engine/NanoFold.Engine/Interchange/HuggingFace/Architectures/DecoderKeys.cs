@@ -104,6 +104,11 @@ internal static class DecoderKeys
         _ => throw keys.Fault(key, "is an activation that is not supported in a gated feed-forward; those that are: silu, gelu, gelu_new, gelu_pytorch_tanh"),
     };
 
+    /// <summary>SwiGLU where the activation is that of mixers too, which have no other than silu.</summary>
+    public static SwiGluConfig OnlySilu(ForeignConfig keys) => keys.Text("hidden_act", "silu") is "silu" or "swish"
+        ? new SwiGluConfig()
+        : throw keys.Fault("hidden_act", "is an activation that is not supported in this architecture; those that are: silu");
+
     /// <summary>A feed-forward without a gate by the name of its activation.</summary>
     public static DenseConfig Plain(ForeignConfig keys, string key, string otherwise) => keys.Text(key, otherwise) switch
     {

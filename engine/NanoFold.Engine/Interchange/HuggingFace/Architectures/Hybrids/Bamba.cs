@@ -17,7 +17,7 @@ public sealed record Bamba : Architecture
     public override ModelConfig Read(ForeignConfig keys)
     {
         keys.Leave("z_loss_coefficient");
-        ModelConfig model = HybridRules.Biases(keys, DecoderKeys.Read(keys, context: 262144, epsilon: 1e-5, kvHeads: 8)) with { FeedForward = DecoderKeys.Gated(keys) };
+        ModelConfig model = HybridRules.Biases(keys, DecoderKeys.Read(keys, context: 262144, epsilon: 1e-5, kvHeads: 8)) with { FeedForward = DecoderKeys.OnlySilu(keys) };
         int expand = keys.Count("mamba_expand", 64, 2);
         Mamba2Config mamba = HybridRules.Mamba2(keys, expand * model.Width, expand);
         AttentionConfig attention = new() { RopeDim = DecoderKeys.RopeDim(keys, "partial_rotary_factor", model.HeadDim, 0.5) };

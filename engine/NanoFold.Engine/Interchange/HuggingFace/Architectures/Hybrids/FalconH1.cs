@@ -54,7 +54,7 @@ public sealed record FalconH1 : Architecture
                 InputScales = [keys.Number("ssm_in_multiplier", 1), keys.Number("attention_in_multiplier", 1)],
                 OutputScales = [keys.Number("ssm_out_multiplier", 1), keys.Number("attention_out_multiplier", 1)],
             },
-            FeedForward = DecoderKeys.Gated(keys) with { PreScale = feeding[0], OutputScale = feeding[1] },
+            FeedForward = DecoderKeys.OnlySilu(keys) with { PreScale = feeding[0], OutputScale = feeding[1] },
             ScoreScale = key == 1 ? 0 : ScoreScale(key, model),
             EmbeddingScale = keys.Number("embedding_multiplier", 1),
             LogitScale = keys.Number("lm_head_multiplier", 1),

@@ -24,7 +24,7 @@ public sealed record Jamba : Architecture
     public override ModelConfig Read(ForeignConfig keys)
     {
         keys.Leave("use_mamba_kernels", "num_logits_to_keep");
-        DenseConfig activation = DecoderKeys.Gated(keys);
+        DenseConfig activation = DecoderKeys.OnlySilu(keys);
         ModelConfig model = DecoderKeys.WithoutRope(DecoderKeys.Read(keys, context: 262144, kvHeads: 8)) with { Position = PositionKind.None };
         int rank = (model.Width + 15) / 16;
         MambaConfig mamba = new()

@@ -29,12 +29,12 @@ public sealed record Qwen3Next : Architecture
     /// <inheritdoc/>
     public override ModelConfig Read(ForeignConfig keys)
     {
-        DenseConfig activation = DecoderKeys.Gated(keys);
+        DenseConfig activation = DecoderKeys.OnlySilu(keys);
         ModelConfig model = DecoderKeys.Read(keys, context: 32768, kvHeads: 2) with { FeedForward = activation, HeadDim = keys.Integer("head_dim", 256), QkNorm = true, NormGainFromOne = true };
         keys.Require("attention_bias", _ => false, "is not supported: gates would have none");
         GatedAttentionConfig attention = new() { RopeDim = DecoderKeys.RopeDim(keys, "partial_rotary_factor", model.HeadDim, 0.25) };
         GatedDeltaNetConfig delta = Delta(keys);
-        int step = keys.Integer("decoder_sparse_step", 1), shared = keys.Integer("shared_expert_intermediate_size", 512);
+        int step = keys.Integer("decoder_sparse_step", 1), shared = keys.Count("shared_expert_intermediate_size", 1 << 18, 512);
         HashSet<double> dense = [.. keys.Numbers("mlp_only_layers") ?? []];
         MoeConfig mixture = ExpertRules.Mixture(
             activation, keys.Integer("num_experts", 512), keys.Integer("num_experts_per_tok", 10), keys.Integer("moe_intermediate_size", 512), keys.Flag("norm_topk_prob", true)) with

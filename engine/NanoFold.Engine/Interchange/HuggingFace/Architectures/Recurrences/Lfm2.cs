@@ -30,8 +30,14 @@ public sealed record Lfm2 : Architecture
         // How weights began; names of sizes in files of the models' authors, which stand beside those that are read.
         keys.Leave(
             "block_mlp_init_scale", "block_out_init_scale", "block_use_xavier_init", "conv_use_xavier_init", "block_dim", "conv_dim", "conv_dim_out", "num_heads", "block_norm_eps",
-            "theta", "block_use_swiglu", "use_pos_enc", "tie_word_embeddings");
-        ModelConfig model = DecoderKeys.Read(keys, context: 128000, epsilon: 1e-5, epsilonKey: "norm_eps", theta: 1e6, hidden: 12288);
+            "block_use_swiglu", "use_pos_enc", "tie_word_embeddings");
+        double theta = keys.Number("theta", 1e6);
+        ModelConfig model = DecoderKeys.Read(keys, context: 128000, epsilon: 1e-5, epsilonKey: "norm_eps", theta: theta, kvHeads: 8, hidden: 12288);
+        if (keys.Has("theta") && model.RopeBase != theta)
+        {
+            throw keys.Fault("theta", FormattableString.Invariant($"is not the {model.RopeBase} of rope_theta, which means the same; leave one of them out"));
+        }
+
         bool bias = keys.Flag("conv_bias", false);
         model = model with
         {

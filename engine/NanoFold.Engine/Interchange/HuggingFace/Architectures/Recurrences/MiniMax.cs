@@ -27,9 +27,9 @@ public sealed record MiniMax : Architecture
     {
         // How a pass is cut.
         keys.Leave("block_size");
-        ModelConfig model = DecoderKeys.Read(keys, context: 4096 * 32, epsilon: 1e-5, theta: 1e6);
+        ModelConfig model = DecoderKeys.Read(keys, context: 4096 * 32, epsilon: 1e-5, theta: 1e6, kvHeads: 8);
         keys.Require("rotary_dim", node => ForeignConfig.NumberOf(node) == model.HeadDim, "positions that turn a part of each head are not supported in this architecture");
-        MoeConfig mixture = ExpertRules.Mixture(DecoderKeys.Gated(keys), keys.Integer("num_local_experts", 8), keys.Integer("num_experts_per_tok", 2), model.Hidden, renormalize: true);
+        MoeConfig mixture = ExpertRules.Mixture(DecoderKeys.OnlySilu(keys), keys.Integer("num_local_experts", 8), keys.Integer("num_experts_per_tok", 2), model.Hidden, renormalize: true);
         model = model with
         {
             FeedForward = mixture,
@@ -62,8 +62,8 @@ public sealed record MiniMax : Architecture
             return rule;
         }
 
-        if (ours.Name.Split('.') is not ["model", "layers", { } layer, "self_attn", { } module, ..]
-            || model.LayerConfigs()[int.Parse(layer, System.Globalization.CultureInfo.InvariantCulture)].Mixer is not LightningAttentionConfig lightning)
+        if (ours.Name.Split('.') is not ["model", "layers", _, "self_attn", { } module, ..]
+            || model.LayerConfigs()[DecoderKeys.LayerOf(ours.Name)].Mixer is not LightningAttentionConfig lightning)
         {
             return TensorRule.Same(ours, ours.Name);
         }

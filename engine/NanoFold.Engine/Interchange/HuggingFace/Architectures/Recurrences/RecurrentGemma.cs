@@ -36,7 +36,9 @@ public sealed record RecurrentGemma : Architecture
         model = model with
         {
             Hidden = hidden % 2 == 0 ? hidden / 2 : throw keys.Fault("intermediate_size", "expected an even number: gate and up have half of it each"),
-            FeedForward = DecoderKeys.Gated(keys, "hidden_activation", "gelu_pytorch_tanh"),
+            // The activation is that of recurrent blocks too.
+            FeedForward = DecoderKeys.Gated(keys, "hidden_activation", "gelu_pytorch_tanh") as GeGluTanhConfig
+                ?? throw keys.Fault("hidden_activation", "is an activation that is not supported in this architecture; those that are: gelu_pytorch_tanh"),
             NormGainFromOne = true,
             EmbeddingScale = ScaleOf(model.Width),
             LogitCap = keys.Number("logits_soft_cap", 30),

@@ -24,11 +24,7 @@ public abstract record StateSpace : Architecture
     /// <inheritdoc/>
     public override ModelConfig Read(ForeignConfig keys)
     {
-        if (keys.Text("hidden_act", "silu") is not ("silu" or "swish"))
-        {
-            throw keys.Fault("hidden_act", "is an activation that is not supported in this architecture; those that are: silu");
-        }
-
+        _ = DecoderKeys.OnlySilu(keys);
         // What steps start with and how passes are computed; names of sizes in files of the models' authors, which stand beside those that are read.
         keys.Leave(
             "time_step_min", "time_step_max", "time_step_floor", "time_step_scale", "time_step_init_scheme", "rescale_prenorm_residual", "residual_in_fp32", "use_mambapy",
