@@ -13,7 +13,7 @@ internal static unsafe class GroupPass
     private const int TurnKeys = 16;
 
     /// <summary>Rows to ask the memory for ahead: rows of different heads interleave, which the processor does not follow by itself.</summary>
-    private const int Ahead = 16;
+    private const int Ahead = 32;
 
     public static void Run<V>(in CachedWork work, in CachedColumns item, int worker)
         where V : struct, ICpuLane<V>
@@ -70,8 +70,7 @@ internal static unsafe class GroupPass
             int turn = Math.Min(turnKeys, count - j);
             for (int h = 0; h < states.Heads; h++)
             {
-                void* keys = problem.KeyCache.Take<V>(item.Batch, slot + j, item.FirstHead + h, turn, problem.Depth, states.Widened, Ahead, out nint row);
-                states[token * states.Heads + h].Score<V>(j, turn, keys, row, problem.KeyCache.IsNarrow ? 0 : Ahead);
+                states[token * states.Heads + h].Score<V>(j, turn, problem.KeyCache.Rows(item.Batch, slot + j, item.FirstHead + h), Ahead);
             }
         }
 
@@ -87,8 +86,7 @@ internal static unsafe class GroupPass
             int turn = Math.Min(turnKeys, count - j);
             for (int h = 0; h < states.Heads; h++)
             {
-                void* values = problem.ValueCache.Take<V>(item.Batch, slot + j, problem.ValueHead(item.FirstHead + h), turn, problem.ValueDepth, states.Widened, Ahead, out nint row);
-                states[token * states.Heads + h].Add<V>(j, turn, values, row, problem.ValueCache.IsNarrow ? 0 : Ahead);
+                states[token * states.Heads + h].Add<V>(j, turn, problem.ValueCache.Rows(item.Batch, slot + j, problem.ValueHead(item.FirstHead + h)), Ahead);
             }
         }
     }
@@ -127,16 +125,12 @@ internal static unsafe class GroupPass
             Heads = work.Plan.HeadBlock;
             Count = item.Count * Heads;
             _bytes = new GroupState(null, _group, _depth, _valueDepth, lane).Bytes;
-            int widened = work.Problem.KeyCache.IsNarrow ? (Heads == 1 ? BlockSizes.Keys : TurnKeys) * Math.Max(_depth, _valueDepth) * sizeof(float) : 0;
-            _memory = (byte*)work.Context.Scratch(worker, (_bytes * Count) + widened);
+            _memory = (byte*)work.Context.Scratch(worker, _bytes * Count);
         }
 
         public int Heads { get; }
 
         public int Count { get; }
-
-        /// <summary>Room for the keys or values of a turn.</summary>
-        public void* Widened => _memory + (_bytes * Count);
 
         public GroupState this[int i] => new(_memory + i * _bytes, _group, _depth, _valueDepth, _lane);
     }

@@ -43,7 +43,7 @@ internal static unsafe class TilePass
             for (int h = 0; h < plan.HeadBlock; h++)
             {
                 OnlineSoftmax state = scratch.State(h);
-                void* keys = problem.KeyCache.Take<V>(item.Batch, blocks.Slot, item.FirstHead + h, blocks.Count, problem.Depth, memory + bytes, 0, out nint keyRow);
+                void* keys = problem.KeyCache.Take<V>(item.Batch, blocks.Slot, item.FirstHead + h, blocks.Count, problem.Depth, memory + bytes, out nint keyRow);
                 mask.Products<V>(keys, keyRow, problem.Depth, state.Queries, scratch.Scores, scoreRow);
                 mask.Cap<V>(scratch.Scores, scoreRow, problem.Cap * SoftmaxPower.BitsPerNat);
                 if (problem.HasDecay)
@@ -55,7 +55,7 @@ internal static unsafe class TilePass
                 }
 
                 mask.Apply<V>(scratch.Scores, scoreRow, scratch.Positions);
-                void* values = problem.ValueCache.Take<V>(item.Batch, blocks.Slot, problem.ValueHead(item.FirstHead + h), blocks.Count, problem.ValueDepth, memory + bytes + widenedKeys, 0, out nint valueRow);
+                void* values = problem.ValueCache.Take<V>(item.Batch, blocks.Slot, problem.ValueHead(item.FirstHead + h), blocks.Count, problem.ValueDepth, memory + bytes + widenedKeys, out nint valueRow);
                 BlockPacking.Rows<V>(values, valueRow, blocks.Count, problem.ValueDepth, scratch.Values, BlockSizes.Keys, 0, 1);
                 state.Add<V>(mask, scratch.Scores, scoreRow, scratch.Values, BlockSizes.Keys);
             }
