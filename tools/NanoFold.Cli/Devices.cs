@@ -23,25 +23,20 @@ internal static class Devices
     public static Backend Open(string device, int threads)
     {
         string kind = KindOf(device);
-        RequireInstructions();
         return kind == Cpu ? new CpuBackend(threads) : Gpus.Open(kind);
-    }
-
-    /// <summary>Throws where <see cref="InstructionSets.Variable"/> names what this machine has not.</summary>
-    public static void RequireInstructions()
-    {
-        if (InstructionSets.Fault is { } fault)
-        {
-            throw UserException.Usage(fault);
-        }
     }
 
     /// <summary>What <c>auto</c> takes; of any other name that one.</summary>
     public static string KindOf(string device) => device == Auto ? Gpus.Preferred() ?? Cpu : device;
 
-    /// <summary>Throws where a device was asked for that is not there: nothing else is used in its place.</summary>
+    /// <summary>Throws where a device was asked for that is not there, or <see cref="InstructionSets.Variable"/> names what this machine lacks: nothing else is used in its place.</summary>
     public static void Require(string name)
     {
+        if (InstructionSets.Fault is { } fault)
+        {
+            throw UserException.Usage(fault);
+        }
+
         if (!s_names.Contains(name))
         {
             throw UserException.Usage($"--device {name}: expected one of {string.Join(", ", s_names)}");

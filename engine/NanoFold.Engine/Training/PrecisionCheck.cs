@@ -13,13 +13,17 @@ public static class PrecisionCheck
         _ => backend.Supports(precision.Arithmetic(backend).Type),
     };
 
+    /// <summary>Why it cannot, and what can; null where it can.</summary>
+    public static string? WhyNot(PrecisionKind precision, Backend backend) => Can(precision, backend)
+        ? null
+        : $"{precision.Name()} cannot be computed on {backend.Name}; use --precision fp32{(backend.RoundsToBFloat16 ? " or bf16" : "")}, or a GPU that can (--device cuda)";
+
     /// <exception cref="ConfigException">It cannot; nothing else is taken in its place.</exception>
     public static void Require(PrecisionKind precision, Backend backend)
     {
-        if (!Can(precision, backend))
+        if (WhyNot(precision, backend) is { } reason)
         {
-            throw new ConfigException([new ConfigProblem(
-                "train.precision", $"{precision.Name()} cannot be computed on {backend.Name}; use --precision fp32{(backend.RoundsToBFloat16 ? " or bf16" : "")}, or a GPU that can (--device cuda)")]);
+            throw new ConfigException([new ConfigProblem("train.precision", reason)]);
         }
     }
 

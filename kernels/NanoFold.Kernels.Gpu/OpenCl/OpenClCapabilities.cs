@@ -26,7 +26,7 @@ public sealed record OpenClCapabilities
     /// <summary>Sums of floats by several threads (cl_ext_float_atomics). No kernel asks for them: their order would change results from run to run.</summary>
     public required bool HasFloatAtomics { get; init; }
 
-    /// <summary>Threads of a sub-group, 0 for none. No kernel asks for them on OpenCL: sums go through local memory.</summary>
+    /// <summary>Threads of a sub-group; 0 for none, 1 where the device has them and does not say how large. No kernel asks for them on OpenCL: sums go through local memory.</summary>
     public required int SubGroup { get; init; }
 
     /// <summary>Threads of a work-group at most.</summary>
@@ -65,7 +65,7 @@ public sealed record OpenClCapabilities
         HasHalf ? "half precision" : "no half precision (halves as bits)",
         $"work-groups of {MostThreads}",
         $"{LocalBytes / 1024} KiB of local memory",
-        SubGroup > 0 ? $"sub-groups of {SubGroup}" : "no sub-groups",
+        SubGroup > 1 ? $"sub-groups of {SubGroup}" : SubGroup == 1 ? "sub-groups" : "no sub-groups",
         HasFloatAtomics ? "float atomics" : "no float atomics",
         $"buffers of {BufferBytes / (1024.0 * 1024 * 1024):0.#} GiB",
     ];

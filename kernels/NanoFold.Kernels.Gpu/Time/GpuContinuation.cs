@@ -19,13 +19,13 @@ internal sealed class GpuContinuation(GpuContext context) : IKernel<Continuation
             where T : unmanaged, IElement<T>
         {
             int tokens = checked((int)call.Y.Count);
-            context.Launch(
+            context.LaunchThreads(
                 new ContinuationWork<T>
                 {
                     Y = context.View<T>(call.Y), Documents = context.View<int>(call.Documents), Positions = context.View<int>(call.Positions),
                     HasDocuments = call.Documents.IsNone ? 0 : 1, HasPositions = call.Positions.IsNone ? 0 : 1, Tokens = tokens, Time = call.Y.Layout[1],
                 },
-                (tokens + (long)context.GroupSize - 1) / context.GroupSize, context.GroupSize);
+                tokens);
         }
     }
 }

@@ -39,20 +39,20 @@ internal sealed class GpuConvolution(GpuContext context) : IKernel<ConvolutionCa
         int threads = checked((int)call.X.Count), taps = call.Weight.Layout[1];
         Seams<T> seams = Seams<T>.Of(context, call.Continues, call.Counts, shape[1]);
         SequenceView<T> x = SequenceView<T>.Of(context, call.X, shape);
-        context.Launch(
+        context.LaunchThreads(
             new ConvolutionWork<T>
             {
                 X = x, Y = SequenceView<T>.Of(context, call.Y, shape), Seams = seams,
                 Weight = context.View<T>(call.Weight), Bias = context.View<T>(call.Bias), State = context.View<T>(call.State),
                 Threads = threads, Width = shape[2], Taps = taps, HasBias = call.Bias.IsNone ? 0 : 1, HasState = call.State.IsNone ? 0 : 1,
             },
-            Groups(threads), context.GroupSize);
+            threads);
         if (!call.State.IsNone)
         {
             int channels = checked(shape[0] * shape[2]);
-            context.Launch(
+            context.LaunchThreads(
                 new ConvolutionStateWork<T> { X = x, Seams = seams, State = context.View<T>(call.State), Threads = channels, Width = shape[2], Kept = taps - 1 },
-                Groups(channels), context.GroupSize);
+                channels);
         }
     }
 
@@ -66,13 +66,13 @@ internal sealed class GpuConvolution(GpuContext context) : IKernel<ConvolutionCa
         if (!call.DX.IsNone)
         {
             int threads = checked((int)call.X.Count);
-            context.Launch(
+            context.LaunchThreads(
                 new ConvolutionInputWork<T>
                 {
                     DY = dy, DX = SequenceView<T>.Of(context, call.DX, shape), Seams = seams, Weight = context.View<T>(call.Weight),
                     Threads = threads, Width = shape[2], Taps = taps, Accumulate = call.AccumulateX ? 1 : 0,
                 },
-                Groups(threads), context.GroupSize);
+                threads);
         }
 
         if (call.DWeight.IsNone && call.DBias.IsNone)
@@ -89,17 +89,15 @@ internal sealed class GpuConvolution(GpuContext context) : IKernel<ConvolutionCa
                 X = SequenceView<T>.Of(context, call.X, shape), DY = dy, Seams = seams, Partials = partials,
                 Width = shape[2], Taps = taps, Places = places, All = checked(shape[0] * shape[1]),
             },
-            checked((int)Groups(sums)), stretches, 1, context.GroupSize);
-        context.Launch(
+            context.Groups(sums), stretches, 1, context.GroupSize);
+        context.LaunchThreads(
             new ConvolutionSumWork
             {
                 Partials = partials, DWeight = context.View<float>(call.DWeight), DBias = context.View<float>(call.DBias),
                 Width = shape[2], Taps = taps, Stretches = stretches, HasWeight = call.DWeight.IsNone ? 0 : 1, HasBias = call.DBias.IsNone ? 0 : 1,
             },
-            Groups(sums), context.GroupSize);
+            sums);
     }
-
-    private long Groups(int threads) => (threads + (long)context.GroupSize - 1) / context.GroupSize;
 
     private readonly struct Forward(GpuConvolution kernel, ConvolutionCall call) : IElementBody
     {

@@ -28,27 +28,27 @@ internal sealed class GpuMix(GpuContext context) : IKernel<MixRowsCall>, IKernel
         where T : unmanaged, IElement<T>
     {
         int threads = checked((int)call.Y.Count);
-        context.Launch(
+        context.LaunchThreads(
             new MixRowsWork<T>
             {
                 Mix = SequenceView<T>.Of(context, call.Mix, call.Mix.Layout), Y = context.View<T>(call.Y), Seams = Seams(call.Continues, call.Y, context.View<T>(call.Continues)),
                 Threads = threads, Groups = call.Y.Layout[1], Rows = call.Y.Layout[2], Width = call.Y.Layout[3], First = call.First,
             },
-            GroupsOf(threads), context.GroupSize);
+            threads);
     }
 
     private void Run<T>(in MixRowsBackwardCall call)
         where T : unmanaged, IElement<T>
     {
         int batch = call.DY.Layout[0], threads = checked((int)(call.DY.Count / batch));
-        context.Launch(
+        context.LaunchThreads(
             new MixRowsBackwardWork<T>
             {
                 DY = context.View<T>(call.DY), DMix = SequenceView<F32>.Of(context, call.DMix, call.DMix.Layout),
                 Seams = Seams(call.Continues, call.DY, context.View<T>(call.Continues)),
                 Threads = threads, Batch = batch, Groups = call.DY.Layout[1], Rows = call.DY.Layout[2], Width = call.DY.Layout[3], First = call.First,
             },
-            GroupsOf(threads), context.GroupSize);
+            threads);
     }
 
     private void Run<T>(in MixStepCall call)
@@ -62,21 +62,19 @@ internal sealed class GpuMix(GpuContext context) : IKernel<MixRowsCall>, IKernel
             V = v, Cache = context.View<T>(call.Cache), Positions = context.View<int>(call.Positions), Counts = context.View<int>(call.Counts),
             Threads = threads, Time = shape[1], Width = shape[2], Capacity = capacity,
         };
-        context.Launch(append, GroupsOf(threads), context.GroupSize);
-        context.Launch(
+        context.LaunchThreads(append, threads);
+        context.LaunchThreads(
             new MixStepWork<T>
             {
                 Append = append, Mix = SequenceView<T>.Of(context, call.Mix, call.Mix.Layout), Y = SequenceView<T>.Of(context, call.Y, shape),
                 Channels = shape[2] / call.Mix.Layout[0],
             },
-            GroupsOf(threads), context.GroupSize);
+            threads);
     }
 
     private static Seams<T> Seams<T>(in View continues, in View rows, ILGPU.ArrayView<T> values)
         where T : unmanaged, IElement<T>
         => new() { Continues = values, HasContinues = continues.IsNone ? 0 : 1, Time = continues.IsNone ? rows.Layout[3] : continues.Layout[1] };
-
-    private long GroupsOf(int threads) => (threads + (long)context.GroupSize - 1) / context.GroupSize;
 
     private readonly struct Rows(GpuMix kernel, MixRowsCall call) : IElementBody
     {

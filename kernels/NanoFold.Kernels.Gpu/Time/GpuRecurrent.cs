@@ -49,7 +49,7 @@ internal sealed class GpuRecurrent<TCell>(GpuContext context, GpuMatMul matMul, 
             From = StateView<T>.Of(context, call.Initial), Single = work.State, First = context.View<T>(room.First),
             Threads = TCell.States * units, Width = width, States = TCell.States,
         };
-        context.Launch(states, Groups(states.Threads), context.GroupSize);
+        context.LaunchThreads(states, states.Threads);
         for (int place = 0; place < time; place++)
         {
             work.Place = place;
@@ -60,13 +60,13 @@ internal sealed class GpuRecurrent<TCell>(GpuContext context, GpuMatMul matMul, 
                 matMul.MatMul(RecurrentProducts.Hidden(before, call.Weight, room.Products, TCell.Gates) with { Rounding = call.Rounding });
             }
 
-            context.Launch(work, Groups(units), context.GroupSize);
+            context.LaunchThreads(work, units);
         }
 
         if (!call.Final.IsNone)
         {
-            context.Launch(
-                new StatePutWork<T> { To = StateView<T>.Of(context, call.Final), Single = work.State, Threads = states.Threads }, Groups(states.Threads), context.GroupSize);
+            context.LaunchThreads(
+                new StatePutWork<T> { To = StateView<T>.Of(context, call.Final), Single = work.State, Threads = states.Threads }, states.Threads);
         }
     }
 
@@ -98,7 +98,7 @@ internal sealed class GpuRecurrent<TCell>(GpuContext context, GpuMatMul matMul, 
                 }
             }
 
-            context.Launch(work, Groups(units), context.GroupSize);
+            context.LaunchThreads(work, units);
         }
 
         if (!call.DBias.IsNone)
@@ -109,17 +109,15 @@ internal sealed class GpuRecurrent<TCell>(GpuContext context, GpuMatMul matMul, 
         if (!call.DWeight.IsNone)
         {
             int elements = checked((int)call.H.Count);
-            context.Launch(
+            context.LaunchThreads(
                 new StatesBeforeWork<T>
                 {
                     H = work.H, Seams = seams, Initial = work.Initial, Before = context.View<T>(room.Before), Threads = elements, Width = width, States = TCell.States,
                 },
-                Groups(elements), context.GroupSize);
+                elements);
             matMul.MatMul(RecurrentProducts.Weight(room.Hidden, room.Before, call.DWeight, TCell.Gates) with { Rounding = call.Rounding });
         }
     }
-
-    private long Groups(int threads) => (threads + (long)context.GroupSize - 1) / context.GroupSize;
 
     private static View At(in View sequence, int place)
     {

@@ -23,7 +23,7 @@ internal sealed class GpuScan(GpuContext context) : IKernel<ScanCall>, IKernel<S
     {
         ref readonly Layout shape = ref call.X.Layout;
         int threads = checked(shape[0] * shape[2]);
-        context.Launch(
+        context.LaunchThreads(
             new ScanWork<T>
             {
                 A = SequenceView<T>.Of(context, call.A, shape), X = SequenceView<T>.Of(context, call.X, shape), H = SequenceView<T>.Of(context, call.H, shape),
@@ -31,7 +31,7 @@ internal sealed class GpuScan(GpuContext context) : IKernel<ScanCall>, IKernel<S
                 Initial = StateView<T>.Of(context, call.Initial), Final = StateView<T>.Of(context, call.Final),
                 Threads = threads, Width = shape[2], Reverse = call.Reverse ? 1 : 0,
             },
-            (threads + (long)context.GroupSize - 1) / context.GroupSize, context.GroupSize);
+            threads);
     }
 
     private void Run<T>(in ScanBackwardCall call)
@@ -39,7 +39,7 @@ internal sealed class GpuScan(GpuContext context) : IKernel<ScanCall>, IKernel<S
     {
         ref readonly Layout shape = ref call.H.Layout;
         int threads = checked(shape[0] * shape[2]);
-        context.Launch(
+        context.LaunchThreads(
             new ScanBackwardWork<T>
             {
                 A = SequenceView<T>.Of(context, call.A, shape), H = SequenceView<T>.Of(context, call.H, shape), DH = SequenceView<T>.Of(context, call.DH, shape),
@@ -49,7 +49,7 @@ internal sealed class GpuScan(GpuContext context) : IKernel<ScanCall>, IKernel<S
                 Threads = threads, Width = shape[2], Reverse = call.Reverse ? 1 : 0,
                 AccumulateX = call.AccumulateX ? 1 : 0, AccumulateA = call.AccumulateA ? 1 : 0, AccumulateInitial = call.AccumulateInitial ? 1 : 0,
             },
-            (threads + (long)context.GroupSize - 1) / context.GroupSize, context.GroupSize);
+            threads);
     }
 
     private readonly struct Forward(GpuScan kernel, ScanCall call) : IElementBody

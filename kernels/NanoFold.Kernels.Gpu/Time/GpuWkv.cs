@@ -1,4 +1,3 @@
-using ILGPU;
 using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Gpu.Elements;
 
@@ -30,7 +29,7 @@ internal sealed class GpuWkv(GpuContext context) : IKernel<WkvCall>, IKernel<Wkv
         {
             ref readonly Layout shape = ref call.K.Layout;
             int threads = checked(shape[0] * shape[2]);
-            context.Launch(
+            context.LaunchThreads(
                 new WkvWork<T>
                 {
                     K = SequenceView<T>.Of(context, call.K, shape), V = SequenceView<T>.Of(context, call.V, shape), Y = SequenceView<T>.Of(context, call.Y, shape),
@@ -38,7 +37,7 @@ internal sealed class GpuWkv(GpuContext context) : IKernel<WkvCall>, IKernel<Wkv
                     State = context.View<float>(call.State), Kept = context.View<float>(call.Kept), HasState = call.State.IsNone ? 0 : 1, HasKept = call.Kept.IsNone ? 0 : 1,
                     Threads = threads, Width = shape[2], Chunks = WkvCall.Chunks(shape[1]),
                 },
-                (threads + (long)context.GroupSize - 1) / context.GroupSize, context.GroupSize);
+                threads);
         }
     }
 
@@ -49,7 +48,7 @@ internal sealed class GpuWkv(GpuContext context) : IKernel<WkvCall>, IKernel<Wkv
         {
             ref readonly Layout shape = ref call.K.Layout;
             int threads = checked(shape[0] * shape[2]);
-            context.Launch(
+            context.LaunchThreads(
                 new WkvBackwardWork<T>
                 {
                     K = SequenceView<T>.Of(context, call.K, shape), V = SequenceView<T>.Of(context, call.V, shape), DY = SequenceView<T>.Of(context, call.DY, shape),
@@ -59,7 +58,7 @@ internal sealed class GpuWkv(GpuContext context) : IKernel<WkvCall>, IKernel<Wkv
                     DDecay = context.View<float>(call.DDecay), DBonus = context.View<float>(call.DBonus),
                     Threads = threads, Width = shape[2], Chunks = WkvCall.Chunks(shape[1]), AccumulateK = call.AccumulateK ? 1 : 0, AccumulateV = call.AccumulateV ? 1 : 0,
                 },
-                (threads + (long)context.GroupSize - 1) / context.GroupSize, context.GroupSize);
+                threads);
         }
     }
 }

@@ -14,9 +14,9 @@ internal struct RowSumWork : IGpuWork<RowSumWork>
         if (!target.IsNone)
         {
             int threads = checked((int)target.Count);
-            context.Launch(
+            context.LaunchThreads(
                 new RowSumWork { Parts = parts, Target = context.View<float>(target), Threads = threads, Rows = rows },
-                (threads + (long)context.GroupSize - 1) / context.GroupSize, context.GroupSize);
+                threads);
         }
     }
 

@@ -68,6 +68,7 @@ public sealed unsafe class Workers : IDisposable
 
     /// <summary>Runs items 0 … count − 1 and returns when all are done. The first exception of an item ends the run and is thrown here.</summary>
     /// <exception cref="InvalidOperationException">Called from within a work item.</exception>
+    /// <exception cref="ObjectDisposedException">The pool's threads have ended.</exception>
     public void Run<TWork>(long count, ref TWork work)
         where TWork : struct, IWork
     {
@@ -85,6 +86,8 @@ public sealed unsafe class Workers : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Shares.MostItems);
         lock (_gate)
         {
+            // What threads are told lies in memory that is freed with the pool.
+            ObjectDisposedException.ThrowIf(_stopping, this);
             IWorkObserver? observer = Observer;
             long opened = observer is null ? 0 : Stopwatch.GetTimestamp();
             _workType = typeof(TWork);
@@ -127,9 +130,19 @@ public sealed unsafe class Workers : IDisposable
         }
     }
 
+    /// <summary>Ends the threads, after the run that is under way.</summary>
     public void Dispose()
     {
-        _stopping = true;
+        lock (_gate)
+        {
+            if (_stopping)
+            {
+                return;
+            }
+
+            _stopping = true;
+        }
+
         _parking.WakeAll();
         foreach (Thread thread in _threads)
         {

@@ -20,8 +20,10 @@ internal sealed unsafe class FileMapping
     /// <summary>Of the file.</summary>
     public long Bytes { get; }
 
+    /// <param name="path">The file.</param>
+    /// <param name="counts">By .NET's own means on Linux too: its system then counts all pages as memory which may be needed.</param>
     /// <exception cref="IOException">The file cannot be read, or is empty.</exception>
-    public static FileMapping Open(string path)
+    public static FileMapping Open(string path, bool counts = false)
     {
         // Deleting and replacing it stay possible, as for any reader.
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
@@ -32,7 +34,7 @@ internal sealed unsafe class FileMapping
         }
 
         // A system may count what could be written to, so that a file which is larger than its memory cannot be mapped.
-        if (OperatingSystem.IsLinux() && UncountedPages.Map(stream.SafeFileHandle, bytes) is { } pages)
+        if (!counts && OperatingSystem.IsLinux() && UncountedPages.Map(stream.SafeFileHandle, bytes) is { } pages)
         {
             return new FileMapping(pages.Pointer, bytes, pages);
         }

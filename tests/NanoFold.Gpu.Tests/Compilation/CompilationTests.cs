@@ -1,9 +1,11 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using ILGPU.Runtime.Cuda;
+using NanoFold.Kernels.Gpu.Attention.Full;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
 using NanoFold.Kernels.Gpu.Norm;
+using NanoFold.Kernels.Gpu.OpenCl;
 using NanoFold.Kernels.Gpu.Pointwise;
 using NanoFold.Kernels.Gpu.Rows;
 
@@ -88,6 +90,14 @@ public sealed partial class CompilationTests
     [Test]
     public void CodeForOpenCLHasNoFunctionButTheKernel()
         => Assert.That(_works.Where(w => w.OpenCl is { } text && Function().Count(text) != 1).Select(w => w.ToString()), Is.Empty);
+
+    /// <summary>The kernels that need more than every OpenCL device must have, by their folders, and how much the largest of each needs: docs/opencl.md has these figures.</summary>
+    [Test]
+    public void LocalMemoryForOpenCLIsWhatIsSaid()
+        => Assert.That(
+            _works.Where(w => w.OpenCl is not null).Select(w => (Folder: w.Work.Namespace!.Split('.')[^1], Bytes: OpenClSource.LocalBytes(w.OpenCl!)))
+                .Where(w => w.Bytes > OpenClCapabilities.LeastLocalBytes).GroupBy(w => w.Folder).ToDictionary(g => g.Key, g => g.Max(w => w.Bytes)),
+            Is.EquivalentTo(new Dictionary<string, long> { ["Full"] = GpuFusedAttention.SharedBytes, ["RecurrentHeads"] = 34_176, ["Selective"] = 37_888 }));
 
     /// <summary>Checked by Clang where it is there.</summary>
     [Test]

@@ -21,14 +21,10 @@ public sealed class OpenClCapabilityTests
         ("no half precision", c => c with { HasHalf = false }),
         ("work-groups of 256", c => c with { MostThreads = 256 }),
         ("32 KiB of local memory", c => c with { LocalBytes = 32 * 1024 }),
-        ("no sub-groups", c => c with { SubGroup = 0 }),
-        ("sub-groups of 8", c => c with { SubGroup = 8 }),
-        ("sub-groups of 64", c => c with { SubGroup = 64 }),
-        ("no float atomics", c => c with { HasFloatAtomics = false }),
         ("buffers of 64 MiB", c => c with { BufferBytes = 64L << 20 }),
         ("none of it", c => c with
         {
-            HasDouble = false, HasHalf = false, MostThreads = 256, LocalBytes = 32 * 1024, SubGroup = 0, HasFloatAtomics = false, BufferBytes = 64L << 20,
+            HasDouble = false, HasHalf = false, MostThreads = 256, LocalBytes = 32 * 1024, BufferBytes = 64L << 20,
         }),
     ];
 

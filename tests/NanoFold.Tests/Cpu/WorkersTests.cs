@@ -177,6 +177,18 @@ public class WorkersTests
         => Assert.That(() => new Workers(0), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("0 threads"));
 
     [Test]
+    public void APoolThatWasDisposedRefusesRunsAndMayBeDisposedAgain()
+    {
+        var workers = new Workers(2, atOnce: 2);
+        var work = new CountItems { Done = new int[4], Workers = 2 };
+        workers.Run(4, ref work);
+        workers.Dispose();
+        workers.Dispose();
+        Assert.That(() => workers.Run(4, ref work), Throws.InstanceOf<ObjectDisposedException>());
+        Assert.That(work.Done, Is.All.EqualTo(1));
+    }
+
+    [Test]
     public void RunsAllocateNothing()
     {
         using var workers = new Workers(2, atOnce: 2);

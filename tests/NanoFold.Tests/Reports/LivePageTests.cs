@@ -25,7 +25,7 @@ public class LivePageTests
     {
         var report = new LiveReport(_folder["run"], Assert.Fail, TimeProvider.System);
         report.Tick();
-        Assert.That(() => File.Exists(report.File) && File.ReadAllText(report.File).Contains("<body data-live=\"file\" data-seconds=\"10\">", StringComparison.Ordinal), Is.True.After(10_000, 50));
+        Assert.That(() => File.Exists(report.File) && File.ReadAllText(report.File).Contains("<body data-live=\"file\" data-seconds=\"10\">", StringComparison.Ordinal), Is.True.After(PageBrowser.PatienceMilliseconds, 50));
         report.Finish();
         string html = File.ReadAllText(report.File);
         Assert.That(html, Does.Contain("<body>").And.Not.Contain("id=\"live\"").And.Not.Contain("location.reload"));
@@ -96,14 +96,7 @@ public class LivePageTests
             await opened.Do("(() => { nanofold.drawAll(); window.same = true; document.querySelectorAll('.tabs button')[3].click(); })()");
             Assert.That(await opened.Get<double[]>(Places), Is.EqualTo(new[] { 3.0, 400 }));
             File.AppendAllLines(Path.Combine(_folder["run"], RunFolder.MetricsFile), ["""{"step":460,"tokens":6000,"flops":1e9,"elapsedSeconds":3,"validationLoss":1.125}"""]);
-            double[] places = [];
-            for (int i = 0; i < 60 && places is not [_, 460]; i++)
-            {
-                await Task.Delay(100);
-                places = await opened.Get<double[]>(Places);
-            }
-
-            Assert.That(places, Is.EqualTo(new[] { 3.0, 460 }));
+            Assert.That(await opened.Await<double[]>(Places, places => places is [_, 460]), Is.EqualTo(new[] { 3.0, 460 }));
             Assert.That(await opened.Get<bool>("window.same"), Is.True, "it was not read again");
             Assert.That(await opened.Get<string>("document.querySelector('.facts dd').textContent"), Does.StartWith("1.1250"));
             Assert.That(opened.Said, Is.Empty);
@@ -120,7 +113,7 @@ public class LivePageTests
         await using PageBrowser browser = await PageBrowser.Start();
         var report = new LiveReport(_folder["run"], Assert.Fail, TimeProvider.System) { EverySeconds = 1 };
         report.Tick();
-        Assert.That(() => File.Exists(report.File), Is.True.After(10_000, 20));
+        Assert.That(() => File.Exists(report.File), Is.True.After(PageBrowser.PatienceMilliseconds, 20));
         await using OpenedPage opened = await browser.Open(report.File, 1400, isDark: false);
         await opened.Do("(() => { nanofold.drawAll(); window.isOld = true; document.querySelectorAll('.tabs button')[3].click(); })()");
         Assert.That(await Shown("new,3,400,live"), Is.EqualTo("new,3,400,live"));
@@ -128,29 +121,13 @@ public class LivePageTests
         report.Finish();
         Assert.That(await Shown("new,0,6000,still"), Is.EqualTo("new,0,6000,still"));
 
-        // What it shows, as soon as that is what is awaited.
-        async Task<string> Shown(string awaited)
-        {
-            string shown = "";
-            for (int i = 0; i < 200 && shown != awaited; i++)
-            {
-                await Task.Delay(50);
-                try
-                {
-                    shown = await opened.Get<string>("""
-                        (() => {
-                          const figure = nanofold.figures[0];
-                          return [window.isOld ? "old" : "new", figure.view, figure.views[figure.view].data.find(t => t.name === "validation").x.at(-1), document.getElementById("live") ? "live" : "still"].join();
-                        })()
-                        """);
-                }
-                catch (Microsoft.Playwright.PlaywrightException)
-                {
-                    // It is being read.
-                }
-            }
-
-            return shown;
-        }
+        Task<string?> Shown(string awaited) => opened.Await<string>(
+            """
+            (() => {
+              const figure = nanofold.figures[0];
+              return [window.isOld ? "old" : "new", figure.view, figure.views[figure.view].data.find(t => t.name === "validation").x.at(-1), document.getElementById("live") ? "live" : "still"].join();
+            })()
+            """,
+            shown => shown == awaited);
     }
 }

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Diagnostics;
 using System.Reflection;
 using Microsoft.Playwright;
 
@@ -7,6 +8,9 @@ namespace NanoFold.Tests.Reports;
 /// <summary>A Chromium without a window, started once; tests that need it skip where there is none.</summary>
 internal sealed class PageBrowser : IAsyncDisposable
 {
+    /// <summary>How long the browser's start, a page, or what a test awaits of it may take: a machine may be busy with other work.</summary>
+    public const int PatienceMilliseconds = 3 * 60 * 1000;
+
     private static readonly string[] s_names = ["chromium", "chromium-browser", "google-chrome", "chrome.exe", "msedge.exe"];
 
     private readonly IPlaywright _driver;
@@ -30,7 +34,7 @@ internal sealed class PageBrowser : IAsyncDisposable
         try
         {
             driver = await Playwright.CreateAsync();
-            return new PageBrowser(driver, await driver.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = program, Args = ["--no-sandbox"] }));
+            return new PageBrowser(driver, await driver.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = program, Args = ["--no-sandbox"], Timeout = PatienceMilliseconds }));
         }
         catch (Exception e)
         {
@@ -55,6 +59,7 @@ internal sealed class PageBrowser : IAsyncDisposable
         {
             ViewportSize = new ViewportSize { Width = width, Height = 850 }, HasTouch = width < 600, IsMobile = width < 600, ColorScheme = isDark ? ColorScheme.Dark : ColorScheme.Light,
         });
+        context.SetDefaultTimeout(PatienceMilliseconds);
         IPage page = await context.NewPageAsync();
         var opened = new OpenedPage(page);
         await page.GotoAsync(new Uri(file).AbsoluteUri);
@@ -88,6 +93,32 @@ internal sealed class OpenedPage : IAsyncDisposable
     public List<string> Asked { get; } = [];
 
     public Task<T> Get<T>(string script) => _page.EvaluateAsync<T>(script);
+
+    /// <summary>What a script gives, as soon as it is what is awaited; else what it gave last. Meanwhile the page may be opened again.</summary>
+    public async Task<T?> Await<T>(string script, Func<T, bool> isAwaited)
+    {
+        var waited = Stopwatch.StartNew();
+        T? last = default;
+        while (waited.ElapsedMilliseconds < PageBrowser.PatienceMilliseconds)
+        {
+            try
+            {
+                last = await Get<T>(script);
+                if (isAwaited(last))
+                {
+                    break;
+                }
+            }
+            catch (PlaywrightException)
+            {
+                // It is being opened.
+            }
+
+            await Task.Delay(50);
+        }
+
+        return last;
+    }
 
     public Task Do(string script) => _page.EvaluateAsync(script);
 

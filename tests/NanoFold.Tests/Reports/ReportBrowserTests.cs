@@ -132,7 +132,7 @@ public class ReportBrowserTests
         Assert.That(page.Said.Where(line => !line.Contains("GL Driver", StringComparison.Ordinal) && !line.Contains("Canvas2D", StringComparison.Ordinal)), Is.Empty);
     }
 
-    /// <summary>Of 24 layers and 50 checkpoints, with all that can be measured, the page has less than 10 MB and is there in less than two seconds.</summary>
+    /// <summary>Of 24 layers and 50 checkpoints, with all that can be measured, the page has less than 10 MB, and opening it draws only what is near the screen.</summary>
     [Test]
     [Category("Long")]
     public async Task ALargeRunMakesAPageThatOpensAtOnce()
@@ -144,9 +144,11 @@ public class ReportBrowserTests
         Report.Of([folder["run"]], "report", file).Save(file);
         Assert.That(new FileInfo(file).Length, Is.LessThan(10 << 20));
         await using OpenedPage page = await _browser!.Open(file, 1400, isDark: false);
-        Assert.That(await page.Get<double>("performance.getEntriesByType('navigation')[0].loadEventEnd"), Is.LessThan(2000));
+        const string Undrawn = "nanofold.figures.filter(f => !f.plot.querySelector('.main-svg')).length";
+        int figures = await page.Get<int>("nanofold.figures.length");
+        Assert.That(await page.Get<int>(Undrawn), Is.GreaterThan(figures / 2));
         await page.Do("nanofold.drawAll()");
-        Assert.That(await page.Get<int>("nanofold.figures.filter(f => !f.plot.querySelector('.main-svg')).length"), Is.Zero);
+        Assert.That(await page.Get<int>(Undrawn), Is.Zero);
     }
 
     [Test]

@@ -21,7 +21,6 @@ internal static class DevicesCommand
 
     private static int Run(Invocation invocation)
     {
-        Devices.RequireInstructions();
         string isa = IsaExtensions.Best.Name();
         string? lacking = RoundedUnits.Reason, unit = RoundedUnits.Chosen?.Name();
         string products = unit is null ? $"bf16 as floats ({lacking})" : $"bf16 by {unit} ({Display.Number(RoundedUnits.Gain, "0.0")} × fp32)";

@@ -34,14 +34,14 @@ internal sealed class GpuLegendreScan(GpuContext context) : IKernel<LegendreScan
     {
         RowCheck.Scratch(LegendreScanCall.Name, call.State.IsNone ? call.Scratch : call.State, ScratchBytes(call));
         LegendreView<T> view = View<T>(call.X, call.Delta, call.Out, call.Skip, call.Continues, call.Counts);
-        context.Launch(
+        context.LaunchThreads(
             new LegendreScanWork<T>
             {
                 View = view, Y = SequenceView<T>.Of(context, call.Y, call.X.Layout),
                 State = context.View<float>(call.State.IsNone ? call.Scratch : call.State), Kept = context.View<float>(call.Kept),
                 HasState = call.State.IsNone ? 0 : 1, HasKept = call.Kept.IsNone ? 0 : 1,
             },
-            Groups(view.Threads), context.GroupSize);
+            view.Threads);
     }
 
     private void Run<T>(in LegendreScanBackwardCall call)
@@ -52,14 +52,14 @@ internal sealed class GpuLegendreScan(GpuContext context) : IKernel<LegendreScan
         long states = States(call.X, call.Out), history = SelectiveScanCall.Chunk * states;
         ArrayView<float> scratch = context.View<float>(call.Scratch), outs = scratch.SubView(history + 2 * states, states);
         ArrayView<float> delta = scratch.SubView(history + 3 * states, view.Threads), skip = scratch.SubView(history + 3 * states + view.Threads, view.Threads);
-        context.Launch(
+        context.LaunchThreads(
             new LegendreBackwardWork<T>
             {
                 View = view, DY = SequenceView<T>.Of(context, call.DY, shape), DX = SequenceView<T>.Of(context, call.DX, shape), Kept = context.View<float>(call.Kept),
                 History = scratch.SubView(0, history), Carried = scratch.SubView(history, states), Solved = scratch.SubView(history + states, states),
                 OutParts = outs, DeltaParts = delta, SkipParts = skip, AccumulateX = call.AccumulateX ? 1 : 0,
             },
-            Groups(view.Threads), context.GroupSize);
+            view.Threads);
         RowSumWork.Add(context, outs, call.DOut, shape[0]);
         RowSumWork.Add(context, delta, call.DDelta, shape[0]);
         RowSumWork.Add(context, skip, call.DSkip, shape[0]);
@@ -73,8 +73,6 @@ internal sealed class GpuLegendreScan(GpuContext context) : IKernel<LegendreScan
             Delta = context.View<T>(delta), Out = context.View<T>(output), Skip = context.View<T>(skip),
             Threads = checked(x.Layout[0] * x.Layout[2]), Width = x.Layout[2], States = output.Layout[1], Chunks = SelectiveScanCall.Chunks(x.Layout[1]),
         };
-
-    private long Groups(int threads) => (threads + (long)context.GroupSize - 1) / context.GroupSize;
 
     private readonly struct Forward(GpuLegendreScan kernel, LegendreScanCall call) : IElementBody
     {

@@ -89,7 +89,7 @@ internal sealed class GpuSelectiveScan(GpuContext context) : IKernel<SelectiveSc
         if (!call.DIn.IsNone || !call.DOut.IsNone)
         {
             int threads = checked(shape[0] * shape[1] * states);
-            context.Launch(
+            context.LaunchThreads(
                 new SelectiveSumWork<T>
                 {
                     IntoParts = into, FromParts = from,
@@ -97,7 +97,7 @@ internal sealed class GpuSelectiveScan(GpuContext context) : IKernel<SelectiveSc
                     Threads = threads, Time = shape[1], States = states, Groups = groups,
                     AccumulateIn = call.AccumulateIn ? 1 : 0, AccumulateOut = call.AccumulateOut ? 1 : 0,
                 },
-                (threads + (long)context.GroupSize - 1) / context.GroupSize, context.GroupSize);
+                threads);
         }
 
         RowSumWork.Add(context, decayParts, call.DLogDecay, shape[0]);

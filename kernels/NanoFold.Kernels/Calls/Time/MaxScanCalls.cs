@@ -65,9 +65,10 @@ public readonly record struct MaxScanBackwardCall : IKernelCall<MaxScanBackwardC
 {
     public static string Name => "max-scan-backward";
 
+    /// <summary>[B, T, C], as in the forward call.</summary>
     public required View X { get; init; }
 
-    /// <summary>What the forward call gave.</summary>
+    /// <summary>[B, T, C]: what the forward call gave.</summary>
     public required View Carried { get; init; }
 
     /// <summary>[B, T, C], or none.</summary>
@@ -76,16 +77,19 @@ public readonly record struct MaxScanBackwardCall : IKernelCall<MaxScanBackwardC
     /// <summary>[B, T, C], or none.</summary>
     public View DCarried { get; init; }
 
+    /// <summary>[B, T] or none, as in the forward call.</summary>
     public View Continues { get; init; }
 
-    /// <summary>[B, T, C].</summary>
+    /// <summary>[B, T, C], or none.</summary>
     public View DA { get; init; }
 
+    /// <summary>Adds to da.</summary>
     public bool AccumulateA { get; init; }
 
-    /// <summary>[B, T, C].</summary>
+    /// <summary>[B, T, C], or none.</summary>
     public View DX { get; init; }
 
+    /// <summary>Adds to dx.</summary>
     public bool AccumulateX { get; init; }
 
     public KernelCost Cost => new(4.0 * X.Count, Operands.Bytes(this));

@@ -83,30 +83,37 @@ public readonly record struct WkvBackwardCall : IKernelCall<WkvBackwardCall>
 {
     public static string Name => "wkv-backward";
 
+    /// <summary>[B, T, C], as in the forward call.</summary>
     public required View K { get; init; }
 
+    /// <summary>[B, T, C], as in the forward call.</summary>
     public required View V { get; init; }
 
+    /// <summary>[C], as in the forward call.</summary>
     public required View Decay { get; init; }
 
+    /// <summary>[C], as in the forward call.</summary>
     public required View Bonus { get; init; }
 
-    /// <summary>What the forward call kept.</summary>
+    /// <summary>[B, chunks, 3, C]: what the forward call kept.</summary>
     public required View Kept { get; init; }
 
     /// <summary>[B, T, C].</summary>
     public required View DY { get; init; }
 
+    /// <summary>[B, T] or none, as in the forward call.</summary>
     public View Continues { get; init; }
 
-    /// <summary>[B, T, C].</summary>
+    /// <summary>[B, T, C], or none.</summary>
     public View DK { get; init; }
 
+    /// <summary>Adds to dk.</summary>
     public bool AccumulateK { get; init; }
 
-    /// <summary>[B, T, C].</summary>
+    /// <summary>[B, T, C], or none.</summary>
     public View DV { get; init; }
 
+    /// <summary>Adds to dv.</summary>
     public bool AccumulateV { get; init; }
 
     /// <summary>[B, C] of the type of sums.</summary>
@@ -115,7 +122,7 @@ public readonly record struct WkvBackwardCall : IKernelCall<WkvBackwardCall>
     /// <summary>[B, C] of the type of sums.</summary>
     public required View DBonus { get; init; }
 
-    /// <summary>For the states of a chunk.</summary>
+    /// <summary>For the states of a chunk, as many bytes as the kernel asks for (<see cref="IKernel{TCall}.ScratchBytes"/>).</summary>
     public View Scratch { get; init; }
 
     public KernelCost Cost => new((double)K.Count * ((10.0 * Formula.ExpFlops) + 50), Operands.Bytes(this));

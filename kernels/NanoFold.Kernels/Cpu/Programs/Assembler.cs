@@ -54,22 +54,15 @@ internal sealed class Assembler
         Int32(value);
     }
 
-    /// <summary>The address itself.</summary>
-    public void Lea(Register target, Address source) => Memory(0x8d, target, source);
-
     public void Add(Register target, Register source) => Registers(0x01, source, target);
 
     public void Add(Register target, int value) => Immediate(0, target, value);
-
-    public void Subtract(Register target, Register source) => Registers(0x29, source, target);
 
     public void Subtract(Register target, int value) => Immediate(5, target, value);
 
     public void Or(Register target, Register source) => Registers(0x09, source, target);
 
-    /// <summary>Sets the flags by a − b.</summary>
-    public void Compare(Register a, Register b) => Registers(0x39, b, a);
-
+    /// <summary>Sets the flags by a − value.</summary>
     public void Compare(Register a, int value) => Immediate(7, a, value);
 
     public void ShiftLeft(Register target, int bits)

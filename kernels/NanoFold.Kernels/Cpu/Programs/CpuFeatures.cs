@@ -9,7 +9,7 @@ internal static unsafe class CpuFeatures
 {
     // CPUID: leaf 7 sub-leaf 0 in edx, sub-leaf 1 in eax; leaf 1 in ecx.
     private const int Features = 7;
-    private const int TilePairs = 1 << 22, Tiles = 1 << 24, TileBytes = 1 << 25, Pairs = 1 << 5, KeepsExtended = 1 << 27, DotBytes = 1 << 11;
+    private const int TilePairs = 1 << 22, Tiles = 1 << 24, Pairs = 1 << 5, KeepsExtended = 1 << 27;
 
     // The states of vectors of 512 bits, and those of tiles, in the register of extended control.
     private const ulong VectorStates = 0xe6, TileStates = 3 << 17;
@@ -20,23 +20,17 @@ internal static unsafe class CpuFeatures
     /// <summary>Products of pairs of bfloat16 in vectors: AVX512_BF16.</summary>
     public static bool HasPairs => HasVectors && MostLeaf >= Features && (Leaf(Features, 1).Eax & Pairs) != 0;
 
-    /// <summary>Products of fours of bytes in vectors: AVX512_VNNI.</summary>
-    public static bool HasBytes => HasVectors && (Leaf(Features, 0).Ecx & DotBytes) != 0;
-
     /// <summary>Tiles of bfloat16 that this process may use: AMX-BF16.</summary>
-    public static bool HasTilePairs => ShowsTiles(TilePairs) && s_tiles.Value is null;
-
-    /// <summary>Tiles of bytes that this process may use: AMX-INT8.</summary>
-    public static bool HasTileBytes => ShowsTiles(TileBytes) && s_tiles.Value is null;
+    public static bool HasTilePairs => ShowsTiles && s_tiles.Value is null;
 
     /// <summary>Why the tiles that the processor shows cannot be used; null where it shows none, or they can.</summary>
-    public static string? TilesRefused => ShowsTiles(TilePairs) ? s_tiles.Value : null;
+    public static string? TilesRefused => ShowsTiles ? s_tiles.Value : null;
 
     private static bool HasVectors => Avx512BW.IsSupported && Avx512DQ.IsSupported && MachineProgram.IsX64;
 
     private static int MostLeaf => X86Base.CpuId(0, 0).Eax;
 
-    private static bool ShowsTiles(int kind) => HasVectors && MostLeaf >= Features && (Leaf(Features, 0).Edx & (Tiles | kind)) == (Tiles | kind);
+    private static bool ShowsTiles => HasVectors && MostLeaf >= Features && (Leaf(Features, 0).Edx & (Tiles | TilePairs)) == (Tiles | TilePairs);
 
     private static (int Eax, int Ebx, int Ecx, int Edx) Leaf(int leaf, int part) => X86Base.CpuId(leaf, part);
 

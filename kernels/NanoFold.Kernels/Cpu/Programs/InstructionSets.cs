@@ -27,21 +27,25 @@ public static class InstructionSets
     public static InstructionSet? Named { get; } = Find(Environment.GetEnvironmentVariable(Variable));
 
     /// <summary>What is wrong with the variable, in a line; null where nothing is.</summary>
-    public static string? Fault => FaultOf(Environment.GetEnvironmentVariable(Variable));
+    public static string? Fault => FaultOf(Environment.GetEnvironmentVariable(Variable), IsThere);
 
     /// <summary>Whether the variable leaves a set on.</summary>
-    public static bool Allows(InstructionSet set) => Named is not { } most || set <= most;
+    public static bool Allows(InstructionSet set) => Allows(Named, set);
 
     public static string Name(this InstructionSet set) => Array.Find(s_names, line => line.Set == set).Name;
 
-    internal static string? FaultOf(string? value)
+    /// <summary>Whether a set is left on where <paramref name="most"/> is the most; all are where it is null.</summary>
+    internal static bool Allows(InstructionSet? most, InstructionSet set) => most is null || set <= most;
+
+    /// <summary>What is wrong with a value of the variable on a machine that has the sets of <paramref name="isThere"/>.</summary>
+    internal static string? FaultOf(string? value, Func<InstructionSet, bool> isThere)
     {
-        if (string.IsNullOrEmpty(value) || (Find(value) is { } set && IsThere(set)))
+        if (string.IsNullOrEmpty(value) || (Find(value) is { } set && isThere(set)))
         {
             return null;
         }
 
-        string[] there = [.. s_names.Where(line => IsThere(line.Set)).Select(line => line.Name)];
+        string[] there = [.. s_names.Where(line => isThere(line.Set)).Select(line => line.Name)];
         string expected = there.Length == 0 ? "leave it unset: this machine has none of them" : $"expected one of {string.Join(", ", there)}, which this machine has, or leave it unset";
         return $"{Variable}={value}: {expected}";
     }

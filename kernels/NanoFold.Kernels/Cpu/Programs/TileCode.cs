@@ -3,7 +3,7 @@ namespace NanoFold.Kernels.Cpu.Programs;
 /// <summary>Instructions of AMX: eight tiles of at most 16 rows of 64 bytes. The index of a tile's place holds the bytes from one row to the next.</summary>
 internal static class TileCode
 {
-    private const int None = 0, Operand = 1, F3 = 2, F2 = 3;
+    private const int None = 0, F3 = 2, F2 = 3;
 
     /// <summary>The rows of each tile and their bytes, from 64 bytes; all tiles become 0.</summary>
     public static void ConfigureTiles(this Assembler w, Address place)
@@ -20,31 +20,20 @@ internal static class TileCode
 
     public static void LoadTile(this Assembler w, int tile, Address place) => Move(w, F2, tile, place);
 
-    /// <summary>The same for what is read once: it need not stay in the caches.</summary>
-    public static void StreamTile(this Assembler w, int tile, Address place) => Move(w, Operand, tile, place);
-
     public static void StoreTile(this Assembler w, Address place, int tile) => Move(w, F3, tile, place);
 
     /// <summary>target += a · b of bfloat16, b in pairs of rows: tdpbf16ps.</summary>
-    public static void DotPairTiles(this Assembler w, int target, int a, int b) => Dot(w, F3, 0x5c, target, a, b);
-
-    /// <summary>target += a · b of signed bytes, b in fours of rows: tdpbssd.</summary>
-    public static void DotSignedTiles(this Assembler w, int target, int a, int b) => Dot(w, F2, 0x5e, target, a, b);
-
-    /// <summary>The same where a's bytes have no sign: tdpbusd.</summary>
-    public static void DotByteTiles(this Assembler w, int target, int a, int b) => Dot(w, Operand, 0x5e, target, a, b);
+    public static void DotPairTiles(this Assembler w, int target, int a, int b)
+    {
+        Prefix(w, F3, b, 0, 0);
+        w.Bytes(0x5c, (byte)(0xc0 | target << 3 | a));
+    }
 
     private static void Move(Assembler w, int prefix, int tile, Address place)
     {
         Prefix(w, prefix, 0, (int)(place.Index ?? Register.Rax), (int)place.Base);
         w.Bytes(0x4b);
         w.Operand(tile, place, withIndex: true);
-    }
-
-    private static void Dot(Assembler w, int prefix, byte code, int target, int a, int b)
-    {
-        Prefix(w, prefix, b, 0, 0);
-        w.Bytes(code, (byte)(0xc0 | target << 3 | a));
     }
 
     // C4, then bits of registers upside down.

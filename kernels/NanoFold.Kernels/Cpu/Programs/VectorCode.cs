@@ -8,17 +8,16 @@ internal static class VectorCode
     /// <summary>target = op(a, b).</summary>
     public static void Vector(this Assembler w, VectorInstruction op, int target, int a, int b)
     {
-        Prefix(w, op, target, a, b, b >> 4, spreads: false);
+        Prefix(w, op, target, a, b, b >> 4);
         w.Bytes(op.Code, (byte)(0xc0 | (target & 7) << 3 | b & 7));
     }
 
     /// <summary>target = op(a, what is at <paramref name="place"/>).</summary>
-    /// <param name="spreads">One element is there, which is each of b.</param>
-    public static void Vector(this Assembler w, VectorInstruction op, int target, int a, Address place, bool spreads = false)
+    public static void Vector(this Assembler w, VectorInstruction op, int target, int a, Address place)
     {
-        Prefix(w, op, target, a, (int)place.Base, (int)(place.Index ?? Register.Rax) >> 3, spreads);
+        Prefix(w, op, target, a, (int)place.Base, (int)(place.Index ?? Register.Rax) >> 3);
         w.Bytes(op.Code);
-        w.Operand(target, place, spreads ? sizeof(float) : op.Bytes);
+        w.Operand(target, place, op.Bytes);
     }
 
     /// <summary>For instructions of one operand.</summary>
@@ -31,10 +30,10 @@ internal static class VectorCode
     public static void ClearUpper(this Assembler w) => w.Bytes(0xc5, 0xf8, 0x77);
 
     // 62, then bits of registers upside down: target is R' and R, a is V' and vvvv, b is X and B or an index and a base.
-    private static void Prefix(Assembler w, VectorInstruction op, int target, int a, int b, int bHigh, bool spreads)
+    private static void Prefix(Assembler w, VectorInstruction op, int target, int a, int b, int bHigh)
         => w.Bytes(
             0x62,
             (byte)((~target >> 3 & 1) << 7 | (~bHigh & 1) << 6 | (~b >> 3 & 1) << 5 | (~target >> 4 & 1) << 4 | op.Map),
             (byte)((~a & 15) << 3 | 4 | op.Prefix),
-            (byte)(0x40 | (spreads ? 0x10 : 0) | (~a >> 4 & 1) << 3));
+            (byte)(0x40 | (~a >> 4 & 1) << 3));
 }

@@ -19,9 +19,6 @@ internal readonly record struct VectorInstruction(byte Code, int Map, int Prefix
     /// <summary>target = a xor b, vxorps.</summary>
     public static VectorInstruction Xor { get; } = new(0x57, 1, 0);
 
-    /// <summary>target = a + b, vaddps.</summary>
-    public static VectorInstruction Add { get; } = new(0x58, 1, 0);
-
     /// <summary>target = a · b, vmulps.</summary>
     public static VectorInstruction Multiply { get; } = new(0x59, 1, 0);
 
@@ -30,13 +27,4 @@ internal readonly record struct VectorInstruction(byte Code, int Map, int Prefix
 
     /// <summary>target[i] += a[2i + 1] · b[2i + 1], then += a[2i] · b[2i], of bfloat16: vdpbf16ps.</summary>
     public static VectorInstruction DotPairs { get; } = new(0x52, 2, 2);
-
-    /// <summary>target[i] += Σ a[4i + j] · b[4i + j] of four bytes, a's without a sign and b's with one: vpdpbusd.</summary>
-    public static VectorInstruction DotBytes { get; } = new(0x50, 2, 1);
-
-    /// <summary>The sixteen floats of b as bfloat16 in the lower half of the target: vcvtneps2bf16.</summary>
-    public static VectorInstruction Round { get; } = new(0x72, 2, 2);
-
-    /// <summary>b's floats as bfloat16 in the lower half, a's in the upper: vcvtne2ps2bf16.</summary>
-    public static VectorInstruction RoundTwo { get; } = new(0x72, 2, 3);
 }

@@ -21,7 +21,7 @@ internal readonly unsafe struct RoundedDots<F, D>(byte* columns, nint second, ni
 {
     private const int Starts = DTypeExtensions.BlockValues, Columns = RoundedColumns.Columns, Blocks = RoundedRows.BlockBytes / Columns;
 
-    /// <summary>How far before it is used a column is asked for, in bytes: some of the columns after it, which lie behind it.</summary>
+    /// <summary>How far before it is used a column is asked for, in bytes: some of the columns after it, which follow it in memory.</summary>
     private const int Ahead = 1408;
 
     /// <summary>The sums of a row, one for each column.</summary>

@@ -3,19 +3,16 @@ using NanoFold.Kernels.Cpu.Pointwise;
 
 namespace NanoFold.Kernels.Cpu.Time;
 
-/// <summary>RWKV-4's time mixing on the CPU: an item walks some channels of one row through all of time. Channels do not meet, so the cut changes no bit.</summary>
+/// <summary>RWKV-4's time mixing on the CPU: an item walks 64 channels of one row through all of time, whose states of a chunk stay in the caches. Channels do not meet, so the cut changes no bit.</summary>
 public sealed unsafe class CpuWkv(CpuContext context) : IKernel<WkvCall>, IKernel<WkvBackwardCall>
 {
-    // What they hold for a chunk stays in the caches.
-    private const int Channels = Walk.Channels;
-
     public void Run(in WkvCall call)
     {
         call.Check();
         ref readonly Layout shape = ref call.K.Layout;
         var work = new WkvForwardWork
         {
-            Walk = new Walk(shape, call.Continues, call.Counts, reverse: false, call.K.Type.Size(), Channels),
+            Walk = new Walk(shape, call.Continues, call.Counts, reverse: false, call.K.Type.Size(), Walk.Channels),
             K = new Steps(call.K, shape),
             V = new Steps(call.V, shape),
             Y = new Steps(call.Y, shape),
@@ -34,7 +31,7 @@ public sealed unsafe class CpuWkv(CpuContext context) : IKernel<WkvCall>, IKerne
         var work = new WkvBackwardWork
         {
             Context = context,
-            Walk = new Walk(shape, call.Continues, default, reverse: false, call.K.Type.Size(), Channels),
+            Walk = new Walk(shape, call.Continues, default, reverse: false, call.K.Type.Size(), Walk.Channels),
             K = new Steps(call.K, shape),
             V = new Steps(call.V, shape),
             DY = new Steps(call.DY, shape),

@@ -19,16 +19,14 @@ public class EncodingTests
         new("movq 1000(%r12), %r15", "4d8bbc24e8030000", w => w.Move(Register.R15, new Address(Register.R12, 1000))),
         new("movq %r9, 16(%rcx)", "4c894910", w => w.Move(new Address(Register.Rcx, 16), Register.R9)),
         new("movq $-7, %r10", "49c7c2f9ffffff", w => w.Move(Register.R10, -7)),
-        new("leaq -128(%rbp,%rcx,8), %r9", "4c8d4ccd80", w => w.Lea(Register.R9, new Address(Register.Rbp, -128, Register.Rcx, 8))),
+        new("movq -128(%rbp,%rcx,8), %r9", "4c8b4ccd80", w => w.Move(Register.R9, new Address(Register.Rbp, -128, Register.Rcx, 8))),
         new("addq %rdx, %r8", "4901d0", w => w.Add(Register.R8, Register.Rdx)),
         new("addq $127, %r9", "4983c17f", w => w.Add(Register.R9, 127)),
         new("addq $128, %rdx", "4881c280000000", w => w.Add(Register.Rdx, 128)),
-        new("subq %r10, %rax", "4c29d0", w => w.Subtract(Register.Rax, Register.R10)),
         new("subq $4, %rax", "4883e804", w => w.Subtract(Register.Rax, 4)),
         new("subq $4096, %r11", "4981eb00100000", w => w.Subtract(Register.R11, 4096)),
         new("orq %rdx, %rax", "4809d0", w => w.Or(Register.Rax, Register.Rdx)),
         new("shlq $32, %rdx", "48c1e220", w => w.ShiftLeft(Register.Rdx, 32)),
-        new("cmpq %r9, %rcx", "4c39c9", w => w.Compare(Register.Rcx, Register.R9)),
         new("cmpq $0, %r8", "4983f800", w => w.Compare(Register.R8, 0)),
         new("prefetcht0 (%rdx)", "0f180a", w => w.Prefetch(Register.Rdx)),
         new("prefetcht0 512(%r11,%rax)", "410f188c0300020000", w => w.Prefetch(new Address(Register.R11, 512, Register.Rax))),
@@ -45,23 +43,14 @@ public class EncodingTests
         new("vbroadcastss %xmm30, %zmm12", "62127d4818e6", w => w.Vector(VectorInstruction.Broadcast, 12, 30)),
         new("vxorps %zmm20, %zmm11, %zmm5", "62b1244857ec", w => w.Vector(VectorInstruction.Xor, 5, 11, 20)),
         new("vxorps %zmm31, %zmm31, %zmm31", "6201044057ff", w => w.Vector(VectorInstruction.Xor, 31, 31, 31)),
-        new("vaddps %zmm1, %zmm18, %zmm30", "62616c4058f1", w => w.Vector(VectorInstruction.Add, 30, 18, 1)),
-        new("vaddps 64(%rcx), %zmm4, %zmm4", "62f15c48586101", w => w.Vector(VectorInstruction.Add, 4, 4, new Address(Register.Rcx, 64))),
         new("vmulps %zmm0, %zmm16, %zmm16", "62e17c4059c0", w => w.Vector(VectorInstruction.Multiply, 16, 16, 0)),
         new("vfmadd231ps %zmm0, %zmm25, %zmm1", "62f23540b8c8", w => w.Vector(VectorInstruction.MultiplyAdd, 1, 25, 0)),
-        new("vfmadd231ps 4(%r9){1to16}, %zmm2, %zmm19", "62c26d58b85901", w => w.Vector(VectorInstruction.MultiplyAdd, 19, 2, new Address(Register.R9, 4), spreads: true)),
+        new("vfmadd231ps 64(%r9), %zmm2, %zmm19", "62c26d48b85901", w => w.Vector(VectorInstruction.MultiplyAdd, 19, 2, new Address(Register.R9, 64))),
         new("vdpbf16ps %zmm2, %zmm0, %zmm16", "62e27e4852c2", w => w.Vector(VectorInstruction.DotPairs, 16, 0, 2)),
         new("vdpbf16ps %zmm29, %zmm30, %zmm31", "62020e4052fd", w => w.Vector(VectorInstruction.DotPairs, 31, 30, 29)),
         new("vdpbf16ps 128(%r11), %zmm7, %zmm8", "62524648524302", w => w.Vector(VectorInstruction.DotPairs, 8, 7, new Address(Register.R11, 128))),
-        new("vdpbf16ps 508(%rdx){1to16}, %zmm21, %zmm1", "62f25650524a7f", w => w.Vector(VectorInstruction.DotPairs, 1, 21, new Address(Register.Rdx, 508), spreads: true)),
-        new("vdpbf16ps 512(%rdx){1to16}, %zmm21, %zmm1", "62f25650528a00020000", w => w.Vector(VectorInstruction.DotPairs, 1, 21, new Address(Register.Rdx, 512), spreads: true)),
-        new("vpdpbusd %zmm2, %zmm0, %zmm16", "62e27d4850c2", w => w.Vector(VectorInstruction.DotBytes, 16, 0, 2)),
-        new("vpdpbusd -4(%r8){1to16}, %zmm22, %zmm13", "62524d505068ff", w => w.Vector(VectorInstruction.DotBytes, 13, 22, new Address(Register.R8, -4), spreads: true)),
-        new("vpdpbusd (%rdx), %zmm3, %zmm18", "62e265485012", w => w.Vector(VectorInstruction.DotBytes, 18, 3, Register.Rdx)),
-        new("vcvtneps2bf16 %zmm17, %ymm6", "62b27e4872f1", w => w.Vector(VectorInstruction.Round, 6, 17)),
-        new("vcvtneps2bf16 192(%rcx), %ymm24", "62627e48724103", w => w.Vector(VectorInstruction.Round, 24, new Address(Register.Rcx, 192))),
-        new("vcvtne2ps2bf16 %zmm23, %zmm14, %zmm27", "62220f4872df", w => w.Vector(VectorInstruction.RoundTwo, 27, 14, 23)),
-        new("vcvtne2ps2bf16 (%r10), %zmm3, %zmm4", "62d267487222", w => w.Vector(VectorInstruction.RoundTwo, 4, 3, Register.R10)),
+        new("vdpbf16ps 8128(%rdx), %zmm21, %zmm1", "62f25640524a7f", w => w.Vector(VectorInstruction.DotPairs, 1, 21, new Address(Register.Rdx, 8128))),
+        new("vdpbf16ps 4(%rdx), %zmm21, %zmm1", "62f25640528a04000000", w => w.Vector(VectorInstruction.DotPairs, 1, 21, new Address(Register.Rdx, 4))),
         new("ldtilecfg (%rcx)", "c4e2784901", w => w.ConfigureTiles(Register.Rcx)),
         new("ldtilecfg 64(%r9)", "c4c278494140", w => w.ConfigureTiles(new Address(Register.R9, 64))),
         new("tilerelease", "c4e27849c0", w => w.ReleaseTiles()),
@@ -69,12 +58,9 @@ public class EncodingTests
         new("tileloadd (%rdx,%rax), %tmm6", "c4e27b4b3402", w => w.LoadTile(6, new Address(Register.Rdx, 0, Register.Rax))),
         new("tileloadd 64(%r9,%r10), %tmm1", "c4827b4b4c1140", w => w.LoadTile(1, new Address(Register.R9, 64, Register.R10))),
         new("tileloadd 1024(%r13), %tmm4", "c4c27b4ba42500040000", w => w.LoadTile(4, new Address(Register.R13, 1024))),
-        new("tileloaddt1 (%rdx,%r11,2), %tmm7", "c4a2794b3c5a", w => w.StreamTile(7, new Address(Register.Rdx, 0, Register.R11, 2))),
         new("tilestored %tmm3, 2048(%r8,%rax)", "c4c27a4b9c0000080000", w => w.StoreTile(new Address(Register.R8, 2048, Register.Rax), 3)),
         new("tdpbf16ps %tmm6, %tmm4, %tmm0", "c4e24a5cc4", w => w.DotPairTiles(0, 4, 6)),
         new("tdpbf16ps %tmm7, %tmm5, %tmm3", "c4e2425cdd", w => w.DotPairTiles(3, 5, 7)),
-        new("tdpbssd %tmm6, %tmm4, %tmm1", "c4e24b5ecc", w => w.DotSignedTiles(1, 4, 6)),
-        new("tdpbusd %tmm7, %tmm4, %tmm2", "c4e2415ed4", w => w.DotByteTiles(2, 4, 7)),
     ];
 
     private static IEnumerable<string> Texts => s_lines.Select(line => line.Text);
@@ -94,12 +80,12 @@ public class EncodingTests
             int again = w.Label(), end = w.Label();
             w.Mark(again);
             w.Jump(Condition.Zero, end);
-            w.Jump(Condition.Greater, again);
+            w.Jump(Condition.NotZero, again);
             w.Jump(again);
             w.Mark(end);
             w.Return();
         });
-        Assert.That(Convert.ToHexStringLower(bytes), Is.EqualTo("0f840b0000000f8ff4ffffffe9efffffffc3"));
+        Assert.That(Convert.ToHexStringLower(bytes), Is.EqualTo("0f840b0000000f85f4ffffffe9efffffffc3"));
         Assert.That(() => Bytes(w => w.Jump(w.Label())), Throws.InvalidOperationException.With.Message.Contains("not marked"));
     }
 

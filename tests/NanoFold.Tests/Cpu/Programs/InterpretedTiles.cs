@@ -29,21 +29,15 @@ internal sealed unsafe class InterpretedTiles
                 Check(target);
                 _values[target].AsSpan().Clear();
                 return "tilezero";
-            case (0x4b, 3 or 1):
+            case (0x4b, 3):
                 Load(target, memory, (nint)stride);
-                return prefix == 3 ? "tileloadd" : "tileloaddt1";
+                return "tileloadd";
             case (0x4b, 2):
                 Store(target, memory, (nint)stride);
                 return "tilestored";
             case (0x5c, 2):
                 DotPairs(target, a, b);
                 return "tdpbf16ps";
-            case (0x5e, 3):
-                DotBytes(target, a, b, x => (sbyte)x);
-                return "tdpbssd";
-            case (0x5e, 1):
-                DotBytes(target, a, b, x => x);
-                return "tdpbusd";
             default:
                 throw new InvalidOperationException($"unknown tile code {prefix} {code:x2}");
         }
@@ -99,30 +93,12 @@ internal sealed unsafe class InterpretedTiles
                 for (int k = 0; k < _bytes[a] / 4; k++)
                 {
                     uint x = Word(a, row, k), y = Word(b, k, column);
-                    even = Brains.MultiplyAdd(Brains.Single(x), Brains.Single(y), even);
-                    odd = Brains.MultiplyAdd(Brains.Single(x >> 16), Brains.Single(y >> 16), odd);
+                    even = UnitArithmetic.MultiplyAdd(UnitArithmetic.Single(x), UnitArithmetic.Single(y), even);
+                    odd = UnitArithmetic.MultiplyAdd(UnitArithmetic.Single(x >> 16), UnitArithmetic.Single(y >> 16), odd);
                 }
 
-                float sum = Brains.Flushed(even + odd), before = Brains.Flushed(BitConverter.UInt32BitsToSingle(Word(target, row, column)));
-                Put(target, row, column, BitConverter.SingleToUInt32Bits(Brains.Flushed(before + sum)));
-            }
-        }
-    }
-
-    private void DotBytes(int target, int a, int b, Func<byte, int> first)
-    {
-        Shape(target, a, b);
-        for (int row = 0; row < _rows[target]; row++)
-        {
-            for (int column = 0; column < _bytes[target] / 4; column++)
-            {
-                int sum = (int)Word(target, row, column);
-                for (int k = 0; k < _bytes[a]; k++)
-                {
-                    sum += first(_values[a][row * RowBytes + k]) * (sbyte)_values[b][k / 4 * RowBytes + 4 * column + k % 4];
-                }
-
-                Put(target, row, column, (uint)sum);
+                float sum = UnitArithmetic.Flushed(even + odd), before = UnitArithmetic.Flushed(BitConverter.UInt32BitsToSingle(Word(target, row, column)));
+                Put(target, row, column, BitConverter.SingleToUInt32Bits(UnitArithmetic.Flushed(before + sum)));
             }
         }
     }

@@ -18,10 +18,10 @@ internal sealed unsafe class InterpretedVectors
     }
 
     /// <summary>Returns the name of the instruction.</summary>
-    public string Run(int map, int prefix, byte code, int target, int a, int b, byte* memory, bool spreads)
+    public string Run(int map, int prefix, byte code, int target, int a, int b, byte* memory)
     {
         uint[] x = _values[a], y = memory is null ? _values[b] : new uint[Lanes], z = _values[target];
-        bool isOne = spreads || (map, prefix, code) == (2, 1, 0x18);
+        bool isOne = (map, prefix, code) == (2, 1, 0x18);
         if ((map, prefix, code) == (1, 0, 0x11))
         {
             z.CopyTo(new Span<uint>(memory, Lanes));
@@ -44,9 +44,6 @@ internal sealed unsafe class InterpretedVectors
             case (1, 0, 0x57):
                 Each(z, i => x[i] ^ y[i]);
                 return "vxorps";
-            case (1, 0, 0x58):
-                Each(z, i => Bits(Single(x[i]) + Single(y[i])));
-                return "vaddps";
             case (1, 0, 0x59):
                 Each(z, i => Bits(Single(x[i]) * Single(y[i])));
                 return "vmulps";
@@ -54,25 +51,12 @@ internal sealed unsafe class InterpretedVectors
                 Each(z, i => Bits(MathF.FusedMultiplyAdd(Single(x[i]), Single(y[i]), Single(z[i]))));
                 return "vfmadd231ps";
             case (2, 2, 0x52):
-                Each(z, i => Bits(Brains.DotPair(Single(z[i]), x[i], y[i])));
+                Each(z, i => Bits(UnitArithmetic.DotPair(Single(z[i]), x[i], y[i])));
                 return "vdpbf16ps";
-            case (2, 1, 0x50):
-                Each(z, i => (uint)((int)z[i] + Enumerable.Range(0, 4).Sum(j => (byte)(x[i] >> 8 * j) * (sbyte)(y[i] >> 8 * j))));
-                return "vpdpbusd";
-            case (2, 2, 0x72):
-                uint[] half = [.. Enumerable.Range(0, Lanes).Select(i => i < 8 ? Brains.Round(y[2 * i]) | (uint)Brains.Round(y[2 * i + 1]) << 16 : 0)];
-                half.CopyTo(z, 0);
-                return "vcvtneps2bf16";
-            case (2, 3, 0x72):
-                uint[] both = [.. Enumerable.Range(0, Lanes).Select(i => Pair(i < 8 ? y : x, 2 * (i % 8)))];
-                both.CopyTo(z, 0);
-                return "vcvtne2ps2bf16";
             default:
                 throw new InvalidOperationException($"unknown vector code {map} {prefix} {code:x2}");
         }
     }
-
-    private static uint Pair(uint[] values, int first) => Brains.Round(values[first]) | (uint)Brains.Round(values[first + 1]) << 16;
 
     private static void Each(uint[] target, Func<int, uint> value)
     {
@@ -85,4 +69,19 @@ internal sealed unsafe class InterpretedVectors
     private static float Single(uint bits) => BitConverter.UInt32BitsToSingle(bits);
 
     private static uint Bits(float value) => BitConverter.SingleToUInt32Bits(value);
+}
+
+/// <summary>bfloat16 as the units compute: numbers too small for a normal one are 0, sums round to nearest even, each multiply-add once.</summary>
+internal static class UnitArithmetic
+{
+    public static float Single(uint half) => BitConverter.UInt32BitsToSingle(Flushed(half << 16));
+
+    /// <summary>sum + a[1] · b[1], then + a[0] · b[0].</summary>
+    public static float DotPair(float sum, uint a, uint b) => MultiplyAdd(Single(a), Single(b), MultiplyAdd(Single(a >> 16), Single(b >> 16), sum));
+
+    public static float MultiplyAdd(float a, float b, float sum) => Flushed(MathF.FusedMultiplyAdd(a, b, Flushed(sum)));
+
+    public static float Flushed(float value) => BitConverter.UInt32BitsToSingle(Flushed(BitConverter.SingleToUInt32Bits(value)));
+
+    private static uint Flushed(uint bits) => (bits & 0x7f800000) == 0 ? bits & 0x80000000 : bits;
 }

@@ -106,21 +106,9 @@ internal sealed unsafe class Interpreter
                 target = (ulong)(long)Int32();
                 Seen.Add("mov");
                 break;
-            case 0x8d:
-                field = (ulong)modRm.Memory;
-                Seen.Add("lea");
-                break;
             case 0x01:
                 target = Flagged(target + field);
                 Seen.Add("add");
-                break;
-            case 0x29:
-                target = Compared(target, field);
-                Seen.Add("sub");
-                break;
-            case 0x39:
-                Compared(target, field);
-                Seen.Add("cmp");
                 break;
             case 0x09:
                 target = Flagged(target | field);
@@ -161,8 +149,6 @@ internal sealed unsafe class Interpreter
                     5 => _difference != 0,
                     12 => _isLess,
                     13 => !_isLess,
-                    14 => _isLess || _difference == 0,
-                    15 => !_isLess && _difference != 0,
                     _ => throw new InvalidOperationException($"unknown condition {code:x2}"),
                 };
                 _place += taken ? distance : 0;
@@ -195,15 +181,14 @@ internal sealed unsafe class Interpreter
     private void Evex()
     {
         byte first = Next(), second = Next(), third = Next(), code = Next();
-        Assert.That((first & 0x0c, second & 0x84, third & 0xe7), Is.EqualTo((0, 4, 0x40)), "W0, 512 bits, no mask");
+        Assert.That((first & 0x0c, second & 0x84, third & 0xf7), Is.EqualTo((0, 4, 0x40)), "W0, 512 bits, no mask, no broadcast");
         int map = first & 3, prefix = second & 3, a = (~second >> 3 & 15) | (~third >> 3 & 1) << 4;
-        bool spreads = (third & 0x10) != 0;
-        int unit = spreads || (map, prefix, code) == (2, 1, 0x18) ? 4 : 64;
+        int unit = (map, prefix, code) == (2, 1, 0x18) ? 4 : 64;
         ModRm modRm = Read(~first >> 7 & 1, ~first >> 6 & 1, ~first >> 5 & 1, unit);
         int target = modRm.Field | (~first >> 4 & 1) << 4;
         // A register's fifth bit is where a place's index has its fourth.
         int b = modRm.Register | (~first >> 6 & 1) << 4;
-        Seen.Add(Vectors.Run(map, prefix, code, target, a, b, modRm.Memory, spreads));
+        Seen.Add(Vectors.Run(map, prefix, code, target, a, b, modRm.Memory));
     }
 
     private void Vex()

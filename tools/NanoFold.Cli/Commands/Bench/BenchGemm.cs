@@ -26,7 +26,8 @@ internal static class BenchGemm
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
         command.JsonKeys = "cases [{name, m, n, k, transA, transB, threads, precision, gflops (median)}]";
         command.Does(invocation => Run(invocation, Cases(
-            invocation.Get(preset) ?? "small", invocation.Get(m), invocation.Get(n), invocation.Get(k), invocation.Get(transposeA), invocation.Get(transposeB)), Precision(invocation.Get(precision))));
+            invocation.Get(preset) ?? "small", invocation.Get(m), invocation.Get(n), invocation.Get(k), invocation.Get(transposeA), invocation.Get(transposeB)),
+            Precision(invocation.Get(precision))));
     }
 
     private static PrecisionKind Precision(string? name)
@@ -51,7 +52,11 @@ internal static class BenchGemm
     private static int Run(Invocation invocation, IEnumerable<GemmCase> cases, PrecisionKind precision)
     {
         using Backend backend = Devices.Open(invocation);
-        PrecisionCheck.Require(precision, backend);
+        if (PrecisionCheck.WhyNot(precision, backend) is { } reason)
+        {
+            throw UserException.Usage($"bench gemm: {reason}");
+        }
+
         PrecisionCheck.Tell(precision, backend, invocation.Output.Note);
         cases = [.. cases];
         Int128 most = cases.Max(c => ((Int128)c.M * c.K) + ((Int128)c.K * c.N) + ((Int128)c.M * c.N));

@@ -28,8 +28,8 @@ internal static class BenchWeights
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage(ModelOptions.NoModel),
-            invocation.Get(weights) is { Length: > 0 } types ? types : ["auto", "f32"],
-            invocation.Get(activations) is { Length: > 0 } named ? named : [ActivationOptions.Float],
+            invocation.Names(weights, "auto", "f32"),
+            invocation.Names(activations, ActivationOptions.Float),
             (int)(invocation.Get(prompt) ?? DefaultPrompt),
             (int)(invocation.Get(written) ?? DefaultTokens)));
     }
@@ -50,7 +50,8 @@ internal static class BenchWeights
                 throw UserException.Usage($"bench weights: --prompt-tokens {promptTokens} and --tokens {tokens} are more than the context of {trained.Config.Model.Context}; name fewer");
             }
 
-            foreach (string of in activations.Where(of => of != ActivationOptions.Int8 || activations.Length == 1 || ActivationOptions.Matter(trained.Model)))
+            // Where rounding changes nothing there is no row of it; where none is left at all, that is said below.
+            foreach (string of in activations.Where(of => of != ActivationOptions.Int8 || ActivationOptions.Matter(trained.Model)))
             {
                 if (of == ActivationOptions.Int8)
                 {
@@ -61,6 +62,11 @@ internal static class BenchWeights
                 backend.RoundsActivations = false;
                 Add(name, of, store, load, result);
             }
+        }
+
+        if (results.Count == 0)
+        {
+            throw new UserException($"bench weights: {path} has no matrices of Q8_0, Q4_0 or Q4_1 in memory with {string.Join(" or ", weights)}; leave {ActivationOptions.Name} out, or add --weights q8_0");
         }
 
         invocation.Output.Table(numbers: true, [.. rows]);

@@ -24,7 +24,7 @@ public sealed class CpuFusedAttention(CpuContext context) : IKernel<AttentionCal
             return;
         }
 
-        var work = new ForwardWork(context, problem);
+        var work = new AttentionForwardWork(context, problem);
         context.Run(problem.Type, work.Items, ref work);
     }
 
@@ -40,7 +40,7 @@ public sealed class CpuFusedAttention(CpuContext context) : IKernel<AttentionCal
         }
         else
         {
-            var work = new BackwardWork(context, problem, gradientProblem);
+            var work = new AttentionBackwardWork(context, problem, gradientProblem);
             context.Run(problem.Type, work.Items, ref work);
         }
 

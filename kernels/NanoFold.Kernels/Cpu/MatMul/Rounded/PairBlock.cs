@@ -73,7 +73,7 @@ internal static unsafe class PairBlock
             var row = (ushort*)(block + i);
             for (int k = 0; i < lines && k < depth; k++)
             {
-                row[k] = (ushort)(BitConverter.SingleToUInt32Bits(Rounding.Round(*(float*)source.Place(line + i, 2 * pair + k))) >> 16);
+                row[k] = BFloat16.FromSingle(*(float*)source.Place(line + i, 2 * pair + k));
             }
         }
     }

@@ -26,11 +26,14 @@ internal static class RoundedEngines
         [.. s_widened.Select(line => line.Engine), .. RoundedUnits.There.Select(unit => unit == InstructionSet.Tiles ? Tiles : Pairs)];
 
     /// <summary>The chosen unit's on the widest path, else that of floats.</summary>
-    public static Engine For(Isa isa) => isa != Isa.Vector512 ? Widened(isa) : RoundedUnits.Chosen switch
+    public static Engine For(Isa isa) => isa == Isa.Vector512 ? Of(RoundedUnits.Chosen) : Widened(isa);
+
+    /// <summary>A unit's on the widest path; without a unit that of floats.</summary>
+    internal static Engine Of(InstructionSet? unit) => unit switch
     {
         InstructionSet.Tiles => Tiles,
         InstructionSet.Avx512Pairs => Pairs,
-        _ => Widened(isa),
+        _ => Widened(Isa.Vector512),
     };
 
     private static Engine Widened(Isa isa) => Array.Find(s_widened, line => line.Isa == isa).Engine;

@@ -15,10 +15,11 @@ public static unsafe class RoundedUnits
     private const double LeastGain = 1.25;
     private const int Panels = 4, Steps = 128, Repetitions = 40, YRow = PairProgram.Columns * sizeof(float);
 
-    private static readonly Lazy<(InstructionSet? Unit, double Gain)> s_chosen = new(Choose);
+    private static readonly UnitFacts s_facts = UnitFacts.Found();
+    private static readonly Lazy<(InstructionSet? Unit, double Gain)> s_chosen = new(() => Choose(s_facts.Usable()));
 
     /// <summary>The units that are there, allowed and able to run programs.</summary>
-    public static IReadOnlyList<InstructionSet> There { get; } = [.. Find()];
+    public static IReadOnlyList<InstructionSet> There { get; } = s_facts.Usable();
 
     /// <summary>The one that is used; null where floats are.</summary>
     public static InstructionSet? Chosen => s_chosen.Value.Unit;
@@ -27,39 +28,12 @@ public static unsafe class RoundedUnits
     public static double Gain => s_chosen.Value.Gain;
 
     /// <summary>Why bfloat16 is multiplied as floats, in a few words; null where a unit is used.</summary>
-    public static string? Reason
+    public static string? Reason => Chosen is null ? s_facts.WhyFloats() : null;
+
+    /// <summary>The fastest of some units with its gain; null and 1 where there is none, or none that is fast enough.</summary>
+    internal static (InstructionSet? Unit, double Gain) Choose(IReadOnlyList<InstructionSet> there)
     {
-        get
-        {
-            if (Chosen is not null)
-            {
-                return null;
-            }
-
-            return CpuFeatures.HasPairs && PlacedPairs.Reason is { } refused ? refused
-                : CpuFeatures.TilesRefused is { } tiles ? tiles
-                : There.Count > 0 ? "its unit for bfloat16 is not faster than floats"
-                : CpuFeatures.HasPairs ? $"{InstructionSets.Variable} switches its unit for bfloat16 off"
-                : "the processor has no unit for bfloat16";
-        }
-    }
-
-    private static IEnumerable<InstructionSet> Find()
-    {
-        if (CpuFeatures.HasPairs && InstructionSets.Allows(InstructionSet.Avx512Pairs) && PlacedPairs.Reason is null)
-        {
-            yield return InstructionSet.Avx512Pairs;
-        }
-
-        if (InstructionSets.Allows(InstructionSet.Tiles) && CpuFeatures.HasTilePairs && PlacedTiles.Reason is null)
-        {
-            yield return InstructionSet.Tiles;
-        }
-    }
-
-    private static (InstructionSet? Unit, double Gain) Choose()
-    {
-        if (There.Count == 0)
+        if (there.Count == 0)
         {
             return (null, 1);
         }
@@ -74,7 +48,7 @@ public static unsafe class RoundedUnits
         double single = FloatRate(floats);
         (InstructionSet Unit, double Gain)[] units =
         [
-            .. There.Select(unit => (unit, (unit == InstructionSet.Tiles ? Rate<TileKernel<PlacedTiles>>() : Rate<PairKernel<PlacedPairs>>()) / single)),
+            .. there.Select(unit => (unit, (unit == InstructionSet.Tiles ? Rate<TileKernel<PlacedTiles>>() : Rate<PairKernel<PlacedPairs>>()) / single)),
         ];
         (InstructionSet Unit, double Gain) best = units.MaxBy(u => u.Gain);
         // What is named is taken as it is.

@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace NanoFold.Kernels.Cpu.MatMul.Rounded;
 
-/// <summary>Floats rounded to bfloat16, to nearest and ties to even, as GPUs round; what is no number stays none.</summary>
+/// <summary>Many floats rounded to bfloat16, each to the bits of <see cref="BFloat16.FromSingle"/>: to nearest and ties to even; what is no number stays none.</summary>
 internal static unsafe class Rounding
 {
     /// <summary>Each as a float whose lower 16 bits are 0.</summary>
@@ -17,14 +17,6 @@ internal static unsafe class Rounding
         return kept & Vector512.Create(0xffff0000u);
     }
 
-    /// <inheritdoc cref="Round(Vector512{float})"/>
-    public static float Round(float value)
-    {
-        uint bits = BitConverter.SingleToUInt32Bits(value);
-        uint rounded = float.IsNaN(value) ? bits | 0x400000 : bits + 0x7fff + (bits >> 16 & 1);
-        return BitConverter.UInt32BitsToSingle(rounded & 0xffff0000);
-    }
-
     /// <summary>Rounds them where they lie.</summary>
     public static void Round(float* values, long count)
     {
@@ -36,7 +28,25 @@ internal static unsafe class Rounding
 
         for (; i < count; i++)
         {
-            values[i] = Round(values[i]);
+            values[i] = BFloat16.ToSingle(BFloat16.FromSingle(values[i]));
         }
     }
+}
+
+/// <summary>Rounded to bfloat16 and multiplied as floats: what a processor without a unit for bfloat16 does, with the same products.</summary>
+internal readonly unsafe struct RoundedOperands : IOperands<float>
+{
+    public static bool ReadsInPlace => false;
+
+    public static int StepDepth => 1;
+
+    public static int StepUnit => 1;
+
+    public static void PackPanels(in Lines source, int width, float* target)
+    {
+        PlainOperands<float>.PackPanels(source, width, target);
+        Rounding.Round(target, (long)BlockPlan.Ceiling(source.Count, width) * width * source.Depth);
+    }
+
+    public static void PackStrips(in Lines source, int width, float* target) => PackPanels(source, width, target);
 }

@@ -2,6 +2,13 @@ using NanoFold.Kernels.Cpu.Programs;
 
 namespace NanoFold.Kernels.Cpu.MatMul.Rounded;
 
+/// <summary>Programs that multiply tiles, however they are run.</summary>
+internal unsafe interface ITilePrograms
+{
+    /// <summary>That for panels of so many rows, and half as many columns where <paramref name="narrow"/>.</summary>
+    static abstract void Run(int rows, bool narrow, TileArguments* arguments);
+}
+
 /// <summary>The programs for vectors, as the machine runs them.</summary>
 internal readonly unsafe struct PlacedPairs : ITilePrograms
 {

@@ -8,7 +8,7 @@ namespace NanoFold.Kernels.Cpu.Attention.Full;
 /// Backward pass from the saved log-sum-exp (FlashAttention-2, arXiv 2307.08691): P = exp(S − lse), dP = dy vᵀ,
 /// dS = P ⊙ (dP − rowsum(dy ⊙ y)), dv += Pᵀ dy, dk += scale · dSᵀ q, dq += scale · dS k. Each score is computed once.
 /// </summary>
-internal readonly unsafe struct BackwardWork : ILaneWork
+internal readonly unsafe struct AttentionBackwardWork : ILaneWork
 {
     /// <summary>Above any score.</summary>
     private const double Highest = 1e30;
@@ -18,7 +18,7 @@ internal readonly unsafe struct BackwardWork : ILaneWork
     private readonly GradientProblem _gradients;
     private readonly int _queries;
 
-    public BackwardWork(CpuContext context, in AttentionProblem problem, in GradientProblem gradients)
+    public AttentionBackwardWork(CpuContext context, in AttentionProblem problem, in GradientProblem gradients)
     {
         _context = context;
         _problem = problem;

@@ -3,11 +3,12 @@ using System.Runtime.Intrinsics.X86;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Rounded;
+using NanoFold.Tests.Cpu.Stored;
 
-namespace NanoFold.Tests.Cpu.Stored;
+namespace NanoFold.Tests.Cpu.Rounded;
 
 /// <summary>Products with weights of blocks and activations rounded to 8 bits, beside their definition.</summary>
-public class RoundedProductTests
+public class RoundedActivationTests
 {
     private const int Block = 32;
 

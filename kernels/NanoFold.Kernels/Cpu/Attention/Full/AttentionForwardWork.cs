@@ -8,7 +8,7 @@ namespace NanoFold.Kernels.Cpu.Attention.Full;
 /// Forward pass; an item is a batch row, a head and a chunk of queries. Each block of values is packed once per chunk and meets
 /// the chunk's query blocks one after the other.
 /// </summary>
-internal readonly unsafe struct ForwardWork : ILaneWork
+internal readonly unsafe struct AttentionForwardWork : ILaneWork
 {
     /// <summary>Query blocks of a chunk: packing is shared by them, and the running output of a chunk fits the second-level cache.</summary>
     private const int ChunkBlocks = 4;
@@ -17,7 +17,7 @@ internal readonly unsafe struct ForwardWork : ILaneWork
     private readonly AttentionProblem _problem;
     private readonly int _queries, _chunks;
 
-    public ForwardWork(CpuContext context, in AttentionProblem problem)
+    public AttentionForwardWork(CpuContext context, in AttentionProblem problem)
     {
         _context = context;
         _problem = problem;
