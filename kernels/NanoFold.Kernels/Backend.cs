@@ -66,6 +66,12 @@ public abstract class Backend : IDisposable
     /// </summary>
     public virtual bool RoundsActivations { get; set; }
 
+    /// <summary>Whether <see cref="CacheType"/> may be this.</summary>
+    public virtual bool CanCacheIn(DType type) => type == DType.Float32;
+
+    /// <summary>Type of the keys and values that decoders keep from now on: Float32, or one of 16 bits, to which they are rounded. Mixers that choose among their keys keep Float32.</summary>
+    public virtual DType CacheType { get; set; } = DType.Float32;
+
     /// <summary>Bytes of memory that can still be allocated, or null where the device does not say.</summary>
     public virtual long? FreeBytes => null;
 

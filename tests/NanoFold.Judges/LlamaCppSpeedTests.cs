@@ -50,30 +50,15 @@ public class LlamaCppSpeedTests
         foreach ((string name, string path) in files)
         {
             double[] ours = Unknown(), rounded = Unknown(), theirs = Unknown();
-            bool hasBlocks = false;
             for (int round = 0; round < Rounds; round++)
             {
-                Measure(() => Open(roundsActivations: false), ours);
-                if (hasBlocks)
-                {
-                    Measure(() => Open(roundsActivations: true), rounded);
-                }
-
+                Measure(() => new Own(path, rounds: false), ours);
+                Measure(() => new Own(path, rounds: true), rounded);
                 Measure(() => new LlamaCpp(path), theirs);
             }
 
             Row(name, ours);
-            if (hasBlocks)
-            {
-                Row("  with activations of 8 bits", rounded);
-            }
-
-            Own Open(bool roundsActivations)
-            {
-                var own = new Own(path, roundsActivations);
-                hasBlocks |= own.HasBlocks;
-                return own;
-            }
+            Row("  rounded as there", rounded);
 
             void Row(string of, double[] least)
             {
@@ -132,16 +117,16 @@ public class LlamaCppSpeedTests
         private readonly Decoder _decoder;
         private readonly float[] _logits;
 
-        public Own(string path, bool roundsActivations)
+        /// <param name="path">Of the model.</param>
+        /// <param name="rounds">Whether activations are rounded to 8 bits where weights are blocks, and keys and values kept in half precision, as llama.cpp does.</param>
+        public Own(string path, bool rounds)
         {
-            _backend.RoundsActivations = roundsActivations;
+            _backend.RoundsActivations = rounds;
+            _backend.CacheType = rounds ? DType.Float16 : DType.Float32;
             _model = TrainedModel.Load(path, _backend, storage: WeightStorage.AsStored);
             _decoder = new Decoder(_model.Model, 1);
             _logits = new float[_model.Config.Model.Vocab];
         }
-
-        /// <summary>Whether it has weights for which rounded activations make a difference.</summary>
-        public bool HasBlocks => _model.Model.Store.Parameters.Any(parameter => parameter.Type.IsBlocks());
 
         public void Begin() => _decoder.End(0);
 

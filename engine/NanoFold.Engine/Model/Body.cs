@@ -62,8 +62,8 @@ public sealed class Body
     /// <summary>The vectors of tokens [V, C], null where features are read in.</summary>
     internal Embedding? Embedding { get; }
 
-    /// <summary>What decoding keeps, for each layer.</summary>
-    internal IEnumerable<StateSlot>[] State(int batch, int chunk) => [.. _blocks.Select(block => block.State(batch, chunk))];
+    /// <summary>What decoding keeps on a backend, for each layer.</summary>
+    internal IEnumerable<StateSlot>[] State(Backend backend, int batch, int chunk) => [.. _blocks.Select(block => block.State(batch, chunk).Select(slot => slot.On(backend)))];
 
     /// <summary>Records the pass over a batch: the normed stream [B, T, C].</summary>
     /// <param name="tape">Where to record.</param>

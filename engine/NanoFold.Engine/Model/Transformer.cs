@@ -87,6 +87,9 @@ public sealed class Transformer : IDisposable
     /// <summary>Decoding goes on beyond the context without reading anything again.</summary>
     public bool SlidesOn => Config.Position != PositionKind.Learned && Config.LayerConfigs().All(layer => layer.Mixer.Traits(Config).SlidesOn);
 
+    /// <summary>Whether decoding keeps keys and values that may be rounded to <see cref="Backend.CacheType"/>.</summary>
+    public bool RoundsCache => Body.State(Backend, 1, 1).Any(layer => layer.Any(slot => slot.MayRound));
+
     /// <summary>Every point that the model declares, by its full name.</summary>
     public IEnumerable<TapPoint> TapPoints => [.. Body.TapPoints, .. _language?.TapPoints ?? ReadOut.TapPoints];
 
@@ -95,7 +98,7 @@ public sealed class Transformer : IDisposable
     public DecodeCache NewCache(int batch, int chunk)
     {
         RequireDecoding();
-        return new DecodeCache(Backend, Body.State(batch, chunk), batch, chunk);
+        return new DecodeCache(Backend, Body.State(Backend, batch, chunk), batch, chunk);
     }
 
     /// <summary>Bytes of such memory.</summary>
@@ -103,7 +106,7 @@ public sealed class Transformer : IDisposable
     public long CacheBytes(int batch, int chunk)
     {
         RequireDecoding();
-        return Body.State(batch, chunk).Sum(layer => layer.Sum(slot => slot.Bytes));
+        return Body.State(Backend, batch, chunk).Sum(layer => layer.Sum(slot => slot.Bytes));
     }
 
     /// <summary>Records the loss for tokens and targets, Int32 [B, T]; −1 marks places without a target.</summary>

@@ -28,6 +28,12 @@ public sealed record StateSlot(string Name, Layout Layout, DType Type, StateStar
     /// </summary>
     public int TokensPerEntry { get; init; }
 
+    /// <summary>Whether it may be of <see cref="Backend.CacheType"/> where the model is in single precision.</summary>
+    public bool MayRound { get; init; }
+
+    /// <summary>As it is kept on a backend.</summary>
+    public StateSlot On(Backend backend) => MayRound && Type == DType.Float32 ? this with { Type = backend.CacheType } : this;
+
     /// <summary>Of memory.</summary>
     public long Bytes => Layout.Count * Type.Size();
 }

@@ -99,6 +99,9 @@ public sealed class PipelineTokenizer : Tokenizer
     /// <summary>The id of a token as the file names it, or null.</summary>
     internal int? IdOf(string token) => Array.IndexOf(_pipeline.Tokens, token) is >= 0 and var id ? id : null;
 
+    /// <summary>The same with other tokens that begin and end a document.</summary>
+    internal PipelineTokenizer With(int? bos, int? eos) => new(_pipeline with { Bos = bos, Eos = eos, Source = () => OwnForm.With(_pipeline.Source(), bos, eos) });
+
     /// <inheritdoc/>
     internal override int CutBefore(ReadOnlySpan<byte> text) => _mayCut.Value ? LastLetterBeforeSpace(text) : 0;
 

@@ -47,7 +47,7 @@ internal static class TokenizerJson
 
             if (!TokenizerJsonReader.IsPlain(document.RootElement))
             {
-                return new PipelineReader(name).Read(document.RootElement, bytes);
+                return new PipelineReader(name).Read(document.RootElement, () => bytes);
             }
 
             BpeModel model = new TokenizerJsonReader(name).Read(document.RootElement);

@@ -56,6 +56,8 @@ public sealed unsafe class CpuBackend : Backend
         set => Context.RoundsActivations = value;
     }
 
+    public override bool CanCacheIn(DType type) => type == DType.Float32 || type.Is16Bit();
+
     public override bool Supports(DType type) => CpuContext.Supports(type);
 
     public override bool RoundsToBFloat16 => true;
@@ -92,6 +94,17 @@ public sealed unsafe class CpuBackend : Backend
         if (StoredCopy.Fits(x, y, accumulate))
         {
             StoredCopy.Run(Context, x, y);
+            return;
+        }
+
+        if (x.Type.Is16Bit() && x.Type == y.Type && x.Layout.SameShape(y.Layout) && x.Layout.IsContiguous && y.Layout.IsContiguous && !accumulate)
+        {
+            long bytes = x.Type.Bytes(x.Count);
+            unsafe
+            {
+                Buffer.MemoryCopy(x.Address, y.Address, bytes, bytes);
+            }
+
             return;
         }
 

@@ -49,6 +49,14 @@ public sealed class ProfiledBackend : Backend
         set => _inner.RoundsActivations = value;
     }
 
+    public override bool CanCacheIn(DType type) => _inner.CanCacheIn(type);
+
+    public override DType CacheType
+    {
+        get => _inner.CacheType;
+        set => _inner.CacheType = value;
+    }
+
     public override bool Supports(DType type) => _inner.Supports(type);
 
     public override bool ReadsWeights(DType type) => _inner.ReadsWeights(type);

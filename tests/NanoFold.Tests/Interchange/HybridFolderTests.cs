@@ -136,6 +136,15 @@ public class HybridFolderTests : EngineTests
     }
 
     [Test]
+    public void WhatCannotBeReadAtAllIsNotTheNearest()
+    {
+        // Three key heads are a fault in diffllama, which then says nothing of the mixer.
+        ModelConfig model = Small with { Width = 18, Heads = 3, KvHeads = 3, QkNorm = true, Mixer = new MlstmConfig(), FeedForward = new SwiGluConfig() };
+        Assert.That(WhyNot("diffllama", model), Does.StartWith("diffllama cannot express the model: "));
+        Assert.That(() => PublishedArchitecture.For(model.Resolve()), Throws.InstanceOf<UserException>().With.Message.Contains("the nearest, xlstm, cannot express model.qkNorm = true"));
+    }
+
+    [Test]
     public void ThePartIsNamedThatHasNoPlace() => Assert.Multiple(() =>
     {
         ModelConfig model = Small with { RopeInterleaved = true, FeedForward = Softmax with { Routing = RouterKind.Sigmoid } };
@@ -143,6 +152,9 @@ public class HybridFolderTests : EngineTests
         Assert.That(WhyNot("diffllama", Small with { Mixer = new DifferentialConfig { NormGain = false } }), Does.EndWith("mixer.pairing = \"neighbors\""));
         Assert.That(WhyNot("bamba", Small with { Mixer = Mamba2Config.Tiny with { Scales = new Mamba2Scales { Dt = 2 } } }), Does.Contain("mixer.scales.dt = 2"));
         Assert.That(WhyNot("falcon_h1", Small with { Mixer = Both with { Normed = true } }), Does.Contain("mixer.normed = true"));
+        ModelConfig qwen = Small with { KvHeads = 0, NormGainFromOne = true, QkNorm = true, FeedForward = Softmax with { Shared = 1, SharedGate = true }, Mixer = new GatedDeltaNetConfig { NormGainFromOne = false, QkNorm = false } };
+        Assert.That(WhyNot("qwen3_next", qwen), Is.Null, "sizes of heads are the model's");
+        Assert.That(WhyNot("qwen3_next", qwen with { Mixer = Delta with { KeyHeads = 0, KvHeads = 2 } }), Does.Contain("mixer.kvHeads = 2"));
         Assert.That(WhyNot("mixtral", Small with { FeedForward = Softmax with { Bias = true } }), Does.Contain("feedForward.bias = true"));
         Assert.That(WhyNot("mixtral", Small with { FeedForward = Softmax with { Capacity = 2, BalanceLoss = 0.1 } }), Is.Null, "what is about training only has no place there");
         Assert.That(WhyNot("llama", Small with { FeedForward = new SwiGluConfig { OutputScale = 0.5 } }), Does.Contain("feedForward.outputScale = 0.5"));

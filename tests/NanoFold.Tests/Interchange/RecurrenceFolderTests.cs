@@ -76,6 +76,10 @@ public class RecurrenceFolderTests : EngineTests
             Assert.That(WhyNot("rwkv", rwkv with { EmbeddingNorm = false }), Does.Contain("model.embeddingNorm"));
             Assert.That(WhyNot("xlstm", small with { Mixer = new MlstmConfig { HeadDim = 3, ValueDim = 5, GateCap = 2 } }), Is.Null);
             Assert.That(WhyNot("xlstm", small with { Mixer = new MlstmConfig(), QkNorm = true }), Does.Contain("model.qkNorm"));
+            Assert.That(WhyNot("xlstm", small with { Mixer = new MlstmConfig() }), Is.Null, "sizes of heads are the model's");
+            Assert.That(WhyNot("xlstm", small with { Mixer = new MlstmConfig(), KvHeads = 2 }), Does.Contain("model.kvHeads = 2").Or.EndWith("model.mixer.kvHeads = 2"));
+            Assert.That(WhyNot("minimax", minimax with { Mixer = new LightningAttentionConfig() }), Is.Null);
+            Assert.That(WhyNot("minimax", minimax with { Mixer = new LightningAttentionConfig { KvHeads = 2 } }), Does.EndWith("model.mixer.kvHeads = 2"));
         });
     }
 

@@ -17,7 +17,7 @@ internal static class EvalCommand
 {
     public static void Build(VerbCommand command)
     {
-        var model = new ModelOptions(command);
+        var model = new ModelOptions(command, decodes: false);
         Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input, or with --task conversations a file of them; the run's own if not given");
         Option<string?> part = command.Text("--part", "train|validation|all", "Which part of the text; if not given, of the run's own text what was held back from training, of others all");
         Option<bool> detail = command.Flag("--detail", "Also tell losses apart: by the place in the row, by how frequent a token is, by the part of the document, on longer rows; by what a task tells apart");

@@ -7,7 +7,9 @@ using NanoFold.Kernels;
 namespace NanoFold.Cli.Options;
 
 /// <summary>The options that say which model is used: the model, an adapter on it, what its weights are in memory, and how it computes with them.</summary>
-internal sealed class ModelOptions(VerbCommand command)
+/// <param name="command">That gets them.</param>
+/// <param name="decodes">Whether it writes token by token, so that there is something to keep.</param>
+internal sealed class ModelOptions(VerbCommand command, bool decodes = true)
 {
     /// <summary>Of <c>--model</c>.</summary>
     public const string ModelHelp = "A run folder (its best checkpoint), a checkpoint, or a model of another program";
@@ -22,11 +24,15 @@ internal sealed class ModelOptions(VerbCommand command)
     private readonly Option<string?> _adapter = command.Text("--adapter", "DIR", AdapterHelp);
     private readonly WeightOptions _weights = new(command);
     private readonly ActivationOptions _activations = new(command);
+    private readonly CacheOptions? _cache = decodes ? new(command) : null;
 
     /// <summary>What was chosen.</summary>
     /// <exception cref="UserException">No model was named, or a type of weights or activations that is not known.</exception>
     public ModelChoice Choice(Invocation invocation) =>
-        new(invocation.Get(_model) ?? throw UserException.Usage(NoModel), invocation.Get(_adapter), _weights.Storage(invocation), _activations.Rounds(invocation));
+        new(invocation.Get(_model) ?? throw UserException.Usage(NoModel), invocation.Get(_adapter), _weights.Storage(invocation), _activations.Rounds(invocation))
+        {
+            Cache = _cache?.Type(invocation) ?? DType.Float32,
+        };
 }
 
 /// <summary>A model that is used.</summary>
@@ -36,19 +42,22 @@ internal sealed class ModelOptions(VerbCommand command)
 /// <param name="RoundsActivations">See <see cref="ActivationOptions"/>.</param>
 internal sealed record ModelChoice(string Path, string? Adapter, WeightStorage Weights, bool RoundsActivations)
 {
+    /// <summary>In what keys and values are kept, see <see cref="CacheOptions"/>.</summary>
+    public DType Cache { get; init; } = DType.Float32;
+
     /// <summary>Loads it.</summary>
     /// <exception cref="UserException">It is not there, or damaged.</exception>
     public TrainedModel Load(Backend backend)
     {
         TrainedModel model = TrainedModel.Load(Path, backend, Adapter, Weights);
-        if (!RoundsActivations)
-        {
-            return model;
-        }
-
         try
         {
-            ActivationOptions.Round(backend, model.Model, Path);
+            if (RoundsActivations)
+            {
+                ActivationOptions.Round(backend, model.Model, Path);
+            }
+
+            CacheOptions.Apply(Cache, backend, model.Model, Path);
             return model;
         }
         catch

@@ -80,8 +80,8 @@ internal static class GgufTokenizer
         {
             Model = kind,
             Tokens = [.. Enumerable.Range(0, tokens.Count).Select(i => tokens.BytesAt(i).ToArray())],
-            Kinds = metadata.Find(Types) is { } types ? [.. Enumerable.Range(0, types.Count).Select(i => (int)types.At(i).Integer!)] : [],
-            Scores = metadata.Find(Scores) is { } scores ? [.. Enumerable.Range(0, scores.Count).Select(i => (float)scores.At(i).Number!)] : [],
+            Kinds = metadata.Find(Types) is { } types ? types.Elements<int>() : [],
+            Scores = metadata.Find(Scores) is { } scores ? scores.Elements<float>() : [],
             Merges = kind == ByteLevel && metadata.Find(Merges) is { } merges ? [.. Enumerable.Range(0, merges.Count).Select(merges.TextAt)] : [],
             Bos = IdOf(metadata, "bos_token_id", tokens.Count),
             Eos = IdOf(metadata, "eos_token_id", tokens.Count),

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace NanoFold.Engine.Interchange.Gguf;
@@ -78,6 +79,10 @@ internal sealed record GgufValue(GgufKind Kind, byte[] Data)
         int size = Data.Length / Count;
         return new GgufValue(Element, Data[(index * size)..((index + 1) * size)]);
     }
+
+    /// <summary>All elements of a list of numbers of that size.</summary>
+    public T[] Elements<T>()
+        where T : unmanaged => MemoryMarshal.Cast<byte, T>(Data).ToArray();
 
     /// <summary>For people, not longer than a line.</summary>
     public override string ToString()

@@ -72,6 +72,9 @@ public class AttentionMixer : Mixer
     /// <summary>Whether weights are the softmax of products over all that a query sees, so that scores have a point.</summary>
     protected virtual bool HasScores => _sinks is null;
 
+    /// <summary>Whether keys and values may be kept in 16 bits: not where keys are chosen by what they are.</summary>
+    protected virtual bool RoundsCache => true;
+
     /// <summary>Keys closer than this are seen, of those that the model shows; 0 for all.</summary>
     protected virtual int Window => 0;
 
@@ -113,8 +116,8 @@ public class AttentionMixer : Mixer
         int capacity = Capacity(chunk);
         return
         [
-            new StateSlot("keys", Layout.Of(batch, capacity, Shape.KvHeads, Shape.HeadDim), Builder.Type, StateStart.Kept) { TokensPerEntry = 1 },
-            new StateSlot("values", Layout.Of(batch, capacity, Shape.ValueHeads, Shape.ValueDim), Builder.Type, StateStart.Kept) { TokensPerEntry = 1 },
+            new StateSlot("keys", Layout.Of(batch, capacity, Shape.KvHeads, Shape.HeadDim), Builder.Type, StateStart.Kept) { TokensPerEntry = 1, MayRound = RoundsCache },
+            new StateSlot("values", Layout.Of(batch, capacity, Shape.ValueHeads, Shape.ValueDim), Builder.Type, StateStart.Kept) { TokensPerEntry = 1, MayRound = RoundsCache },
         ];
     }
 

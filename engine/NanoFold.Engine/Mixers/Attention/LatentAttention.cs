@@ -176,7 +176,7 @@ internal sealed class LatentAttention : Mixer
     }
 
     public override IEnumerable<StateSlot> State(int batch, int chunk) =>
-        [new StateSlot("latents", Layout.Of(batch, _builder.Model.Context, 1, _shape.Latent + _shape.RopeDim), _builder.Type, StateStart.Kept) { TokensPerEntry = 1 }];
+        [new StateSlot("latents", Layout.Of(batch, _builder.Model.Context, 1, _shape.Latent + _shape.RopeDim), _builder.Type, StateStart.Kept) { TokensPerEntry = 1, MayRound = true }];
 
     private Tensor Expanded(ForwardContext context, Tensor q, Tensor c, Tensor ropeKey)
     {

@@ -60,6 +60,8 @@ public abstract class BlockListMixer(ModuleBuilder builder, HeadShape shape, int
 
     protected override bool HasScores => false;
 
+    protected override bool RoundsCache => false;
+
     protected override Tensor Attend(ForwardContext context, AttentionInput input)
     {
         Tape tape = context.Tape;

@@ -79,6 +79,8 @@ internal sealed class Nsa : AttentionMixer
 
     protected override bool HasScores => false;
 
+    protected override bool RoundsCache => false;
+
     public override IReadOnlyList<TapPoint> TapPoints =>
     [
         .. base.TapPoints.Where(point => point.Name != "attn.hook_pattern"),

@@ -15,6 +15,8 @@ public abstract class KeyListMixer(ModuleBuilder builder, HeadShape shape) : Att
 
     protected override bool HasScores => false;
 
+    protected override bool RoundsCache => false;
+
     /// <summary>Keys, or blocks of them, that a list of the training pass has room for.</summary>
     protected abstract int MostKept { get; }
 

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 
 namespace NanoFold.Engine.Text;
 
@@ -65,8 +64,7 @@ public sealed record GgufVocabulary
             return Model switch
             {
                 "llama" => OfPieces(),
-                "gpt2" => TokenizerJson.Parse(
-                    AsJson(GgufPatterns.Of(Pre) ?? throw new UserException($"{path}: tokenizer.ggml.pre '{Pre}' is not supported: how texts are cut is not known")), path),
+                "gpt2" => new GgufByteLevel(this, GgufPatterns.Of(Pre) ?? throw new UserException($"{path}: tokenizer.ggml.pre '{Pre}' is not supported: how texts are cut is not known")).Read(path),
                 _ => throw new UserException($"{path}: tokenizer.ggml.model '{Model}' is not supported, only gpt2 and llama"),
             };
         }
@@ -95,7 +93,7 @@ public sealed record GgufVocabulary
 
     private int? Outside(int? id) => id is { } given && (given < 0 || given >= Tokens.Count) ? given : null;
 
-    private int KindOf(int id) => Kinds.Count == 0 ? 1 : Kinds[id];
+    internal int KindOf(int id) => Kinds.Count == 0 ? 1 : Kinds[id];
 
     private SentencePieceTokenizer OfPieces()
     {
@@ -110,64 +108,5 @@ public sealed record GgufVocabulary
             Pieces = pieces, Method = PieceMethod.Bpe, ByteFallback = pieces.Any(piece => piece.Kind == PieceKind.Byte), AddDummyPrefix = AddSpacePrefix,
             RemoveExtraWhitespaces = RemoveExtraWhitespaces, BosId = Bos ?? -1, EosId = Eos ?? -1, AddBos = AddBos ?? true,
         });
-    }
-
-    private byte[] AsJson(string[] patterns) => OwnForm.Write(json =>
-    {
-        string[] texts = [.. Tokens.Select(Encoding.UTF8.GetString)];
-        json.WriteStartArray("added_tokens");
-        foreach (int id in Enumerable.Range(0, texts.Length).Where(id => KindOf(id) is Control or UserDefined && texts[id].Length > 0))
-        {
-            TokenizerJson.WriteSpecial(json, id, texts[id], KindOf(id) == Control);
-        }
-
-        json.WriteEndArray();
-        json.WriteNull("normalizer");
-        OwnForm.WriteSplits(json, patterns);
-        WriteStart(json, texts);
-        TokenizerJson.WriteByteLevel(json, "decoder");
-        json.WriteStartObject("model");
-        json.WriteString("type", "BPE");
-        json.WriteBoolean("ignore_merges", GgufPatterns.IgnoresMerges(Pre));
-        json.WriteStartObject("vocab");
-        for (int id = 0; id < texts.Length; id++)
-        {
-            json.WriteNumber(texts[id], id);
-        }
-
-        json.WriteEndObject();
-        json.WriteStartArray("merges");
-        foreach (string merge in Merges)
-        {
-            int space = merge.Length > 1 ? merge.IndexOf(' ', 1) : -1;
-            json.WriteStartArray();
-            json.WriteStringValue(space < 0 ? merge : merge[..space]);
-            json.WriteStringValue(space < 0 ? "" : merge[(space + 1)..]);
-            json.WriteEndArray();
-        }
-
-        json.WriteEndArray();
-        json.WriteEndObject();
-        json.WriteStartObject(OwnForm.Key);
-        OwnForm.WriteMark(json, "bos", Bos);
-        OwnForm.WriteMark(json, "eos", Eos);
-        json.WriteEndObject();
-    });
-
-    // What stands before a prompt; an empty sequence says that nothing does.
-    private void WriteStart(Utf8JsonWriter json, string[] texts)
-    {
-        json.WriteStartObject("post_processor");
-        if (AddBos != true || Bos is not { } bos)
-        {
-            json.WriteString("type", "Sequence");
-            json.WriteStartArray("processors");
-            json.WriteEndArray();
-            json.WriteEndObject();
-            return;
-        }
-
-        OwnForm.WriteTemplate(json, bos, texts[bos]);
-        json.WriteEndObject();
     }
 }

@@ -24,7 +24,7 @@ internal static class TokenizerConfigFile
             int? bos = IdOf(document.RootElement, "bos_token", tokenizer) ?? tokenizer.Bos, eos = IdOf(document.RootElement, "eos_token", tokenizer) ?? tokenizer.Eos;
             return bos == tokenizer.Bos && eos == tokenizer.Eos
                 ? tokenizer
-                : TokenizerJson.Parse(OwnForm.With(tokenizer.Serialize(), bos, eos), Path.Combine(folder, Tokenizer.FileName));
+                : tokenizer.With(bos, eos);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

@@ -17,11 +17,11 @@ internal sealed class ByteBpeStage : Stage
     private readonly SearchValues<byte>? _missing;
     private readonly Dictionary<byte[], int>? _whole;
 
-    public ByteBpeStage(Vocabulary vocabulary, IReadOnlyDictionary<string, int> tokens, BpeOptions options)
+    public ByteBpeStage(IReadOnlyDictionary<string, int> tokens, BpeOptions options)
     {
-        _first = IdsOf(vocabulary, "");
-        _last = options.Suffix.Length == 0 ? _first : IdsOf(vocabulary, options.Suffix);
-        _unknown = options.Unknown is null ? -1 : vocabulary.IdOf(options.Unknown);
+        _first = IdsOf(tokens, "");
+        _last = options.Suffix.Length == 0 ? _first : IdsOf(tokens, options.Suffix);
+        _unknown = options.Unknown is null ? -1 : tokens[options.Unknown];
         _fuse = options.FuseUnknown;
         byte[] missing = [.. Enumerable.Range(0, 256).Where(value => _first[value] < 0 || _last[value] < 0).Select(value => (byte)value)];
         _missing = missing.Length > 0 ? SearchValues.Create(missing) : null;
@@ -72,8 +72,8 @@ internal sealed class ByteBpeStage : Stage
         worker.Memory.Put(piece, CollectionsMarshal.AsSpan(ids)[before..]);
     }
 
-    private static int[] IdsOf(Vocabulary vocabulary, string suffix) =>
-        [.. Enumerable.Range(0, 256).Select(value => vocabulary.IdOf(ByteUnicode.CharOf((byte)value) + suffix))];
+    private static int[] IdsOf(IReadOnlyDictionary<string, int> tokens, string suffix) =>
+        [.. Enumerable.Range(0, 256).Select(value => tokens.GetValueOrDefault(ByteUnicode.CharOf((byte)value) + suffix, -1))];
 
     // The last byte has symbols of its own, and there may be unknown ones.
     private Span<int> Symbols(ReadOnlySpan<byte> piece, BpeWorker worker)

@@ -5,6 +5,9 @@ namespace NanoFold.Engine.Text;
 /// <summary>A model as read: its last stage, its tokens, its merges, and whether pieces come to it as bytes.</summary>
 internal sealed record ReadModel(string Kind, Stage Stage, IReadOnlyDictionary<string, int> Tokens, MergeTable? Merges = null, bool OfBytes = false);
 
+/// <summary>Tokens of BPE and what is made of pairs of them, in order of rank.</summary>
+internal sealed record BpeTables(Dictionary<string, int> Tokens, IReadOnlyList<BpeMerge> Merges);
+
 /// <summary>Reads the model of a <c>tokenizer.json</c>.</summary>
 internal sealed class ModelReader(JsonFields json)
 {
@@ -12,23 +15,24 @@ internal sealed class ModelReader(JsonFields json)
 
     /// <param name="model">The model.</param>
     /// <param name="afterBytes">Whether the last thing done before it is to write bytes as characters.</param>
-    public ReadModel Read(JsonElement model, bool afterBytes) => TokenizerJsonReader.KindOf(model) switch
+    /// <param name="tables">Of BPE, tokens and merges where they are not in the file.</param>
+    public ReadModel Read(JsonElement model, bool afterBytes, BpeTables? tables = null) => TokenizerJsonReader.KindOf(model) switch
     {
-        "BPE" => ReadBpe(model, afterBytes),
+        "BPE" => ReadBpe(model, afterBytes, tables),
         "Unigram" => ReadUnigram(model),
         "WordPiece" => ReadWordPiece(model),
         "WordLevel" => ReadWordLevel(model),
         var other => throw json.Bad($"model type '{other}' is not supported, only BPE, Unigram, WordPiece and WordLevel"),
     };
 
-    private ReadModel ReadBpe(JsonElement model, bool afterBytes)
+    private ReadModel ReadBpe(JsonElement model, bool afterBytes, BpeTables? tables)
     {
         if (JsonFields.Part(model, "dropout") is { } dropout && (dropout.ValueKind != JsonValueKind.Number || dropout.GetDouble() != 0))
         {
             throw json.Bad("model.dropout is not supported: the same text would not always give the same tokens");
         }
 
-        Dictionary<string, int> tokens = ReadVocab(model);
+        Dictionary<string, int> tokens = tables?.Tokens ?? ReadVocab(model);
         string unknown = json.Text(model, "unk_token", "");
         var options = new BpeOptions
         {
@@ -44,39 +48,32 @@ internal sealed class ModelReader(JsonFields json)
             throw json.Bad($"model.unk_token '{options.Unknown}' is not in model.vocab");
         }
 
-        var vocabulary = new Vocabulary(tokens);
-        var merges = new MergeTable(ReadMerges(model, tokens, options.Prefix.Length));
+        var merges = new MergeTable(tables?.Merges ?? ReadMerges(model, tokens, options.Prefix.Length));
         bool bytes = afterBytes && options.Prefix.Length == 0 && !options.ByteFallback;
-        Stage stage = bytes ? new ByteBpeStage(vocabulary, tokens, options) : new CharacterBpeStage(vocabulary, options);
+        Stage stage = bytes ? new ByteBpeStage(tokens, options) : new CharacterBpeStage(new Vocabulary(tokens), options);
         return new ReadModel("bpe", stage, tokens, merges, bytes);
     }
 
-    private List<BpeMerge> ReadMerges(JsonElement model, Dictionary<string, int> tokens, int prefix)
+    private IReadOnlyList<BpeMerge> ReadMerges(JsonElement model, Dictionary<string, int> tokens, int prefix)
     {
         if (JsonFields.Part(model, "merges") is not { ValueKind: JsonValueKind.Array } list)
         {
             throw json.Bad("model.merges is missing or no array");
         }
 
-        var merges = new List<BpeMerge>(list.GetArrayLength());
+        var merges = new MergeList(tokens, prefix);
         foreach (JsonElement entry in list.EnumerateArray())
         {
-            string[] pair = entry.ValueKind == JsonValueKind.Array
-                ? [.. entry.EnumerateArray().Take(3).Select(side => json.Text(side, "model.merges"))]
-                : json.Text(entry, "model.merges").Split(' ');
-            if (pair.Length != 2
-                || !tokens.TryGetValue(pair[0], out int left)
-                || !tokens.TryGetValue(pair[1], out int right)
-                || pair[1].Length < prefix
-                || !tokens.TryGetValue(pair[0] + pair[1][prefix..], out int merged))
+            bool isPair = entry.ValueKind == JsonValueKind.Array
+                ? entry.GetArrayLength() == 2 && merges.TryAdd(json.Text(entry[0], "model.merges"), json.Text(entry[1], "model.merges"))
+                : merges.TryAdd(json.Text(entry, "model.merges"));
+            if (!isPair)
             {
-                throw json.Bad($"model.merges[{merges.Count}] '{string.Join(' ', pair)}' is not a pair of tokens that join to a token");
+                throw json.Bad(merges.Fault(entry.ValueKind == JsonValueKind.Array ? string.Join(' ', entry.EnumerateArray().Take(3).Select(side => json.Text(side, "model.merges"))) : entry.GetString()!));
             }
-
-            merges.Add(new BpeMerge(left, right, merged));
         }
 
-        return merges;
+        return merges.Merges;
     }
 
     private ReadModel ReadUnigram(JsonElement model)

@@ -16,12 +16,15 @@ internal sealed class PipelineReader(string path)
 
     private readonly JsonFields _json = new(path);
 
-    public Tokenizer Read(JsonElement root, byte[] source)
+    /// <param name="root">The file.</param>
+    /// <param name="source">Its bytes, or what is written for them.</param>
+    /// <param name="tables">Of BPE, tokens and merges where they are not in the file.</param>
+    public Tokenizer Read(JsonElement root, Func<byte[]> source, BpeTables? tables = null)
     {
         JsonElement model = JsonFields.Part(root, "model") ?? throw _json.Bad("has no \"model\", so it is not a tokenizer.json");
         AddedToken[] added = [.. _json.List(root, "added_tokens").Select(ReadAdded)];
         var models = new ModelReader(_json);
-        ReadModel read = models.Read(model, new StageReader(_json).EndsInBytes(JsonFields.Part(root, "pre_tokenizer")));
+        ReadModel read = models.Read(model, new StageReader(_json).EndsInBytes(JsonFields.Part(root, "pre_tokenizer")), tables);
         CompleteForm form = new FormReader(_json).Read(root);
         string?[] tokens = TokensOf(read.Tokens, added);
         int beyond = form.Before.Concat(form.After).Append(form.PadId).Concat(((int?[])[Mark(root, "bos"), Mark(root, "eos")]).OfType<int>()).FirstOrDefault(id => id >= tokens.Length, -1);
@@ -42,7 +45,7 @@ internal sealed class PipelineReader(string path)
             Form = form,
             Bos = Mark(root, "bos") ?? (form.Before.Count > 0 ? form.Before[0] : IdOf(added, s_bosNames)),
             Eos = Mark(root, "eos") ?? (form.After.Count > 0 ? form.After[^1] : IdOf(added, s_eosNames)),
-            Source = () => source,
+            Source = source,
         });
     }
 
@@ -64,8 +67,6 @@ internal sealed class PipelineReader(string path)
 
     private string?[] TokensOf(IReadOnlyDictionary<string, int> vocabulary, AddedToken[] added)
     {
-        IEnumerable<(string Token, int Id, bool Added)> all = vocabulary.Select(token => (token.Key, token.Value, false)).Concat(added.Select(token => (token.Content, token.Id, true)));
-        var addedIds = new HashSet<int>();
         int most = vocabulary.Values.Append(-1).Concat(added.Select(token => token.Id)).Max();
         if (most < 0)
         {
@@ -78,22 +79,29 @@ internal sealed class PipelineReader(string path)
         }
 
         string?[] tokens = new string?[most + 1];
-        var ids = new Dictionary<string, int>();
-        foreach ((string token, int id, bool isAdded) in all)
+        foreach ((string token, int id) in vocabulary)
         {
-            if (!ids.TryAdd(token, id) && ids[token] != id)
+            tokens[id] = tokens[id] is null ? token : throw _json.Bad($"the id {id} of '{token}' is used twice");
+        }
+
+        var addedIds = new Dictionary<string, int>();
+        var taken = new HashSet<int>();
+        foreach (AddedToken token in added)
+        {
+            if ((addedIds.TryGetValue(token.Content, out int known) || vocabulary.TryGetValue(token.Content, out known)) && known != token.Id)
             {
-                throw _json.Bad($"the token '{token}' has two ids");
+                throw _json.Bad($"the token '{token.Content}' has two ids");
             }
 
             // An added token takes the place of one of the vocabulary.
-            bool takes = isAdded && addedIds.Add(id);
-            if (tokens[id] is { } other && other != token && !takes)
+            bool takes = taken.Add(token.Id);
+            if (tokens[token.Id] is { } other && other != token.Content && !takes)
             {
-                throw _json.Bad($"the id {id} of '{token}' is used twice");
+                throw _json.Bad($"the id {token.Id} of '{token.Content}' is used twice");
             }
 
-            tokens[id] = token;
+            addedIds[token.Content] = token.Id;
+            tokens[token.Id] = token.Content;
         }
 
         return tokens;

@@ -17,6 +17,11 @@ internal sealed class GpuCachedAttention(GpuContext context) : IKernel<CachedAtt
     public void Run(in CachedAttentionCall call)
     {
         var shape = new CachedAttentionShape(CachedAttentionCall.Name, call);
+        if (shape.CacheType != shape.Type)
+        {
+            Checks.Throw(CachedAttentionCall.Name, $"a cache of {shape.CacheType} for queries of {shape.Type}, expected one type");
+        }
+
         VisibleRule rule = call.Visible.Rule();
         if (rule.Sinks >= shape.Capacity)
         {

@@ -23,10 +23,10 @@ public readonly record struct CachedAttentionCall : IKernelCall<CachedAttentionC
     /// <summary>[B, T, H, DV]; rows after Counts[b] become 0.</summary>
     public required View Y { get; init; }
 
-    /// <summary>[B, Capacity, G, D], contiguous.</summary>
+    /// <summary>[B, Capacity, G, D], contiguous; of the type of the others, or of 16 bits where the backend keeps keys so (<see cref="Backend.CanCacheIn"/>): rounded to nearest as they come, widened where they are met.</summary>
     public required View KeyCache { get; init; }
 
-    /// <summary>[B, Capacity, GV, DV], contiguous; none where <see cref="V"/> is.</summary>
+    /// <summary>[B, Capacity, GV, DV], contiguous, of the type of <see cref="KeyCache"/>; none where <see cref="V"/> is.</summary>
     public required View ValueCache { get; init; }
 
     /// <summary>Position of each row's first new token, Int32 [B].</summary>

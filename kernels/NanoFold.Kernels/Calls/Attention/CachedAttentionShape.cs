@@ -4,7 +4,7 @@ namespace NanoFold.Kernels.Calls.Attention;
 internal readonly struct CachedAttentionShape
 {
     public readonly int Batch, Time, Heads, KeyHeads, ValueHeads, Depth, ValueDepth, Capacity;
-    public readonly DType Type;
+    public readonly DType Type, CacheType;
 
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
     public CachedAttentionShape(string op, in CachedAttentionCall args)
@@ -22,10 +22,11 @@ internal readonly struct CachedAttentionShape
         ValueDepth = args.Y.Layout[3];
         Capacity = args.KeyCache.Layout[1];
         Type = args.Q.Type;
+        CacheType = args.KeyCache.Type.Is16Bit() && Type == DType.Float32 ? args.KeyCache.Type : Type;
         AttentionChecks.Shape(op, "q", args.Q, Type, [Batch, Time, Heads, Depth]);
         AttentionChecks.Shape(op, "k", args.K, Type, [Batch, Time, KeyHeads, Depth]);
         AttentionChecks.Shape(op, "y", args.Y, Type, [Batch, Time, Heads, ValueDepth]);
-        AttentionChecks.Shape(op, "key cache", args.KeyCache, Type, [Batch, Capacity, KeyHeads, Depth]);
+        AttentionChecks.Shape(op, "key cache", args.KeyCache, CacheType, [Batch, Capacity, KeyHeads, Depth]);
         AttentionChecks.Contiguous(op, "key cache", args.KeyCache);
         ValueHeads = CheckValues(op, args);
         AttentionChecks.Shape(op, "positions", args.Positions, DType.Int32, [Batch]);
@@ -42,10 +43,10 @@ internal readonly struct CachedAttentionShape
 
         BlockTable blocks = args.Visible.Blocks;
         blocks.Check(op, Batch, Heads, Time, Math.Max(Time, Capacity));
-        bool isPlain = args.Decay.IsNone && args.SinkLogits.IsNone && args.Cap == 0 && !args.V.IsNone && ValueHeads == KeyHeads;
+        bool isPlain = CacheType == Type && args.Decay.IsNone && args.SinkLogits.IsNone && args.Cap == 0 && !args.V.IsNone && ValueHeads == KeyHeads;
         if (!blocks.IsNone && (!isPlain || blocks.QuerySize != 1 || args.Visible.Window > 0 || args.Visible.Kind != VisibleKind.Causal))
         {
-            Checks.Throw(op, $"documents and block tables of {blocks.QuerySize} queries are not for it: expected a list for each query, with no window, no prefix and nothing else that weighs keys");
+            Checks.Throw(op, $"documents and block tables of {blocks.QuerySize} queries are not for it: expected a list for each query, with no window, no prefix, nothing else that weighs keys, and a cache of {Type}");
         }
     }
 
@@ -60,7 +61,7 @@ internal readonly struct CachedAttentionShape
         AttentionChecks.Rank4(op, "v", args.V);
         int heads = args.V.Layout[2];
         AttentionChecks.Shape(op, "v", args.V, Type, [Batch, Time, heads, ValueDepth]);
-        AttentionChecks.Dense(op, "value cache", args.ValueCache, Type, [Batch, Capacity, heads, ValueDepth]);
+        AttentionChecks.Dense(op, "value cache", args.ValueCache, CacheType, [Batch, Capacity, heads, ValueDepth]);
         return heads;
     }
 

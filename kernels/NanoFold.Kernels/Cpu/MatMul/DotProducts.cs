@@ -8,9 +8,13 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 /// <summary>
 /// One to three rows of a times four columns of b, along adjacent k: twelve sums, three vectors of a and one of b fill 16 registers.
 /// </summary>
-internal unsafe struct DotProducts<O, V>
+/// <typeparam name="O">What is done with vectors, those of a among them.</typeparam>
+/// <typeparam name="V">The vector.</typeparam>
+/// <typeparam name="B">How b is read.</typeparam>
+internal unsafe struct DotProducts<O, V, B>
     where O : struct, IVectorOps<V>
     where V : struct
+    where B : struct, IRowLoads<V>
 {
     public const int Columns = 4;
 
@@ -41,20 +45,20 @@ internal unsafe struct DotProducts<O, V>
         for (; k <= end - O.Bytes; k += O.Bytes)
         {
             V x = O.Load(a + k);
-            s0 = O.MultiplyAdd(x, O.Load(b0 + k), s0);
-            s1 = O.MultiplyAdd(x, O.Load(b1 + k), s1);
-            s2 = O.MultiplyAdd(x, O.Load(b2 + k), s2);
-            s3 = O.MultiplyAdd(x, O.Load(b3 + k), s3);
+            s0 = O.MultiplyAdd(x, B.Load(b0 + PlaceOf(k)), s0);
+            s1 = O.MultiplyAdd(x, B.Load(b1 + PlaceOf(k)), s1);
+            s2 = O.MultiplyAdd(x, B.Load(b2 + PlaceOf(k)), s2);
+            s3 = O.MultiplyAdd(x, B.Load(b3 + PlaceOf(k)), s3);
         }
 
         if (k < end)
         {
             int rest = (int)(end - k) / O.ElementBytes;
             V x = O.LoadPart(a + k, rest);
-            s0 = O.MultiplyAdd(x, O.LoadPart(b0 + k, rest), s0);
-            s1 = O.MultiplyAdd(x, O.LoadPart(b1 + k, rest), s1);
-            s2 = O.MultiplyAdd(x, O.LoadPart(b2 + k, rest), s2);
-            s3 = O.MultiplyAdd(x, O.LoadPart(b3 + k, rest), s3);
+            s0 = O.MultiplyAdd(x, B.LoadPart(b0 + PlaceOf(k), rest), s0);
+            s1 = O.MultiplyAdd(x, B.LoadPart(b1 + PlaceOf(k), rest), s1);
+            s2 = O.MultiplyAdd(x, B.LoadPart(b2 + PlaceOf(k), rest), s2);
+            s3 = O.MultiplyAdd(x, B.LoadPart(b3 + PlaceOf(k), rest), s3);
         }
 
         (sum0, sum1, sum2, sum3) = (s0, s1, s2, s3);
@@ -71,20 +75,20 @@ internal unsafe struct DotProducts<O, V>
         for (; k <= end - O.Bytes; k += O.Bytes)
         {
             V x = O.Load(a + k), y = O.Load(c + k);
-            Add(x, y, O.Load(b0 + k), ref s0, ref t0);
-            Add(x, y, O.Load(b1 + k), ref s1, ref t1);
-            Add(x, y, O.Load(b2 + k), ref s2, ref t2);
-            Add(x, y, O.Load(b3 + k), ref s3, ref t3);
+            Add(x, y, B.Load(b0 + PlaceOf(k)), ref s0, ref t0);
+            Add(x, y, B.Load(b1 + PlaceOf(k)), ref s1, ref t1);
+            Add(x, y, B.Load(b2 + PlaceOf(k)), ref s2, ref t2);
+            Add(x, y, B.Load(b3 + PlaceOf(k)), ref s3, ref t3);
         }
 
         if (k < end)
         {
             int rest = (int)(end - k) / O.ElementBytes;
             V x = O.LoadPart(a + k, rest), y = O.LoadPart(c + k, rest);
-            Add(x, y, O.LoadPart(b0 + k, rest), ref s0, ref t0);
-            Add(x, y, O.LoadPart(b1 + k, rest), ref s1, ref t1);
-            Add(x, y, O.LoadPart(b2 + k, rest), ref s2, ref t2);
-            Add(x, y, O.LoadPart(b3 + k, rest), ref s3, ref t3);
+            Add(x, y, B.LoadPart(b0 + PlaceOf(k), rest), ref s0, ref t0);
+            Add(x, y, B.LoadPart(b1 + PlaceOf(k), rest), ref s1, ref t1);
+            Add(x, y, B.LoadPart(b2 + PlaceOf(k), rest), ref s2, ref t2);
+            Add(x, y, B.LoadPart(b3 + PlaceOf(k), rest), ref s3, ref t3);
         }
 
         O.SumFour(s0, s1, s2, s3, sums);
@@ -103,26 +107,30 @@ internal unsafe struct DotProducts<O, V>
         for (; k <= end - O.Bytes; k += O.Bytes)
         {
             V x = O.Load(a + k), y = O.Load(c + k), z = O.Load(d + k);
-            Add(x, y, z, O.Load(b0 + k), ref s0, ref t0, ref u0);
-            Add(x, y, z, O.Load(b1 + k), ref s1, ref t1, ref u1);
-            Add(x, y, z, O.Load(b2 + k), ref s2, ref t2, ref u2);
-            Add(x, y, z, O.Load(b3 + k), ref s3, ref t3, ref u3);
+            Add(x, y, z, B.Load(b0 + PlaceOf(k)), ref s0, ref t0, ref u0);
+            Add(x, y, z, B.Load(b1 + PlaceOf(k)), ref s1, ref t1, ref u1);
+            Add(x, y, z, B.Load(b2 + PlaceOf(k)), ref s2, ref t2, ref u2);
+            Add(x, y, z, B.Load(b3 + PlaceOf(k)), ref s3, ref t3, ref u3);
         }
 
         if (k < end)
         {
             int rest = (int)(end - k) / O.ElementBytes;
             V x = O.LoadPart(a + k, rest), y = O.LoadPart(c + k, rest), z = O.LoadPart(d + k, rest);
-            Add(x, y, z, O.LoadPart(b0 + k, rest), ref s0, ref t0, ref u0);
-            Add(x, y, z, O.LoadPart(b1 + k, rest), ref s1, ref t1, ref u1);
-            Add(x, y, z, O.LoadPart(b2 + k, rest), ref s2, ref t2, ref u2);
-            Add(x, y, z, O.LoadPart(b3 + k, rest), ref s3, ref t3, ref u3);
+            Add(x, y, z, B.LoadPart(b0 + PlaceOf(k), rest), ref s0, ref t0, ref u0);
+            Add(x, y, z, B.LoadPart(b1 + PlaceOf(k), rest), ref s1, ref t1, ref u1);
+            Add(x, y, z, B.LoadPart(b2 + PlaceOf(k), rest), ref s2, ref t2, ref u2);
+            Add(x, y, z, B.LoadPart(b3 + PlaceOf(k), rest), ref s3, ref t3, ref u3);
         }
 
         O.SumFour(s0, s1, s2, s3, sums);
         O.SumFour(t0, t1, t2, t3, sums + sumRow);
         O.SumFour(u0, u1, u2, u3, sums + 2 * sumRow);
     }
+
+    // Where in a row of b is what lies so many bytes on in one of a.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static nint PlaceOf(nint k) => B.ElementBytes == O.ElementBytes ? k : k / O.ElementBytes * B.ElementBytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Add(V x, V y, V b, ref V s, ref V t)

@@ -7,7 +7,7 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 
 /// <summary>
 /// Dot products of four rows or more where there are 32 vector registers: eight rows of a meet three columns of b in 24 sums, so that b is read once for eight rows.
-/// Each sum is in the order of <see cref="DotProducts{O, V}"/>, to the bit.
+/// Each sum is in the order of <see cref="DotProducts{O, V, B}"/>, to the bit.
 /// </summary>
 internal static unsafe class ManyRows<O, V, T>
     where O : struct, IVectorOps<V>
@@ -159,7 +159,7 @@ internal static unsafe class ManyRows<O, V, T>
     private static void Few(byte* a, nint aRow, int rows, byte* b0, byte* b1, byte* b2, int depth, double* sums)
     {
         double* own = stackalloc double[3 * Half];
-        var dots = new DotProducts<O, V> { B0 = b0, B1 = b1, B2 = b2, B3 = b2 };
+        var dots = new DotProducts<O, V, OwnLoads<O, V>> { B0 = b0, B1 = b1, B2 = b2, B3 = b2 };
         switch (rows)
         {
             case 1:

@@ -99,7 +99,7 @@ internal unsafe struct SkinnyPass<O, V, T>
         int depth = _product.Depth;
         for (; column + DotColumns <= end; column += DotColumns, b += DotColumns * step)
         {
-            Vector128<float> four = new DotProducts<O, V> { B0 = b, B1 = b + step, B2 = b + 2 * step, B3 = b + 3 * step }.One(a, depth);
+            Vector128<float> four = new DotProducts<O, V, OwnLoads<O, V>> { B0 = b, B1 = b + step, B2 = b + 2 * step, B3 = b + 3 * step }.One(a, depth);
             four = accumulates ? Vector128.Load(y + column) + four : four;
             four = bias is null ? four : four + Vector128.Load(bias + column);
             four = residual is null ? four : four + Vector128.Load(residual + column);
@@ -120,7 +120,7 @@ internal unsafe struct SkinnyPass<O, V, T>
             int columns = Math.Min(DotColumns, last / apart + 1);
             byte* b = _product.B + column * _product.BColumn;
             // Missing columns are the last one again, so that there is one order of sums.
-            var dots = new DotProducts<O, V>
+            var dots = new DotProducts<O, V, OwnLoads<O, V>>
             {
                 B0 = b,
                 B1 = b + Math.Min(1, columns - 1) * apart * _product.BColumn,
@@ -178,7 +178,7 @@ internal unsafe struct SkinnyPass<O, V, T>
     }
 
     // The columns in single precision, where they stay in a cache for all rows of a.
-    private readonly DotProducts<O, V> Widened(in DotProducts<O, V> dots, int columns, byte* scratch) => new()
+    private readonly DotProducts<O, V, OwnLoads<O, V>> Widened(in DotProducts<O, V, OwnLoads<O, V>> dots, int columns, byte* scratch) => new()
     {
         B0 = StoredRows.Widened(_product, dots.B0, 0, scratch),
         B1 = StoredRows.Widened(_product, dots.B1, Math.Min(1, columns - 1), scratch),

@@ -1,5 +1,6 @@
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Cpu.Pointwise;
+using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Reduce;
 
@@ -28,6 +29,12 @@ internal static unsafe class Reductions
             {
                 reduced.AddDimension(target[i], target.Stride(i), 0);
             }
+        }
+
+        if (missing == 0 && reduced.Count == 1)
+        {
+            Map.Run(context, new Unary<Alone>(default), x, y, accumulate);
+            return;
         }
 
         kept.Collapse();
@@ -64,6 +71,14 @@ internal static unsafe class Reductions
             float* target = (float*)y + offset;
             *target = accumulate ? *target + (float)sum : (float)sum;
         }
+    }
+
+    /// <summary>A sum of one: that of 0 and it, so that no sum is −0.</summary>
+    private readonly struct Alone : IUnaryOp
+    {
+        public V Invoke<V>(V x)
+            where V : struct, ILane<V>
+            => x + V.Constant(0);
     }
 
     private struct CombineWork : IWork

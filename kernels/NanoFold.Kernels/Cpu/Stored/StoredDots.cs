@@ -8,7 +8,7 @@ namespace NanoFold.Kernels.Cpu.Stored;
 
 /// <summary>
 /// One to three rows of a times four columns of weights in a type of files, which are widened in registers: what is read of memory is what the file has. Sums add in the order
-/// of <see cref="DotProducts{O, V}"/> with 16 lanes, so that the bits are those of widened weights.
+/// of <see cref="DotProducts{O, V, B}"/> with 16 lanes, so that the bits are those of widened weights.
 /// </summary>
 internal unsafe struct StoredDots
 {

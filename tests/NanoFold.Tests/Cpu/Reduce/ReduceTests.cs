@@ -64,6 +64,22 @@ public class ReduceTests : CpuTests
         Assert.That(columns.ToArray(), Is.All.EqualTo(1e3 * 0.1f).Within(1e-5));
     }
 
+    [TestCaseSource(nameof(Paths))]
+    public void SumsOfOneAreTheValuesAndNoneIsMinusZero(Isa isa, DType type)
+    {
+        using var backend = new CpuBackend(1, isa);
+        foreach (bool accumulate in new[] { false, true })
+        {
+            using Guarded x = Guarded.Random(Layout.Of(9, 21), type, 1), y = Guarded.Random(Layout.Of(9, 17), type, 2);
+            backend.Fill(x.View.With(Layout.Of(21)), -0.0);
+            View part = x.View.With(x.View.Layout.Slice(1, 2, 17, out long offset), offset);
+            double[] values = [.. Enumerable.Range(0, 9 * 17).Select(i => x[(i / 17 * 21) + 2 + (i % 17)])], before = y.ToArray();
+            backend.Sum(part, y.View, accumulate);
+            double[] expected = [.. values.Select((value, i) => 0 + value + (accumulate ? before[i] : 0))];
+            Assert.That(y.ToArray().Select(BitConverter.DoubleToInt64Bits), Is.EqualTo(expected.Select(value => BitConverter.DoubleToInt64Bits(type == DType.Float32 ? (float)value : value))));
+        }
+    }
+
     [Test]
     public void SameBitsForAnyThreads([Values] Isa isa)
     {

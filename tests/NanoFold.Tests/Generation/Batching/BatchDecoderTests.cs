@@ -26,6 +26,14 @@ public class BatchDecoderTests
     [TestCaseSource(typeof(DecoderTests), nameof(DecoderTests.Models))]
     public void EveryRowHasTheBitsThatItHasAlone(ModelConfig config) => Compare(_backend, config, rows: 6, turns: 16);
 
+    // With what is remembered of rows that move down.
+    [TestCaseSource(typeof(DecoderTests), nameof(DecoderTests.Models))]
+    public void SoItIsWithKeysAndValuesOf16Bits(ModelConfig config)
+    {
+        _backend.CacheType = DType.BFloat16;
+        Compare(_backend, config, rows: 5, turns: 14);
+    }
+
     // Products of long sums and of many rows, caches that are cut into parts, and what is added to layers.
     [TestCaseSource(nameof(Wide))]
     public void SoItIsWithWideLayersAndLongCaches(ModelConfig config) => Compare(_backend, config, rows: 9, turns: 8);

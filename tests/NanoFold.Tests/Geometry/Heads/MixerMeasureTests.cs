@@ -36,7 +36,7 @@ public class MixerMeasureTests : EngineTests
             bool Has(string kind) => measured.Any(m => m.Measure.Kind == kind && m.Place.Point == at);
             Assert.That(Has("attention-graph") && Has("attention-lags") && Has("attended-neighbors"), Is.EqualTo(hasPattern), at);
             Assert.That(Has("query-key"), Is.EqualTo(hasPattern), at);
-            Assert.That(Has("states"), Is.EqualTo(points.Contains($"{at}.attn.hook_state") || points.Contains($"{at}.attn.hook_final_state") || points.Contains($"{at}.attn.hook_scan")), at);
+            Assert.That(Has("states"), Is.EqualTo(points.Contains($"{at}.attn.hook_state") || points.Contains($"{at}.attn.hook_final_state") || points.Contains($"{at}.attn.hook_scan") || points.Contains($"{at}.attn.hook_wkv")), at);
             Assert.That(Has("heads"), Is.EqualTo(mixer is not (MlpMixerConfig or ConvolutionConfig or GatedConvolutionConfig or GruConfig or RnnConfig or RgLruConfig or Rwkv4Config or MambaConfig or NoneConfig) && !(mixer is ParallelConfig && !hasPattern)), at);
         }
 
@@ -190,6 +190,22 @@ public class MixerMeasureTests : EngineTests
         {
             Assert.That(ValueOf(measured, "timescale"), Is.EqualTo(16 / Math.Log(1 + Math.Exp(-2))).Within(0.01).Percent);
             Assert.That(ValueOf(measured, "timescaleShort"), Is.EqualTo(ValueOf(measured, "timescaleLong")).Within(0.01).Percent);
+            Assert.That(Enumerable.Range(1, 3).Sum(k => ValueOf(measured, $"trajectoryShare.{k}")), Is.InRange(0.2, 1.0));
+        }
+    }
+
+    [Test]
+    public void DecaysOfChannelsSayHowLongTheirMeansLast()
+    {
+        using var tiny = new TinyModel(ModelVariants.Base with { Mixer = Rwkv4Config.Tiny }, Backend());
+        foreach (Parameter parameter in tiny.Store.Parameters.Where(p => p.Name.EndsWith("self_attn.decay", StringComparison.Ordinal)))
+        {
+            Host.Write(tiny.Store, parameter, [.. Enumerable.Repeat(-2.0, (int)parameter.Layout.Count)]);
+        }
+
+        foreach (Measured measured in Run(tiny, [new StateMeasure()]))
+        {
+            Assert.That(ValueOf(measured, "timescale"), Is.EqualTo(Math.Exp(2)).Within(0.01).Percent);
             Assert.That(Enumerable.Range(1, 3).Sum(k => ValueOf(measured, $"trajectoryShare.{k}")), Is.InRange(0.2, 1.0));
         }
     }

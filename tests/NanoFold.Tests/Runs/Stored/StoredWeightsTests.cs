@@ -169,6 +169,18 @@ public class StoredWeightsTests : EngineTests
         Assert.That(result["weights"]!.AsArray().Select(row => $"{row!["weights"]} {row["activations"]}"), Is.EqualTo(new[] { "f32 f32", "q8_0 f32", "q8_0 int8" }));
     }
 
+    [Test]
+    public void TheCommandLineKeepsKeysAndValuesIn16Bits()
+    {
+        string model = ForeignFolders.WithTokenizer(Source);
+        string Written(string type) => CommandLine.Json("generate", "--model", model, "--prompt", "abc", "--max-tokens", "8", "--temperature", "0", "--kv-cache", type)["samples"]![0]!["tokenIds"]!.ToJsonString();
+        Assert.That(Written("f16"), Is.EqualTo(Written("f32")), "they are that near");
+        JsonObject streams = CommandLine.Json("bench", "streams", "--model", model, "--streams", "1,2", "--prompt-tokens", "2", "--tokens", "2", "--threads", "1", "--kv-cache", "bf16");
+        Assert.That(streams["cases"]!.AsArray(), Has.Count.EqualTo(2));
+        CommandLine unknown = CommandLine.Run("generate", "--model", model, "--kv-cache", "q8");
+        Assert.That((unknown.Code, unknown.ErrorLines[0]), Is.EqualTo((2, "nanofold: --kv-cache: expected f32, bf16, f16, not 'q8'")));
+    }
+
     private string Exported(string format, string type)
     {
         string path = _folder[$"{format}-{type}"];

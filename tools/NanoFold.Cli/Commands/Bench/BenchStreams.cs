@@ -22,6 +22,7 @@ internal static class BenchStreams
         Option<long?> written = command.Integer("--tokens", $"Tokens to write to each; {DefaultTokens} if not given", 1, MostTokens);
         var weights = new WeightOptions(command);
         var activations = new ActivationOptions(command);
+        var cache = new CacheOptions(command);
         var train = new TrainOptions(command, "--task", "--data", "--steps", "--minutes", "--precision", "--out", "--batch");
         command.JsonKeys = "cases [{streams, tokensPerSecond (of all texts; median step), ratio (to the first)}], promptTokens, tokens, threads";
         command.Does(invocation =>
@@ -36,6 +37,8 @@ internal static class BenchStreams
                 {
                     ActivationOptions.Round(backend, trained.Model, path);
                 }
+
+                CacheOptions.Apply(cache.Type(invocation), backend, trained.Model, path);
 
                 return Run(invocation, trained.Model, counts, promptTokens, tokens);
             }

@@ -11,7 +11,7 @@ namespace NanoFold.Engine.Geometry.Measures;
 /// </summary>
 public sealed record StateMeasure : MixerMeasure
 {
-    private const string Vector = "attn.hook_state", Matrix = "attn.hook_final_state", Decay = "attn.hook_decay", Step = "attn.hook_delta_pre", Scan = "attn.hook_scan", Read = "attn.hook_z";
+    private const string Vector = "attn.hook_state", Matrix = "attn.hook_final_state", Decay = "attn.hook_decay", Step = "attn.hook_delta_pre", Scan = "attn.hook_scan", Mean = "attn.hook_wkv", Read = "attn.hook_z";
 
     private const int Axes = 3;
 
@@ -30,7 +30,7 @@ public sealed record StateMeasure : MixerMeasure
     /// <inheritdoc/>
     protected override IReadOnlyList<Want> Points =>
     [
-        new(Vector), new(Matrix, SampleKind.Whole), new(Decay), new(Step), new(Vector, SampleKind.Windows), new(Scan, SampleKind.Windows), new(Read, SampleKind.Windows),
+        new(Vector), new(Matrix, SampleKind.Whole), new(Decay), new(Step), new(Vector, SampleKind.Windows), new(Scan, SampleKind.Windows), new(Mean, SampleKind.Windows), new(Read, SampleKind.Windows),
     ];
 
     /// <inheritdoc/>
@@ -57,7 +57,7 @@ public sealed record StateMeasure : MixerMeasure
 
         WriteTimescales(mixer, figures);
         // Of matrices there is no point for every token: what is read of them stands for them.
-        PointCloud? way = mixer.Cloud(Vector, SampleKind.Windows) ?? mixer.Cloud(Scan, SampleKind.Windows) ?? (mixer.Whole(Matrix) is null ? null : mixer.Cloud(Read, SampleKind.Windows));
+        PointCloud? way = mixer.Cloud(Vector, SampleKind.Windows) ?? mixer.Cloud(Scan, SampleKind.Windows) ?? mixer.Cloud(Mean, SampleKind.Windows) ?? (mixer.Whole(Matrix) is null ? null : mixer.Cloud(Read, SampleKind.Windows));
         if (way is not null)
         {
             WriteWay(way, figures);
@@ -85,7 +85,7 @@ public sealed record StateMeasure : MixerMeasure
         figures.Add("stateRankMost", Math.Min(rows, columns), GeometryStatus.Ok, "the smaller side of a state", ranks.Count);
     }
 
-    // Logarithms of decays a token, or the steps of time that they follow from.
+    // Logarithms of decays a token, the steps of time that they follow from, or parameters.
     private static void WriteTimescales(MixerSample mixer, FigureWriter figures)
     {
         double[] lasts = [];
@@ -98,6 +98,12 @@ public sealed record StateMeasure : MixerMeasure
             // Channel c, number n: exp(−softplus(step_c) e^(A_log_cn)). Of a channel's numbers the slowest: what the channel still knows.
             double[] speeds = [.. rates.Values.Chunk(rates.Columns).Select(logs => Math.Exp(logs.Min()))];
             lasts = [.. steps.Values.ToArray().Select((step, i) => 1 / (Softplus(step) * speeds[i % speeds.Length]))];
+        }
+
+        else if (mixer.Cloud(Mean, SampleKind.Windows) is not null && mixer.Weights("decay") is { } weights)
+        {
+            // e^(−e^decay) of each channel, the same for every token.
+            lasts = [.. weights.Values.Select(decay => Math.Exp(-decay))];
         }
 
         lasts = [.. lasts.Where(value => !double.IsNaN(value) && value >= 0)];

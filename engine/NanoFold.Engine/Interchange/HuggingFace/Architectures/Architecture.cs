@@ -14,6 +14,9 @@ public abstract record Architecture
     // Parts of a model that a message names.
     private const int MostNamed = 3;
 
+    // How it is said that nothing of a model can be read back.
+    private const string Whole = "the model: ";
+
     /// <summary>All that are supported.</summary>
     public static IReadOnlyList<Architecture> All { get; } =
     [
@@ -112,11 +115,11 @@ public abstract record Architecture
         }
         catch (UserException e)
         {
-            return [$"the model: {e.Message}"];
+            return [Whole + e.Message];
         }
         catch (ArithmeticException)
         {
-            return ["the model: its sizes make none of this architecture"];
+            return [Whole + "its sizes make none of this architecture"];
         }
 
         return Unsaid(model, back);
@@ -127,13 +130,17 @@ public abstract record Architecture
     /// <param name="back">What the keys of a format make of it.</param>
     internal IReadOnlyList<string> Unsaid(ModelConfig model, ModelConfig back)
     {
-        JsonNode ours = ConfigWriter.ToTree(ComparedModel.Of(Meant(ExpertRules.OneByOne(model))), typeof(ModelConfig))!, theirs = ConfigWriter.ToTree(ComparedModel.Of(Meant(back)), typeof(ModelConfig))!;
+        JsonNode ours = Compared(ExpertRules.OneByOne(model)), theirs = Compared(back);
+        string[] differences = [.. Differences("model", ours, theirs)];
         return
         [
             .. model.Adapters.Count > 0 ? ["model.adapters; merge them into the weights first"] : Array.Empty<string>(),
             .. model.Parametrization.Ratio(model.Width) != 1 ? ["model.parametrization"] : Array.Empty<string>(),
-            .. Differences("model", ours, theirs),
+            // What holds of the first layer stands at the model itself, and is not said again of others.
+            .. differences.Where(difference => OfModel(difference) is not { } same || !differences.Contains(same)),
         ];
+
+        JsonNode Compared(ModelConfig config) => ConfigWriter.ToTree(ComparedModel.Of(Meant(ComparedModel.WithSizes(config))), typeof(ModelConfig))!;
     }
 
     /// <summary>The architecture that a model of ours is one of: the first that has a place for all of its parts.</summary>
@@ -141,7 +148,8 @@ public abstract record Architecture
     /// <exception cref="UserException">There is none; names the nearest, and what has no place in it.</exception>
     public static Architecture For(ModelConfig model)
     {
-        (Architecture architecture, IReadOnlyList<string> unsaid) = All.Select(one => (one, one.Unsaid(model))).MinBy(pair => pair.Item2.Count);
+        (Architecture architecture, IReadOnlyList<string> unsaid) = All.Select(one => (one, one.Unsaid(model)))
+            .MinBy(pair => (pair.Item2.Sum(Distance), pair.Item2.Count));
         return unsaid.Count == 0 ? architecture : throw new UserException(
             $"no architecture of transformers has all parts of this model; the nearest, {architecture.Name}, cannot express {string.Join("; ", unsaid.Take(MostNamed))}{(unsaid.Count > MostNamed ? $"; and {unsaid.Count - MostNamed} more" : "")}");
     }
@@ -173,6 +181,13 @@ public abstract record Architecture
         keys["dtype"] = "float32";
         return keys;
     }
+
+    // A part of another kind is farther away than any settings are, and farthest is what cannot be read back.
+    private static int Distance(string unsaid) => unsaid.StartsWith(Whole, StringComparison.Ordinal) ? short.MaxValue : unsaid.Contains(" = {", StringComparison.Ordinal) ? 1 : 0;
+
+    // What a difference in a layer would be in all of them; null of others.
+    private static string? OfModel(string difference) =>
+        difference.Split('.', 4) is ["model", "pattern", _, { } rest] ? $"model.{rest}" : null;
 
     private static IEnumerable<string> Differences(string path, JsonNode? ours, JsonNode? theirs)
     {

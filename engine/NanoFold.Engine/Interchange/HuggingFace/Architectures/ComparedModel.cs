@@ -22,6 +22,19 @@ internal static class ComparedModel
         };
     }
 
+    /// <summary>The model with the sizes of recurrent heads as they are in it, whether the mixer says them or the model does.</summary>
+    public static ModelConfig WithSizes(ModelConfig model) =>
+        DecoderKeys.WithMixers(model, mixer => mixer is RecurrentHeadsConfig heads ? WithSizes(heads, heads.ShapeFor(model)) : mixer);
+
+    private static RecurrentHeadsConfig WithSizes(RecurrentHeadsConfig mixer, HeadShape shape)
+    {
+        mixer = mixer with { Heads = shape.Heads, KvHeads = shape.KvHeads, HeadDim = shape.HeadDim, ValueDim = shape.ValueDim };
+        // With heads of queries and keys that it says itself, model.kvHeads does not count.
+        return mixer is not GatedDeltaNetConfig delta ? mixer
+            : delta.KeyHeads > 0 || shape.KvHeads != shape.Heads ? delta with { KvHeads = delta.KeyHeads > 0 ? 0 : shape.KvHeads }
+            : delta with { KeyHeads = shape.Heads, KvHeads = 0 };
+    }
+
     private static ModelConfig Bare(ModelConfig model) => model with
     {
         Dropout = 0,

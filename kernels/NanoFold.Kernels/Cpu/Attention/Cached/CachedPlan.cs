@@ -24,21 +24,21 @@ internal readonly struct CachedPlan
         TokenBlock = Math.Max(1, MaxColumns / problem.Group);
         TokenBlocks = BlockSizes.Count(problem.Time, TokenBlock);
         HeadBlock = 1;
-        Parts = 1;
+        Parts = Cuts = 1;
         AppendsFirst = TokenBlocks > 1 || problem.ValueHeads < problem.KeyHeads;
         if (problem.Time * problem.Group > MaxSplitColumns)
         {
             return;
         }
 
-        long bytes = (long)problem.Capacity * problem.KeyHeads * (problem.Depth + problem.ValueDepth) * problem.Type.Size();
+        long bytes = (long)problem.Capacity * problem.KeyHeads * (problem.Depth + problem.ValueDepth) * problem.CacheType.Size();
         if (bytes > LargeBytes)
         {
             HeadBlock = problem.KeyHeads;
         }
 
         long items = (long)Math.Max(1, problem.Batch / sequences) * (problem.KeyHeads / HeadBlock);
-        Parts = (int)Math.Min((WantedItems + items - 1) / items, BlockSizes.Count(problem.Capacity, MinPartKeys));
+        Parts = Cuts = (int)Math.Min((WantedItems + items - 1) / items, BlockSizes.Count(problem.Capacity, MinPartKeys));
     }
 
     /// <summary>Key heads of an item.</summary>
@@ -52,10 +52,14 @@ internal readonly struct CachedPlan
     /// <summary>Whether items share what is new, which is written to the cache before any of them starts.</summary>
     public bool AppendsFirst { get; }
 
+    /// <summary>Parts of the keys that there are.</summary>
     public int Parts { get; private init; }
 
-    /// <summary>The same where no row sees more keys than these: one part where they do not fill a second one, to the same bits.</summary>
-    public CachedPlan For(int keys) => keys <= MinPartKeys ? this with { Parts = 1 } : this;
+    // Parts into which as many keys as there are at most would be cut, see Part.
+    private int Cuts { get; init; }
+
+    /// <summary>The same where no row sees more keys than these: without the parts that would be empty, to the same bits.</summary>
+    public CachedPlan For(int keys) => this with { Parts = Math.Min(Parts, BlockSizes.Count(Math.Max(keys, 1), MinPartKeys)) };
 
     /// <summary>Visible keys [first, end) of one part, by their index.</summary>
     public (int First, int End) Part(int part, int total)
@@ -65,7 +69,7 @@ internal readonly struct CachedPlan
             return (0, total);
         }
 
-        int each = Math.Max(MinPartKeys, BlockSizes.Count(total, Parts));
+        int each = Math.Max(MinPartKeys, BlockSizes.Count(total, Cuts));
         return ((int)Math.Min(total, (long)part * each), (int)Math.Min(total, (part + 1L) * each));
     }
 }

@@ -8,8 +8,9 @@ namespace NanoFold.Kernels.Cpu.Attention.Cached;
 internal readonly unsafe struct CachedProblem
 {
     public readonly int Batch, Time, Heads, KeyHeads, ValueHeads, Depth, ValueDepth, Capacity;
-    public readonly DType Type;
-    public readonly HeadRows Q, K, V, Y, KeyCache, ValueCache;
+    public readonly DType Type, CacheType;
+    public readonly HeadRows Q, K, V, Y;
+    public readonly CacheRows KeyCache, ValueCache;
     public readonly double Scale, Cap;
     public readonly VisibleRule Rule;
     private readonly void* _decay, _decayCache, _sinkLogits;
@@ -31,13 +32,14 @@ internal readonly unsafe struct CachedProblem
         ValueDepth = shape.ValueDepth;
         Capacity = shape.Capacity;
         Type = shape.Type;
+        CacheType = shape.CacheType;
         Q = new HeadRows(args.Q);
         K = new HeadRows(args.K);
         V = new HeadRows(args.V.IsNone ? args.K : args.V);
         Y = new HeadRows(args.Y);
-        KeyCache = new HeadRows(args.KeyCache);
+        KeyCache = new CacheRows(args.KeyCache);
         HasValues = !args.V.IsNone;
-        ValueCache = new HeadRows(HasValues ? args.ValueCache : args.KeyCache);
+        ValueCache = new CacheRows(HasValues ? args.ValueCache : args.KeyCache);
         _decay = args.Decay.Address;
         _decayCache = args.DecayCache.Address;
         _sinkLogits = args.SinkLogits.Address;
@@ -101,18 +103,17 @@ internal readonly unsafe struct CachedProblem
     public void Append<V>(int batch, int keyHead, in KeyBlocks keys, int firstIndex, int endIndex)
         where V : struct, ICpuLane<V>
     {
-        nint size = Element.Size<V>();
         for (int i = 0; i < Count(batch); i++)
         {
             int position = Position(batch) + i, index = keys.IndexOf(position);
             if (index >= firstIndex && index < endIndex)
             {
                 int slot = Slot(position);
-                Buffer.MemoryCopy(K.Row<V>(batch, i, keyHead), KeyCache.Row<V>(batch, slot, keyHead), Depth * size, Depth * size);
+                KeyCache.Write<V>(batch, slot, keyHead, K.Row<V>(batch, i, keyHead), Depth);
                 int valueHead = ValueHead(keyHead);
                 if (HasValues && keyHead * ValueHeads == valueHead * KeyHeads)
                 {
-                    Buffer.MemoryCopy(this.V.Row<V>(batch, i, valueHead), ValueCache.Row<V>(batch, slot, valueHead), ValueDepth * size, ValueDepth * size);
+                    ValueCache.Write<V>(batch, slot, valueHead, this.V.Row<V>(batch, i, valueHead), ValueDepth);
                 }
 
                 for (int head = keyHead * Group; head < (keyHead + 1) * Group && HasDecay; head++)

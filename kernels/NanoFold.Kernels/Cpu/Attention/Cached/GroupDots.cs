@@ -20,6 +20,9 @@ internal unsafe struct GroupDots
     public byte* Keys;
     public nint KeyRow;
 
+    /// <summary>Of the keys: that of the lane, or one of 16 bits.</summary>
+    public DType KeyType;
+
     /// <summary>How far ahead keys are fetched from memory; 0 for not.</summary>
     public nint Ahead;
 
@@ -61,7 +64,27 @@ internal unsafe struct GroupDots
         where V : struct
         where E : unmanaged, INumberBase<E>
     {
-        nint bytes = (nint)Depth * O.ElementBytes;
+        switch (KeyType)
+        {
+            case DType.BFloat16:
+                Run<O, V, E, NarrowLoads<BFloatWidening, V>>();
+                break;
+            case DType.Float16:
+                Run<O, V, E, NarrowLoads<HalfWidening, V>>();
+                break;
+            default:
+                Run<O, V, E, OwnLoads<O, V>>();
+                break;
+        }
+    }
+
+    private readonly void Run<O, V, E, B>()
+        where O : struct, IVectorOps<V>
+        where V : struct
+        where E : unmanaged, INumberBase<E>
+        where B : struct, IRowLoads<V>
+    {
+        nint bytes = (nint)Depth * B.ElementBytes;
         // Shorter keys lie close together: the processor itself fetches them ahead.
         bool fetches = Ahead != 0 && bytes >= LineBytes;
         for (int j = 0; j < Count; j += FourKeys)
@@ -69,7 +92,7 @@ internal unsafe struct GroupDots
             byte* key = Keys + (j * KeyRow);
             // The last key takes the places of those that are missing.
             int last = Count - 1 - j;
-            var dots = new DotProducts<O, V> { B0 = key, B1 = key + (Math.Min(1, last) * KeyRow), B2 = key + (Math.Min(2, last) * KeyRow), B3 = key + (Math.Min(3, last) * KeyRow) };
+            var dots = new DotProducts<O, V, B> { B0 = key, B1 = key + (Math.Min(1, last) * KeyRow), B2 = key + (Math.Min(2, last) * KeyRow), B3 = key + (Math.Min(3, last) * KeyRow) };
             if (fetches)
             {
                 Fetch(key + Ahead, bytes);

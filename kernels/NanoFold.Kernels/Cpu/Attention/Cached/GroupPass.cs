@@ -13,7 +13,7 @@ internal static unsafe class GroupPass
     private const int TurnKeys = 16;
 
     /// <summary>Rows to ask the memory for ahead: rows of different heads interleave, which the processor does not follow by itself.</summary>
-    private const int Ahead = 16;
+    private const int Ahead = 32;
 
     public static void Run<V>(in CachedWork work, in CachedColumns item, int worker)
         where V : struct, ICpuLane<V>
@@ -70,8 +70,7 @@ internal static unsafe class GroupPass
             int turn = Math.Min(turnKeys, count - j);
             for (int h = 0; h < states.Heads; h++)
             {
-                void* keys = problem.KeyCache.Row<V>(item.Batch, slot + j, item.FirstHead + h);
-                states[token * states.Heads + h].Score<V>(j, turn, keys, problem.KeyCache.Time, Ahead);
+                states[token * states.Heads + h].Score<V>(j, turn, problem.KeyCache.Rows(item.Batch, slot + j, item.FirstHead + h), Ahead);
             }
         }
 
@@ -87,8 +86,7 @@ internal static unsafe class GroupPass
             int turn = Math.Min(turnKeys, count - j);
             for (int h = 0; h < states.Heads; h++)
             {
-                void* values = problem.ValueCache.Row<V>(item.Batch, slot + j, problem.ValueHead(item.FirstHead + h));
-                states[token * states.Heads + h].Add<V>(j, turn, values, problem.ValueCache.Time, Ahead);
+                states[token * states.Heads + h].Add<V>(j, turn, problem.ValueCache.Rows(item.Batch, slot + j, problem.ValueHead(item.FirstHead + h)), Ahead);
             }
         }
     }

@@ -57,17 +57,18 @@ internal readonly unsafe struct GroupState
     /// <summary>Scores of the keys [first, first + count) of a block, for all heads.</summary>
     /// <param name="first">A multiple of four.</param>
     /// <param name="count">A multiple of four, or what is left of the block.</param>
-    /// <param name="keys">Key <paramref name="first"/>; the others are <paramref name="keyRow"/> elements apart.</param>
+    /// <param name="keys">From key <paramref name="first"/> on.</param>
     /// <param name="ahead">Rows to ask the memory for ahead; 0 for none.</param>
-    public void Score<V>(int first, int count, void* keys, nint keyRow, int ahead = 0)
+    public void Score<V>(int first, int count, in GroupRows keys, int ahead = 0)
         where V : struct, ICpuLane<V>
         => new GroupDots
         {
             Queries = (byte*)_queries,
             QueryRow = _queryRow * Element.Size<V>(),
-            Keys = (byte*)keys,
-            KeyRow = keyRow * Element.Size<V>(),
-            Ahead = ahead * keyRow * Element.Size<V>(),
+            Keys = keys.First,
+            KeyRow = keys.Row,
+            KeyType = keys.Type,
+            Ahead = ahead * keys.Row,
             Heads = _heads,
             Count = count,
             Depth = _depth,
@@ -129,17 +130,20 @@ internal readonly unsafe struct GroupState
     }
 
     /// <summary>Adds the values [first, first + count) of a block by their weights, for all heads.</summary>
-    /// <param name="values">Value <paramref name="first"/>; the others are <paramref name="valueRow"/> elements apart.</param>
+    /// <param name="first">As for keys.</param>
+    /// <param name="count">As for keys.</param>
+    /// <param name="values">From value <paramref name="first"/> on.</param>
     /// <param name="ahead">Rows to ask the memory for ahead; 0 for none.</param>
-    public void Add<V>(int first, int count, void* values, nint valueRow, int ahead = 0)
+    public void Add<V>(int first, int count, in GroupRows values, int ahead = 0)
         where V : struct, ICpuLane<V>
         => new GroupSums
         {
             Outputs = (byte*)_outputs,
             OutputRow = _outputRow * Element.Size<V>(),
-            Values = (byte*)values,
-            ValueRow = valueRow * Element.Size<V>(),
-            Ahead = ahead * valueRow * Element.Size<V>(),
+            Values = values.First,
+            ValueRow = values.Row,
+            ValueType = values.Type,
+            Ahead = ahead * values.Row,
             Weights = (byte*)Element.At<V>(_scores, first),
             WeightRow = _scoreRow * Element.Size<V>(),
             Heads = _heads,
@@ -163,4 +167,22 @@ internal readonly unsafe struct GroupState
         Element.Set<V>(target, 1, Element.Get<V>(_sums, head));
         HeadRow.Write(Element.At<V>(_outputs, head * _outputRow), Element.At<V>(target, 2), _valueDepth, V.Constant(1));
     }
+}
+
+/// <summary>Keys or values in memory, one after the other.</summary>
+internal readonly unsafe struct GroupRows(byte* first, nint row, DType type)
+{
+    /// <summary>The first.</summary>
+    public byte* First { get; } = first;
+
+    /// <summary>Bytes between two.</summary>
+    public nint Row { get; } = row;
+
+    /// <summary>Of the elements: that of the lane, or one of 16 bits.</summary>
+    public DType Type { get; } = type;
+
+    /// <summary>Rows of elements of the lane.</summary>
+    public static GroupRows Of<V>(void* first, nint row)
+        where V : struct, ICpuLane<V>
+        => new((byte*)first, row * Element.Size<V>(), V.Type);
 }

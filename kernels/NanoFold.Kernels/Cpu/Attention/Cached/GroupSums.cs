@@ -25,6 +25,9 @@ internal unsafe struct GroupSums
     public byte* Weights;
     public nint WeightRow;
 
+    /// <summary>Of the values: that of the lane, or one of 16 bits.</summary>
+    public DType ValueType;
+
     /// <summary>How far ahead values are fetched from memory; 0 for not.</summary>
     public nint Ahead;
 
@@ -59,6 +62,25 @@ internal unsafe struct GroupSums
         where O : struct, IVectorOps<V>
         where V : struct
     {
+        switch (ValueType)
+        {
+            case DType.BFloat16:
+                Run<O, V, NarrowLoads<BFloatWidening, V>>();
+                break;
+            case DType.Float16:
+                Run<O, V, NarrowLoads<HalfWidening, V>>();
+                break;
+            default:
+                Run<O, V, OwnLoads<O, V>>();
+                break;
+        }
+    }
+
+    private readonly void Run<O, V, B>()
+        where O : struct, IVectorOps<V>
+        where V : struct
+        where B : struct, IRowLoads<V>
+    {
         int lanes = (Depth + Lanes<O, V>() - 1) / Lanes<O, V>(), wide = Depth / Lanes<O, V>() / Strip * Strip;
         for (int head = 0; head < Heads;)
         {
@@ -68,24 +90,24 @@ internal unsafe struct GroupSums
             byte* output = Outputs + (head * OutputRow), weights = Weights + (head * WeightRow);
             for (int lane = 0; lane < lanes; lane += lane < wide ? Strip : 1)
             {
-                byte* values = Values + ((nint)lane * O.Bytes), sums = output + ((nint)lane * O.Bytes);
+                byte* values = Values + ((nint)lane * Lanes<O, V>() * B.ElementBytes), sums = output + ((nint)lane * O.Bytes);
                 // A single head takes both places of two: as fast, as each sum waits for itself.
                 nint next = heads == 1 ? 0 : OutputRow, nextWeights = heads == 1 ? 0 : WeightRow;
                 if (lane < wide && heads == 3)
                 {
-                    Three<O, V>(values, weights, sums, ahead);
+                    Three<O, V, B>(values, weights, sums, ahead);
                 }
                 else if (lane < wide)
                 {
-                    Two<O, V>(values, weights, nextWeights, sums, next, ahead);
+                    Two<O, V, B>(values, weights, nextWeights, sums, next, ahead);
                 }
                 else if (heads == 3)
                 {
-                    NarrowThree<O, V>(values, weights, sums, Depth - (lane * Lanes<O, V>()));
+                    NarrowThree<O, V, B>(values, weights, sums, Depth - (lane * Lanes<O, V>()));
                 }
                 else
                 {
-                    NarrowTwo<O, V>(values, weights, nextWeights, sums, next, Depth - (lane * Lanes<O, V>()));
+                    NarrowTwo<O, V, B>(values, weights, nextWeights, sums, next, Depth - (lane * Lanes<O, V>()));
                 }
             }
 
@@ -93,23 +115,24 @@ internal unsafe struct GroupSums
         }
     }
 
-    private readonly void Three<O, V>(byte* values, byte* p, byte* output, nint ahead)
+    private readonly void Three<O, V, B>(byte* values, byte* p, byte* output, nint ahead)
         where O : struct, IVectorOps<V>
         where V : struct
+        where B : struct, IRowLoads<V>
     {
         byte* output1 = output + OutputRow, output2 = output1 + OutputRow, p1 = p + WeightRow, p2 = p1 + WeightRow;
         V a0 = O.Load(output), a1 = O.Load(output + O.Bytes), a2 = O.Load(output + 2 * O.Bytes), a3 = O.Load(output + 3 * O.Bytes);
         V b0 = O.Load(output1), b1 = O.Load(output1 + O.Bytes), b2 = O.Load(output1 + 2 * O.Bytes), b3 = O.Load(output1 + 3 * O.Bytes);
         V c0 = O.Load(output2), c1 = O.Load(output2 + O.Bytes), c2 = O.Load(output2 + 2 * O.Bytes), c3 = O.Load(output2 + 3 * O.Bytes);
-        nint step = O.ElementBytes, end = Count * step;
+        nint step = O.ElementBytes, end = Count * step, width = Lanes<O, V>() * B.ElementBytes;
         for (nint j = 0; j < end; j += step, values += ValueRow)
         {
-            Fetch<O, V>(values + ahead);
+            Fetch(values + ahead, width);
             V x = O.Splat(p + j), y = O.Splat(p1 + j), z = O.Splat(p2 + j);
-            Add<O, V>(x, y, z, O.Load(values), ref a0, ref b0, ref c0);
-            Add<O, V>(x, y, z, O.Load(values + O.Bytes), ref a1, ref b1, ref c1);
-            Add<O, V>(x, y, z, O.Load(values + 2 * O.Bytes), ref a2, ref b2, ref c2);
-            Add<O, V>(x, y, z, O.Load(values + 3 * O.Bytes), ref a3, ref b3, ref c3);
+            Add<O, V>(x, y, z, B.Load(values), ref a0, ref b0, ref c0);
+            Add<O, V>(x, y, z, B.Load(values + width), ref a1, ref b1, ref c1);
+            Add<O, V>(x, y, z, B.Load(values + 2 * width), ref a2, ref b2, ref c2);
+            Add<O, V>(x, y, z, B.Load(values + 3 * width), ref a3, ref b3, ref c3);
         }
 
         Store<O, V>(output, a0, a1, a2, a3);
@@ -117,22 +140,23 @@ internal unsafe struct GroupSums
         Store<O, V>(output2, c0, c1, c2, c3);
     }
 
-    private readonly void Two<O, V>(byte* values, byte* p, nint weightRow, byte* output, nint outputRow, nint ahead)
+    private readonly void Two<O, V, B>(byte* values, byte* p, nint weightRow, byte* output, nint outputRow, nint ahead)
         where O : struct, IVectorOps<V>
         where V : struct
+        where B : struct, IRowLoads<V>
     {
         byte* output1 = output + outputRow, p1 = p + weightRow;
         V a0 = O.Load(output), a1 = O.Load(output + O.Bytes), a2 = O.Load(output + 2 * O.Bytes), a3 = O.Load(output + 3 * O.Bytes);
         V b0 = O.Load(output1), b1 = O.Load(output1 + O.Bytes), b2 = O.Load(output1 + 2 * O.Bytes), b3 = O.Load(output1 + 3 * O.Bytes);
-        nint step = O.ElementBytes, end = Count * step;
+        nint step = O.ElementBytes, end = Count * step, width = Lanes<O, V>() * B.ElementBytes;
         for (nint j = 0; j < end; j += step, values += ValueRow)
         {
-            Fetch<O, V>(values + ahead);
+            Fetch(values + ahead, width);
             V x = O.Splat(p + j), y = O.Splat(p1 + j);
-            Add<O, V>(x, y, O.Load(values), ref a0, ref b0);
-            Add<O, V>(x, y, O.Load(values + O.Bytes), ref a1, ref b1);
-            Add<O, V>(x, y, O.Load(values + 2 * O.Bytes), ref a2, ref b2);
-            Add<O, V>(x, y, O.Load(values + 3 * O.Bytes), ref a3, ref b3);
+            Add<O, V>(x, y, B.Load(values), ref a0, ref b0);
+            Add<O, V>(x, y, B.Load(values + width), ref a1, ref b1);
+            Add<O, V>(x, y, B.Load(values + 2 * width), ref a2, ref b2);
+            Add<O, V>(x, y, B.Load(values + 3 * width), ref a3, ref b3);
         }
 
         Store<O, V>(output, a0, a1, a2, a3);
@@ -141,9 +165,10 @@ internal unsafe struct GroupSums
 
     /// <summary>One vector of the values: four sums over the keys for each head, as each would wait for the addition before.</summary>
     /// <param name="rest">Elements that are left.</param>
-    private readonly void NarrowThree<O, V>(byte* values, byte* p, byte* output, int rest)
+    private readonly void NarrowThree<O, V, B>(byte* values, byte* p, byte* output, int rest)
         where O : struct, IVectorOps<V>
         where V : struct
+        where B : struct, IRowLoads<V>
     {
         byte* output1 = output + OutputRow, output2 = output1 + OutputRow, p1 = p + WeightRow, p2 = p1 + WeightRow;
         V a0 = O.Load(output), a1 = O.Zero, a2 = O.Zero, a3 = O.Zero;
@@ -152,15 +177,15 @@ internal unsafe struct GroupSums
         nint step = O.ElementBytes, end = Count * step, j = 0;
         for (; j <= end - (Strip * step); j += Strip * step, values += Strip * ValueRow)
         {
-            Add<O, V>(O.Splat(p + j), O.Splat(p1 + j), O.Splat(p2 + j), Load<O, V>(values, rest), ref a0, ref b0, ref c0);
-            Add<O, V>(O.Splat(p + j + step), O.Splat(p1 + j + step), O.Splat(p2 + j + step), Load<O, V>(values + ValueRow, rest), ref a1, ref b1, ref c1);
-            Add<O, V>(O.Splat(p + j + 2 * step), O.Splat(p1 + j + 2 * step), O.Splat(p2 + j + 2 * step), Load<O, V>(values + 2 * ValueRow, rest), ref a2, ref b2, ref c2);
-            Add<O, V>(O.Splat(p + j + 3 * step), O.Splat(p1 + j + 3 * step), O.Splat(p2 + j + 3 * step), Load<O, V>(values + 3 * ValueRow, rest), ref a3, ref b3, ref c3);
+            Add<O, V>(O.Splat(p + j), O.Splat(p1 + j), O.Splat(p2 + j), Load<O, V, B>(values, rest), ref a0, ref b0, ref c0);
+            Add<O, V>(O.Splat(p + j + step), O.Splat(p1 + j + step), O.Splat(p2 + j + step), Load<O, V, B>(values + ValueRow, rest), ref a1, ref b1, ref c1);
+            Add<O, V>(O.Splat(p + j + 2 * step), O.Splat(p1 + j + 2 * step), O.Splat(p2 + j + 2 * step), Load<O, V, B>(values + 2 * ValueRow, rest), ref a2, ref b2, ref c2);
+            Add<O, V>(O.Splat(p + j + 3 * step), O.Splat(p1 + j + 3 * step), O.Splat(p2 + j + 3 * step), Load<O, V, B>(values + 3 * ValueRow, rest), ref a3, ref b3, ref c3);
         }
 
         for (; j < end; j += step, values += ValueRow)
         {
-            Add<O, V>(O.Splat(p + j), O.Splat(p1 + j), O.Splat(p2 + j), Load<O, V>(values, rest), ref a0, ref b0, ref c0);
+            Add<O, V>(O.Splat(p + j), O.Splat(p1 + j), O.Splat(p2 + j), Load<O, V, B>(values, rest), ref a0, ref b0, ref c0);
         }
 
         O.Store(output, O.Add(O.Add(a0, a1), O.Add(a2, a3)));
@@ -168,9 +193,10 @@ internal unsafe struct GroupSums
         O.Store(output2, O.Add(O.Add(c0, c1), O.Add(c2, c3)));
     }
 
-    private readonly void NarrowTwo<O, V>(byte* values, byte* p, nint weightRow, byte* output, nint outputRow, int rest)
+    private readonly void NarrowTwo<O, V, B>(byte* values, byte* p, nint weightRow, byte* output, nint outputRow, int rest)
         where O : struct, IVectorOps<V>
         where V : struct
+        where B : struct, IRowLoads<V>
     {
         byte* output1 = output + outputRow, p1 = p + weightRow;
         V a0 = O.Load(output), a1 = O.Zero, a2 = O.Zero, a3 = O.Zero;
@@ -178,45 +204,44 @@ internal unsafe struct GroupSums
         nint step = O.ElementBytes, end = Count * step, j = 0;
         for (; j <= end - (Strip * step); j += Strip * step, values += Strip * ValueRow)
         {
-            Add<O, V>(O.Splat(p + j), O.Splat(p1 + j), Load<O, V>(values, rest), ref a0, ref b0);
-            Add<O, V>(O.Splat(p + j + step), O.Splat(p1 + j + step), Load<O, V>(values + ValueRow, rest), ref a1, ref b1);
-            Add<O, V>(O.Splat(p + j + 2 * step), O.Splat(p1 + j + 2 * step), Load<O, V>(values + 2 * ValueRow, rest), ref a2, ref b2);
-            Add<O, V>(O.Splat(p + j + 3 * step), O.Splat(p1 + j + 3 * step), Load<O, V>(values + 3 * ValueRow, rest), ref a3, ref b3);
+            Add<O, V>(O.Splat(p + j), O.Splat(p1 + j), Load<O, V, B>(values, rest), ref a0, ref b0);
+            Add<O, V>(O.Splat(p + j + step), O.Splat(p1 + j + step), Load<O, V, B>(values + ValueRow, rest), ref a1, ref b1);
+            Add<O, V>(O.Splat(p + j + 2 * step), O.Splat(p1 + j + 2 * step), Load<O, V, B>(values + 2 * ValueRow, rest), ref a2, ref b2);
+            Add<O, V>(O.Splat(p + j + 3 * step), O.Splat(p1 + j + 3 * step), Load<O, V, B>(values + 3 * ValueRow, rest), ref a3, ref b3);
         }
 
         for (; j < end; j += step, values += ValueRow)
         {
-            Add<O, V>(O.Splat(p + j), O.Splat(p1 + j), Load<O, V>(values, rest), ref a0, ref b0);
+            Add<O, V>(O.Splat(p + j), O.Splat(p1 + j), Load<O, V, B>(values, rest), ref a0, ref b0);
         }
 
         O.Store(output, O.Add(O.Add(a0, a1), O.Add(a2, a3)));
         O.Store(output1, O.Add(O.Add(b0, b1), O.Add(b2, b3)));
     }
 
-    // A hint only: addresses past the end do no harm.
+    // Four vectors, each of so many bytes. A hint only: addresses past the end do no harm.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Fetch<O, V>(byte* values)
-        where O : struct, IVectorOps<V>
-        where V : struct
+    private static void Fetch(byte* values, nint width)
     {
-        if (O.Bytes >= LineBytes / 2)
+        if (width >= LineBytes / 2)
         {
             Prefetch.Line(values);
-            Prefetch.Line(values + 2 * O.Bytes);
+            Prefetch.Line(values + 2 * width);
         }
 
-        if (O.Bytes == LineBytes)
+        if (width == LineBytes)
         {
-            Prefetch.Line(values + O.Bytes);
-            Prefetch.Line(values + 3 * O.Bytes);
+            Prefetch.Line(values + width);
+            Prefetch.Line(values + 3 * width);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Load<O, V>(byte* source, int rest)
+    private static V Load<O, V, B>(byte* source, int rest)
         where O : struct, IVectorOps<V>
         where V : struct
-        => rest >= Lanes<O, V>() ? O.Load(source) : O.LoadPart(source, rest);
+        where B : struct, IRowLoads<V>
+        => rest >= Lanes<O, V>() ? B.Load(source) : B.LoadPart(source, rest);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store<O, V>(byte* target, V a, V b, V c, V d)

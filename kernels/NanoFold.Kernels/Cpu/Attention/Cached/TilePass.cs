@@ -15,7 +15,9 @@ internal static unsafe class TilePass
         var lane = LaneSize.Of<V>();
         int most = Math.Min(plan.TokenBlock, problem.Time) * problem.Group, columns = item.Count * problem.Group;
         long bytes = new TileScratch(null, problem.Depth, problem.ValueDepth, most, plan.HeadBlock, lane).Bytes;
-        var scratch = new TileScratch(work.Context.Scratch(worker, bytes), problem.Depth, problem.ValueDepth, most, plan.HeadBlock, lane);
+        int widenedKeys = problem.KeyCache.IsNarrow ? BlockSizes.Keys * problem.Depth * sizeof(float) : 0, widenedValues = problem.KeyCache.IsNarrow ? BlockSizes.Keys * problem.ValueDepth * sizeof(float) : 0;
+        byte* memory = (byte*)work.Context.Scratch(worker, bytes + widenedKeys + widenedValues);
+        var scratch = new TileScratch(memory, problem.Depth, problem.ValueDepth, most, plan.HeadBlock, lane);
         nint scoreRow = scratch.ScoreRow;
         for (int c = 0; c < scoreRow; c++)
         {
@@ -41,8 +43,8 @@ internal static unsafe class TilePass
             for (int h = 0; h < plan.HeadBlock; h++)
             {
                 OnlineSoftmax state = scratch.State(h);
-                void* keys = problem.KeyCache.Row<V>(item.Batch, blocks.Slot, item.FirstHead + h), values = problem.ValueCache.Row<V>(item.Batch, blocks.Slot, problem.ValueHead(item.FirstHead + h));
-                mask.Products<V>(keys, problem.KeyCache.Time, problem.Depth, state.Queries, scratch.Scores, scoreRow);
+                void* keys = problem.KeyCache.Take<V>(item.Batch, blocks.Slot, item.FirstHead + h, blocks.Count, problem.Depth, memory + bytes, out nint keyRow);
+                mask.Products<V>(keys, keyRow, problem.Depth, state.Queries, scratch.Scores, scoreRow);
                 mask.Cap<V>(scratch.Scores, scoreRow, problem.Cap * SoftmaxPower.BitsPerNat);
                 if (problem.HasDecay)
                 {
@@ -53,7 +55,8 @@ internal static unsafe class TilePass
                 }
 
                 mask.Apply<V>(scratch.Scores, scoreRow, scratch.Positions);
-                BlockPacking.Rows<V>(values, problem.ValueCache.Time, blocks.Count, problem.ValueDepth, scratch.Values, BlockSizes.Keys, 0, 1);
+                void* values = problem.ValueCache.Take<V>(item.Batch, blocks.Slot, problem.ValueHead(item.FirstHead + h), blocks.Count, problem.ValueDepth, memory + bytes + widenedKeys, out nint valueRow);
+                BlockPacking.Rows<V>(values, valueRow, blocks.Count, problem.ValueDepth, scratch.Values, BlockSizes.Keys, 0, 1);
                 state.Add<V>(mask, scratch.Scores, scoreRow, scratch.Values, BlockSizes.Keys);
             }
         }

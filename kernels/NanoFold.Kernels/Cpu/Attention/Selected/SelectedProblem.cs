@@ -66,8 +66,8 @@ internal readonly unsafe struct SelectedProblem
         ValueDepth = problem.ValueDepth;
         Type = problem.Type;
         Q = problem.Q;
-        K = problem.KeyCache;
-        V = problem.ValueCache;
+        K = problem.KeyCache.AsWide;
+        V = problem.ValueCache.AsWide;
         Y = problem.Y;
         Scale = problem.Scale;
         Lists = new KeyLists(table, Batch * Heads, Time, Keys);

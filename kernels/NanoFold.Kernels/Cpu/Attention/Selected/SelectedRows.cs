@@ -31,9 +31,9 @@ internal readonly unsafe struct SelectedRowsWork(CpuContext context, SelectedPro
             for (int key = first; key < Math.Min(last, end); key += BlockSizes.Keys)
             {
                 int count = Math.Min(Math.Min(last, end) - key, BlockSizes.Keys);
-                state.Score<V>(0, count, problem.K.Row<V>(batch, key, keyHead), problem.K.Time);
+                state.Score<V>(0, count, GroupRows.Of<V>(problem.K.Row<V>(batch, key, keyHead), problem.K.Time));
                 state.Weigh<V>(0, count, 0, null, cap: 0);
-                state.Add<V>(0, count, problem.V.Row<V>(batch, key, keyHead), problem.V.Time);
+                state.Add<V>(0, count, GroupRows.Of<V>(problem.V.Row<V>(batch, key, keyHead), problem.V.Time));
             }
         }
 
