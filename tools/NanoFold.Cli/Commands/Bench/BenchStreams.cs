@@ -50,6 +50,7 @@ internal static class BenchStreams
 
             RunConfig config = RunVocab.Expect(train.Config(invocation));
             using var random = new Transformer(config.Model, backend, (ulong)config.Train.Seed);
+            CacheOptions.Apply(cache.Type(invocation), backend, random, "this model");
             return Run(invocation, random, counts, promptTokens, tokens);
         });
     }
