@@ -8,7 +8,7 @@ public sealed record OpenClCapabilities
     /// <summary>Threads of a work-group that kernels are written for.</summary>
     public const int LeastGroup = 256;
 
-    /// <summary>Bytes of local memory that the largest kernel without another path asks for.</summary>
+    /// <summary>Bytes of local memory that a device must have. The few kernels that ask for more have another path, or end a run with their name: docs/opencl.md has them.</summary>
     public const int LeastLocalBytes = 32 * 1024;
 
     // Numbers of cl.h and cl_ext.h that ILGPU does not name.

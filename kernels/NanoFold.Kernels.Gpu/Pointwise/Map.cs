@@ -19,7 +19,7 @@ internal static class Map
         {
             if (Vectors.IsFlat(a, y) && Vectors.IsFlat(b, y) && Vectors.IsFlat(c, y) && Vectors.IsFlat(z, y))
             {
-                if (context.IsProcessor && y.Type == DType.Float32)
+                if (context.IsProcessor && y.Type == DType.Float32 && y.Count <= 1 << 30)
                 {
                     context.LaunchThreads(LineWork<TOp>.Of(context, op, a, b, c, y, accumulateY, z, accumulateZ), y.Count);
                     return;

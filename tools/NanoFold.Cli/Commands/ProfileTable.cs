@@ -40,10 +40,13 @@ internal sealed class ProfileTable(Output output, ProfileReport report)
             .. report.Runs.Where(row => row.Seconds >= least).Select(row => (string[])
             [
                 row.Name.Length <= NameWidth ? row.Name : $"{row.Name[..(NameWidth - 1)]}…", Display.Number(row.Runs, "0"), Display.Number(row.Items, "0"), Time(row.Seconds), $"{Percent(row.IdleShare)} %", Display.Number(row.Threads, "0.0"),
-                Display.Number(row.SecondsToSecond * 1e6, "0.0"),
+                ToSecond(row),
             ]),
         ]);
     }
+
+    /// <summary>How long it took until a second thread was there, in microseconds; nothing where none came.</summary>
+    public static string ToSecond(RunRow row) => row.SecondsToSecond > 0 ? Display.Number(1e6 * row.SecondsToSecond, "0.0") : "–";
 
     private void Table(string title, IReadOnlyList<ProfileRow> rows, string rest)
     {

@@ -12,7 +12,18 @@ internal readonly struct BlockPlan
     private const int MaxRows = 72;
     private const int MaxColumns = 1024;
     private const long MaxPackedElements = 1 << 17;
+
+    /// <summary>From so many columns on, packed panels of a are used often enough to pay for packing them.</summary>
     private const int WideColumns = 256;
+
+    /// <summary>
+    /// Strips of so many bytes are two vectors of 512 bits. A step of their tiles does twice the work on the same six elements of a, so that these may come from the second-level
+    /// cache: rows are never worth packing (3 to 6 % of a product on Zen 5).
+    /// </summary>
+    private const int WideStripBytes = 128;
+
+    /// <summary>Steps of k that are a multiple of so many bytes apart share a few lines of each cache, and push each other out.</summary>
+    private const int CacheWayBytes = 4096;
 
     /// <summary>Bytes over which a block of b may stretch and still stay in the first-level cache as it is.</summary>
     private const int DirectBytes = 1 << 15;
@@ -41,7 +52,11 @@ internal readonly struct BlockPlan
         blocks = Ceiling(product.Rows, RowBlock);
 
         PacksB = !readsInPlace || product.IsStored || product.BColumn != elementBytes || (product.Rows > tileRows && DepthBlock * product.BStep > DirectBytes);
-        PacksA = !readsInPlace || product.AStep != elementBytes || product.Columns >= WideColumns;
+        bool isNarrow = product.Columns < WideColumns;
+        bool readsA = product.AStep == elementBytes
+            ? isNarrow || tileColumns * elementBytes >= WideStripBytes
+            : isNarrow && product.ARow == elementBytes && product.AStep % CacheWayBytes != 0;
+        PacksA = !readsInPlace || !readsA;
         int strips = Ceiling(product.Columns, tileColumns);
         DepthSpan = steps;
         if (PacksB)
@@ -57,7 +72,7 @@ internal readonly struct BlockPlan
         ChunkStrips = Ceiling(strips, chunks);
     }
 
-    /// <summary>False where whole panels of a are read where they lie: their k are adjacent and few columns would use what was packed.</summary>
+    /// <summary>False where whole panels of a are read where they lie: their k or their rows are adjacent, and packing would not pay.</summary>
     public bool PacksA { get; }
 
     /// <summary>False where packing would not pay, with one panel of rows or a small b: then whole strips of b are read where they lie.</summary>

@@ -99,13 +99,17 @@ internal readonly unsafe ref struct RowBlock<TKernel, TOperands, O, V, T>
 
     private void Run(in PanelGroup<TKernel> group, bool narrow, byte* b, nint bStep, byte* y, nint yRow, bool accumulate)
     {
-        if (IsInPlace(group))
+        if (!IsInPlace(group))
+        {
+            TKernel.Run<PackedPanel>(group.Height, narrow, group.Count, _depth, (byte*)Panel(group), 0, b, bStep, y, yRow, _product.Alpha, accumulate);
+        }
+        else if (_product.AStep == sizeof(T))
         {
             TKernel.Run<DirectPanel>(group.Height, narrow, group.Count, _depth, A(group), _product.ARow, b, bStep, y, yRow, _product.Alpha, accumulate);
         }
         else
         {
-            TKernel.Run<PackedPanel>(group.Height, narrow, group.Count, _depth, (byte*)Panel(group), 0, b, bStep, y, yRow, _product.Alpha, accumulate);
+            TKernel.Run<ColumnPanel>(group.Height, narrow, group.Count, _depth, A(group), _product.AStep, b, bStep, y, yRow, _product.Alpha, accumulate);
         }
     }
 

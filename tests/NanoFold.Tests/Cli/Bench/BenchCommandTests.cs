@@ -141,6 +141,9 @@ public class BenchCommandTests
     [TestCase("decode --batch auto", "bench decode: --batch auto is for train, which tries sizes; name one")]
     [TestCase("decode --tokens 0", "--tokens: expected an integer from 1 to 4194304, got '0'")]
     [TestCase("cpu --parts gemm", "--parts: expected products, steps, attention, decode, runs or all, got 'gemm'")]
+    [TestCase("gemm --precision half", "bench gemm: --precision half: expected one of fp32, tf32, bf16, fp16")]
+    [TestCase("streams --activations int8", "bench streams: --weights and --activations are for the weights of a model; name one with --model")]
+    [TestCase("streams --weights f16", "bench streams: --weights and --activations are for the weights of a model; name one with --model")]
     [TestCase("step --sweep heads", "--sweep: expected batch, context, width, depth, mixer, feedForward, residual or all, got 'heads'")]
     [TestCase("step --sweep batch,", "--sweep: expected batch, context, width, depth, mixer, feedForward, residual or all, got ''")]
     public void WhatCannotBeMeasuredIsRefusedInALine(string arguments, string problem)

@@ -36,7 +36,7 @@ public class BenchKernelTests
     public void WrongUsageIsOneLine()
     {
         Assert.That(Error(2, "bench", "kernel"), Is.EqualTo("nanofold: bench kernel: NAME is missing; bench kernel --list lists the cases"));
-        Assert.That(Error(2, "bench", "kernel", Case, "--isa", "sse9"), Is.EqualTo("nanofold: --isa sse9: expected one of avx2, avx512, 128, scalar"));
+        Assert.That(Error(2, "bench", "kernel", Case, "--isa", "sse9"), Is.EqualTo("nanofold: --isa sse9: expected one of avx512, avx2, 128, scalar"));
         Assert.That(Error(1, "bench", "kernel", Case, "--against", "/no/such/file"), Does.StartWith("nanofold: cannot read /no/such/file: "));
         Assert.That(Error(1, "bench", "kernel", Case, "--save", "/no/such/file"), Is.EqualTo("nanofold: --save /no/such/file: there is no folder /no/such"));
 

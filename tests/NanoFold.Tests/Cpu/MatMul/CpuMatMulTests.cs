@@ -94,6 +94,24 @@ public sealed class CpuMatMulTests
         }
     }
 
+    // A transposed a is read where it lies, unless y has many columns or the steps of a are a multiple of 4,096 bytes apart.
+    [TestCaseSource(nameof(Engines))]
+    public void ATransposedOperandOfManyRowsEqualsTheNaiveProduct(string engine)
+    {
+        using var context = new CpuContext(2, Isa.Scalar);
+        CpuMatMul matMul = Create(context, engine, out DType type);
+        var random = new Random(12);
+        int number = 0;
+        foreach (int rows in new[] { 512, 1022, 1024 })
+        {
+            foreach (int columns in new[] { 33, 255, 256 })
+            {
+                using MatMulTestCase test = Plain(random, type, rows, columns, 19, true, false, number++);
+                test.Check(matMul, $"{rows} x {columns} x 19");
+            }
+        }
+    }
+
     [TestCaseSource(nameof(Engines))]
     public void FewRowsOfALargeProductEqualTheNaiveProduct(string engine)
     {

@@ -14,8 +14,7 @@ internal static class BenchKernel
 {
     private const string Verb = "bench kernel";
 
-    private static readonly (string Name, Isa Isa)[] s_isas =
-        [("avx2", Isa.Vector256), ("avx512", Isa.Vector512), ("128", Isa.Vector128), ("scalar", Isa.Scalar)];
+    private static readonly string[] s_isas = IsaNames.UpTo(Isa.Vector512);
 
     public static void Build(VerbCommand command)
     {
@@ -29,7 +28,7 @@ internal static class BenchKernel
         Option<bool> tests = command.Flag("--tests", "With the small cases that the tests check; a full name needs no flag");
         Option<bool> check = command.Flag("--check", "Only check that results are right");
         Option<long?> samples = command.Integer("--samples", "Timings of each pass; about three seconds of them if not given", KernelTiming.FewestSamples, 1_000_000);
-        Option<string?> isa = command.Text("--isa", string.Join('|', s_isas.Select(p => p.Name)), "Instruction set; any runs anywhere, emulated if need be; the machine's best if not given");
+        Option<string?> isa = command.Text("--isa", string.Join('|', s_isas), "Instruction set; any runs anywhere, emulated if need be; the machine's best if not given");
         Option<string?> save = command.Text("--save", "FILE", "Write the timings to a file, as JSON; to a file of this build they are added, as another session");
         Option<string?> against = command.Text("--against", "FILE", "Compare with the timings that --save wrote, of as many sessions as both builds have; run the two builds in turn, three times or more");
         Option<bool> force = command.Flag("--force", "Compare with timings of another processor, path or number of threads too");
@@ -58,7 +57,7 @@ internal static class BenchKernel
             Isa path = ParseIsa(invocation.Get(isa));
             if (invocation.Get(disassemble))
             {
-                string[] with = [.. invocation.Get(tests) ? [tests.Name] : (string[])[], isa.Name, s_isas.First(p => p.Isa == path).Name];
+                string[] with = [.. invocation.Get(tests) ? [tests.Name] : (string[])[], isa.Name, IsaNames.Of(path)];
                 return Disassembly.Print(invocation.Output, ["bench", command.Name, wanted!, check.Name, CommonOptions.Threads, "1", .. with], invocation.Get(method) ?? "*");
             }
 
@@ -107,15 +106,7 @@ internal static class BenchKernel
     }
 
     private static Isa ParseIsa(string? name)
-    {
-        if (name is null)
-        {
-            return IsaExtensions.Best;
-        }
-
-        (string Name, Isa Isa) found = Array.Find(s_isas, p => p.Name == name);
-        return found.Name is not null ? found.Isa : throw UserException.Usage($"--isa {name}: expected one of {string.Join(", ", s_isas.Select(p => p.Name))}");
-    }
+        => name is null ? IsaExtensions.Best : IsaNames.Find(name) ?? throw UserException.Usage($"--isa {name}: expected one of {string.Join(", ", s_isas)}");
 
     private static KernelBaseline Baseline(string path, string isa, int threads, bool force)
     {

@@ -43,6 +43,11 @@ internal static class BenchStreams
                 return Run(invocation, trained.Model, counts, promptTokens, tokens);
             }
 
+            if (weights.IsGiven(invocation) || activations.Rounds(invocation))
+            {
+                throw UserException.Usage($"bench streams: {WeightOptions.Name} and {ActivationOptions.Name} are for the weights of a model; name one with --model");
+            }
+
             RunConfig config = RunVocab.Expect(train.Config(invocation));
             using var random = new Transformer(config.Model, backend, (ulong)config.Train.Seed);
             return Run(invocation, random, counts, promptTokens, tokens);

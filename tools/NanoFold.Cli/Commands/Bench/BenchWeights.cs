@@ -37,7 +37,9 @@ internal static class BenchWeights
     private static int Run(Invocation invocation, string path, string[] weights, string[] activations, int promptTokens, int tokens)
     {
         using Backend backend = Devices.Open(invocation);
-        List<string[]> rows = [["weights", "activations", "of", "load", "memory", "written/s", "prompt/s", "per token", "of memory"]];
+        // With rounded activations among them a row is of both.
+        bool areNamed = activations is not [ActivationOptions.Float];
+        List<string[]> rows = [[areNamed ? "weights, activations" : "weights", "types", "load", "memory", "written/s", "prompt/s", "per token", "of memory"]];
         var results = new JsonArray();
         foreach (string name in weights)
         {
@@ -76,7 +78,7 @@ internal static class BenchWeights
         void Add(string name, string of, ParameterStore store, double load, DecodeBenchmark result)
         {
             (string Type, long Elements)[] types = [.. store.Parameters.GroupBy(parameter => parameter.Type).OrderByDescending(group => group.Sum(p => p.Layout.Count)).Select(group => (WeightOptions.NameOf(group.Key), group.Sum(p => p.Layout.Count)))];
-            rows.Add([name, of, string.Join('+', types.Where(type => type.Elements * 100 >= store.Parameters.Sum(p => p.Layout.Count)).Select(type => type.Type)), $"{Display.Number(load, "0.00")} s", Display.Bytes(store.Bytes),
+            rows.Add([areNamed ? $"{name}, {of}" : name, string.Join('+', types.Where(type => type.Elements * 100 >= store.Parameters.Sum(p => p.Layout.Count)).Select(type => type.Type)), $"{Display.Number(load, "0.00")} s", Display.Bytes(store.Bytes),
                 Display.Number(result.TokensPerSecond, "0.0"), Display.Number(result.PrefillTokensPerSecond, "0"), Display.Bytes((long)result.BytesPerToken), $"{Display.Number(100 * result.BandwidthShare, "0")} %"]);
             var elements = new JsonObject();
             foreach ((string type, long count) in types)

@@ -12,7 +12,7 @@ internal readonly unsafe struct PairKernel<TPrograms> : IMicroKernel
 
     public static int PanelRows(int left) => PairProgram.Rows;
 
-    public static void Run<P>(int rows, bool narrow, int panels, nint depth, byte* a, nint aRow, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
+    public static void Run<P>(int rows, bool narrow, int panels, nint depth, byte* a, nint aStride, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
         where P : struct, IPanel
     {
         var arguments = new TileArguments

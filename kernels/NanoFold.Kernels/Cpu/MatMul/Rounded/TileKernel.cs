@@ -17,7 +17,7 @@ internal readonly unsafe struct TileKernel<TPrograms> : IMicroKernel
     public static int PanelRows(int left) => left <= TileProgram.Side ? TileProgram.Side : 2 * TileProgram.Side;
 
     [SkipLocalsInit]
-    public static void Run<P>(int rows, bool narrow, int panels, nint depth, byte* a, nint aRow, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
+    public static void Run<P>(int rows, bool narrow, int panels, nint depth, byte* a, nint aStride, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
         where P : struct, IPanel
     {
         const int Line = 64;

@@ -13,7 +13,7 @@ internal unsafe interface IMicroKernel
     static abstract int PanelRows(int left);
 
     /// <summary>Tiles of <paramref name="rows"/> (as from <see cref="PanelRows"/>) rows one below the other, half as many columns if <paramref name="narrow"/>; see <see cref="Tile"/>.</summary>
-    static abstract void Run<P>(int rows, bool narrow, int panels, nint depth, byte* a, nint aRow, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
+    static abstract void Run<P>(int rows, bool narrow, int panels, nint depth, byte* a, nint aStride, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
         where P : struct, IPanel;
 }
 
@@ -29,9 +29,9 @@ internal readonly unsafe struct SixRowKernel<O, V> : IMicroKernel
     /// <summary>6, but 4 for the last 1 to 4, 7 and 8 rows: so at most one row is wasted where at least 2 are left.</summary>
     public static int PanelRows(int left) => left is <= 4 or 7 or 8 ? 4 : 6;
 
-    public static void Run<P>(int rows, bool narrow, int panels, nint depth, byte* a, nint aRow, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
+    public static void Run<P>(int rows, bool narrow, int panels, nint depth, byte* a, nint aStride, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
         where P : struct, IPanel
-        => Tile.Run<Tile6x2<O, V>, Tile6x1<O, V>, O, V, P>(rows, narrow, panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
+        => Tile.Run<Tile6x2<O, V>, Tile6x1<O, V>, O, V, P>(rows, narrow, panels, depth, a, aStride, b, bStep, y, yRow, alpha, accumulate);
 }
 
 /// <summary>8 rows by 2 vectors, with 4 rows and 1 vector at the edges: for the 32 registers of 64-bit Arm.</summary>
@@ -45,7 +45,7 @@ internal readonly unsafe struct EightRowKernel<O, V> : IMicroKernel
 
     public static int PanelRows(int left) => left <= 4 ? 4 : 8;
 
-    public static void Run<P>(int rows, bool narrow, int panels, nint depth, byte* a, nint aRow, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
+    public static void Run<P>(int rows, bool narrow, int panels, nint depth, byte* a, nint aStride, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
         where P : struct, IPanel
-        => Tile.Run<Tile8x2<O, V>, Tile8x1<O, V>, O, V, P>(rows, narrow, panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
+        => Tile.Run<Tile8x2<O, V>, Tile8x1<O, V>, O, V, P>(rows, narrow, panels, depth, a, aStride, b, bStep, y, yRow, alpha, accumulate);
 }

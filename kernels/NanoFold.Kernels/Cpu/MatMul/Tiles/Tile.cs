@@ -29,7 +29,7 @@ internal static unsafe class Tile
 {
     /// <summary>As below with the tile of <paramref name="rows"/> rows: one of 4 rows, or of the two given the wide one or, where one vector of columns is enough, the narrow.</summary>
     public static void Run<TWide, TNarrow, O, V, P>(
-        int rows, bool narrow, int panels, nint depth, byte* a, nint aRow, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
+        int rows, bool narrow, int panels, nint depth, byte* a, nint aStride, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
         where TWide : struct, ITile<V>
         where TNarrow : struct, ITile<V>
         where O : struct, IVectorOps<V>
@@ -39,16 +39,16 @@ internal static unsafe class Tile
         switch (rows > 4, narrow)
         {
             case (true, false):
-                Run<TWide, O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
+                Run<TWide, O, V, P>(panels, depth, a, aStride, b, bStep, y, yRow, alpha, accumulate);
                 break;
             case (true, true):
-                Run<TNarrow, O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
+                Run<TNarrow, O, V, P>(panels, depth, a, aStride, b, bStep, y, yRow, alpha, accumulate);
                 break;
             case (false, false):
-                Run<Tile4x2<O, V>, O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
+                Run<Tile4x2<O, V>, O, V, P>(panels, depth, a, aStride, b, bStep, y, yRow, alpha, accumulate);
                 break;
             default:
-                Run<Tile4x1<O, V>, O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
+                Run<Tile4x1<O, V>, O, V, P>(panels, depth, a, aStride, b, bStep, y, yRow, alpha, accumulate);
                 break;
         }
     }
@@ -56,17 +56,17 @@ internal static unsafe class Tile
     /// <summary>y = alpha · a · b (+ y). Strides in bytes; the columns of b and of y are adjacent.</summary>
     /// <param name="panels">Panels of a, one below the other, that meet the same b.</param>
     /// <param name="depth">Length of k.</param>
-    /// <param name="aRow">From one row of a to the next, where a is not packed.</param>
+    /// <param name="aStride">Of a where it is not packed, see <see cref="IPanel"/>.</param>
     /// <param name="bStep">From one k of b to the next.</param>
-    public static void Run<TTile, O, V, P>(int panels, nint depth, byte* a, nint aRow, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
+    public static void Run<TTile, O, V, P>(int panels, nint depth, byte* a, nint aStride, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
         where TTile : struct, ITile<V>
         where O : struct, IVectorOps<V>
         where V : struct
         where P : struct, IPanel
     {
-        nint row = P.IsPacked ? O.ElementBytes : aRow;
-        nint step = P.IsPacked ? TTile.Rows * O.ElementBytes : O.ElementBytes;
-        nint panel = P.IsPacked ? depth * TTile.Rows * O.ElementBytes : TTile.Rows * aRow;
+        nint row = P.HasAdjacentRows ? O.ElementBytes : aStride;
+        nint step = P.IsPacked ? TTile.Rows * O.ElementBytes : P.HasAdjacentRows ? aStride : O.ElementBytes;
+        nint panel = P.IsPacked ? depth * TTile.Rows * O.ElementBytes : TTile.Rows * row;
         V scale = O.Constant(alpha);
         for (; panels > 0; panels--)
         {
@@ -119,21 +119,36 @@ internal static unsafe class Tile
         => O.Store(y, accumulate ? O.MultiplyAdd(sum, scale, O.Load(y)) : O.Multiply(sum, scale));
 }
 
-/// <summary>How a tile finds a: a constant of the compiled code.</summary>
+/// <summary>How a tile finds a: constants of the compiled code.</summary>
 internal interface IPanel
 {
-    /// <summary>The rows of each k are adjacent; else the k of each row are.</summary>
+    /// <summary>Whether one panel follows the other, and in it one k the other, without a gap.</summary>
     static abstract bool IsPacked { get; }
+
+    /// <summary>Whether the rows of each k are adjacent, the stride being that from one k to the next; else the k of each row are, and it is that from one row to the next.</summary>
+    static abstract bool HasAdjacentRows { get; }
 }
 
 /// <summary>a in panels, as <see cref="Packing"/> leaves it.</summary>
 internal readonly struct PackedPanel : IPanel
 {
     public static bool IsPacked => true;
+
+    public static bool HasAdjacentRows => true;
 }
 
-/// <summary>a read where it lies.</summary>
+/// <summary>a read where it lies, along its rows.</summary>
 internal readonly struct DirectPanel : IPanel
 {
     public static bool IsPacked => false;
+
+    public static bool HasAdjacentRows => false;
+}
+
+/// <summary>a read where it lies, a transposed one: along its columns.</summary>
+internal readonly struct ColumnPanel : IPanel
+{
+    public static bool IsPacked => false;
+
+    public static bool HasAdjacentRows => true;
 }

@@ -16,14 +16,11 @@ internal static class BenchCpu
     private static readonly string[] s_parts = ["products", "steps", "attention", "decode", "runs"];
     private static readonly string[] s_presets = ["nano", "small"];
 
-    // Widest first, as the tables have them.
-    private static readonly Isa[] s_sets = [.. Enum.GetValues<Isa>().Where(isa => isa <= IsaExtensions.Best).OrderDescending()];
-
     public static void Build(VerbCommand command)
     {
-        Option<string[]?> parts = command.Names("--parts", "Some of the parts only", s_parts);
-        Option<string[]?> sets = command.Names("--isa", "Instruction sets; the widest one if not given", [.. s_sets.Select(isa => isa.Name())]);
-        Option<string[]?> presets = command.Names("--presets", "Whose steps, products and writing; both if not given", s_presets);
+        Option<string[]?> parts = command.Names("--parts", "Some of the parts only; all if not given", s_parts);
+        Option<string[]?> sets = command.Names("--isa", "Instruction sets; the widest one if not given", IsaNames.UpTo(IsaExtensions.Best));
+        Option<string[]?> presets = command.Names("--presets", "Whose steps, products, writing and runs; both if not given", s_presets);
         Option<long?> steps = command.Integer("--steps", $"Timed steps; {DefaultSteps} if not given", 1, 1000);
         command.Common = [CommonOptions.Threads];
         command.JsonKeys = """
@@ -33,10 +30,9 @@ internal static class BenchCpu
               forecast [{cores, ms, sharedMs, unevenMs, serialMs, runMs}], lost [{name, runs, items, ms, lostMs}] (on 16 cores)}]}; what was not measured is absent
             """;
         command.Does(invocation => Run(
-            invocation, invocation.Names(parts, s_parts), [.. invocation.Names(sets, IsaExtensions.Best.Name()).Select(Set)], invocation.Names(presets, s_presets), (int)(invocation.Get(steps) ?? DefaultSteps)));
+            invocation, invocation.Names(parts, s_parts), [.. invocation.Names(sets, IsaNames.Of(IsaExtensions.Best)).Select(name => IsaNames.Find(name)!.Value)],
+            invocation.Names(presets, s_presets), (int)(invocation.Get(steps) ?? DefaultSteps)));
     }
-
-    private static Isa Set(string name) => s_sets.First(isa => isa.Name() == name);
 
     private static int Run(Invocation invocation, string[] parts, Isa[] sets, string[] presets, int steps)
     {

@@ -63,7 +63,7 @@ internal sealed class CpuFigures(IReadOnlyList<CpuColumn> columns, Output output
 
     public void Decode(IReadOnlyList<RunConfig> configs)
     {
-        List<string[]> rows = [Header("one text, tokens/s", "of")];
+        List<string[]> rows = [Header("one text, tokens/s", "tokens")];
         var result = new JsonArray();
         foreach (RunConfig config in configs)
         {

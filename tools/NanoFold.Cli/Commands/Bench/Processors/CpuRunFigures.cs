@@ -64,11 +64,11 @@ internal sealed class CpuRunFigures(int threads, Output output, JsonObject json)
         output.Line();
         output.Table(numbers: true,
         [
-            [$"{config.Preset}, runs on {Display.Count(threads)} threads", "runs", "items", "ms", "threads idle", "took part", "µs to the second"],
+            [$"{config.Preset}, runs on {Display.Count(threads)} threads", "runs", "items", "ms", "threads idle", "took part", "µs to 2nd"],
             .. rows.Where(row => row.Seconds >= LeastSeconds).Select(row => (string[])
             [
                 row.Name, Display.Number(row.Runs, "0"), Display.Number(row.Items, "0"), Milliseconds(row.Seconds), $"{Display.Number(100 * row.IdleShare, "0")} %", Display.Number(row.Threads, "0.0"),
-                Display.Number(1e6 * row.SecondsToSecond, "0.0"),
+                ProfileTable.ToSecond(row),
             ]),
         ]);
         return
