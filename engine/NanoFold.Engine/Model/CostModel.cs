@@ -93,7 +93,8 @@ public sealed record CostModel
 
         Tensor input = model.Inputs > 0 ? New("features", DType.Float32, 1, model.Context, model.Inputs) : New("tokens", DType.Int32, 1, model.Context);
         transformer.RecordOutputs(tape, input, prefixes: model.Visibility == VisibilityKind.Prefix ? New("prefixes", DType.Int32, 1) : default);
-        double flops = dry.Of(new Plan(tape)).Sum(call => call.Cost.Flops * Passes(tape, call.Step.Call!.Node));
+        // Steps without an op of the pass, such as zeros to add up in, multiply nothing.
+        double flops = dry.Of(new Plan(tape)).Sum(call => call.Step.Call is { } op ? call.Cost.Flops * Passes(tape, op.Node) : 0);
         return (long)(flops / model.Context) + model.LayerConfigs().Sum(layer => layer.Mixer.PairFlopsPerToken(model));
     }
 

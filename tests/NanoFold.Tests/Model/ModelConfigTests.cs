@@ -67,6 +67,7 @@ public class ModelConfigTests
             CostModel cost = CostModel.Of(with);
             Assert.That(cost.Parameters, Is.GreaterThan(0), variant.Kind);
             Assert.That(CostModel.FlopsPerToken(with), Is.Positive, variant.Kind);
+            Assert.That(CostModel.FlopsPerToken(with, new NameGlobs("head", ["lm_head.weight"])), Is.Positive.And.LessThan(CostModel.FlopsPerToken(with)), $"{variant.Kind}, the head alone trained");
             Assert.That(kind, Is.EqualTo(variant.Kind));
         }
     }
