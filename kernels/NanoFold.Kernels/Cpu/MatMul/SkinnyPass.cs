@@ -26,7 +26,7 @@ internal unsafe struct SkinnyPass<O, V, T>
     private const long NearBytes = 1 << 18;
 
     private readonly Product _product;
-    private readonly bool _dot, _tiles, _near;
+    private readonly bool _dot, _tiles, _near, _far;
     private readonly int _chunk;
 
     /// <param name="product">The product.</param>
@@ -37,6 +37,7 @@ internal unsafe struct SkinnyPass<O, V, T>
         _dot = dots || CanDot(product);
         _tiles = !_dot && product.Rows > MaxSumRows;
         _near = _dot && IsNear(product);
+        _far = _dot && !product.IsStored && (long)product.Columns * product.Depth * sizeof(T) > NearBytes;
         // Dot products: long streams, but enough items to share. Sums: long runs of each row, but eight items.
         _chunk = _dot ? DotChunk(product)
             : _tiles ? FewRows<O, V, T>.ChunkColumns
@@ -60,9 +61,13 @@ internal unsafe struct SkinnyPass<O, V, T>
         {
             ManyRows<O, V, T>.Run(_product, column, end, scratch);
         }
+        else if (_far)
+        {
+            Dot<FarLoads<O, V>>(column, end, scratch);
+        }
         else if (_dot)
         {
-            Dot(_near ? Near(column, end) : column, end, scratch);
+            Dot<OwnLoads<O, V>>(_near ? Near(column, end) : column, end, scratch);
         }
         else if (_tiles)
         {
@@ -109,7 +114,8 @@ internal unsafe struct SkinnyPass<O, V, T>
         return column;
     }
 
-    private readonly void Dot(int column, int end, byte* scratch)
+    private readonly void Dot<B>(int column, int end, byte* scratch)
+        where B : struct, IRowLoads<V>
     {
         double* sums = stackalloc double[3 * DotColumns];
         bool direct = _product.IsStored && StoredDots.Fits<V>(_product);
@@ -120,7 +126,7 @@ internal unsafe struct SkinnyPass<O, V, T>
             int columns = Math.Min(DotColumns, last / apart + 1);
             byte* b = _product.B + column * _product.BColumn;
             // Missing columns are the last one again, so that there is one order of sums.
-            var dots = new DotProducts<O, V, OwnLoads<O, V>>
+            var dots = new DotProducts<O, V, B>
             {
                 B0 = b,
                 B1 = b + Math.Min(1, columns - 1) * apart * _product.BColumn,
@@ -178,7 +184,8 @@ internal unsafe struct SkinnyPass<O, V, T>
     }
 
     // The columns in single precision, where they stay in a cache for all rows of a.
-    private readonly DotProducts<O, V, OwnLoads<O, V>> Widened(in DotProducts<O, V, OwnLoads<O, V>> dots, int columns, byte* scratch) => new()
+    private readonly DotProducts<O, V, B> Widened<B>(in DotProducts<O, V, B> dots, int columns, byte* scratch)
+        where B : struct, IRowLoads<V> => new()
     {
         B0 = StoredRows.Widened(_product, dots.B0, 0, scratch),
         B1 = StoredRows.Widened(_product, dots.B1, Math.Min(1, columns - 1), scratch),

@@ -14,6 +14,9 @@ internal unsafe struct StoredDots
 {
     private const int MostRows = 3, Unit = DTypeExtensions.BlockValues, Lanes = 16, Columns = 4;
 
+    /// <summary>Bytes ahead of which weights are asked for, as of <see cref="FarLoads{O, V}"/>.</summary>
+    private const int Ahead = FarLoads<Ops512, Vector512<float>>.Ahead;
+
     public byte* B0, B1, B2, B3;
 
     /// <summary>Room for the scales of four columns, twice as many halves and floats as there are; with a multiple of 16 of each.</summary>
@@ -110,6 +113,7 @@ internal unsafe struct StoredDots
         Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default;
         for (; units > 0; units--, a += Unit, scales += F.Scales)
         {
+            Fetch(b0, b1, b2, b3);
             Vector512<float> low = Vector512.Load(a), high = Vector512.Load(a + Lanes);
             s0 = Add<F>(low, high, b0, scales, s0);
             s1 = Add<F>(low, high, b1, scales + places, s1);
@@ -131,6 +135,7 @@ internal unsafe struct StoredDots
         Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, t0 = default, t1 = default, t2 = default, t3 = default;
         for (; units > 0; units--, a += Unit, c += Unit, scales += F.Scales)
         {
+            Fetch(b0, b1, b2, b3);
             Vector512<float> low = Vector512.Load(a), high = Vector512.Load(a + Lanes), lowC = Vector512.Load(c), highC = Vector512.Load(c + Lanes);
             Add<F>(low, high, lowC, highC, b0, scales, ref s0, ref t0);
             Add<F>(low, high, lowC, highC, b1, scales + places, ref s1, ref t1);
@@ -144,6 +149,16 @@ internal unsafe struct StoredDots
 
         Ops512.SumFour(s0, s1, s2, s3, sums);
         Ops512.SumFour(t0, t1, t2, t3, sums + Columns);
+    }
+
+    // Hints only: addresses past the end do no harm.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Fetch(byte* b0, byte* b1, byte* b2, byte* b3)
+    {
+        Prefetch.Line(b0 + Ahead);
+        Prefetch.Line(b1 + Ahead);
+        Prefetch.Line(b2 + Ahead);
+        Prefetch.Line(b3 + Ahead);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
