@@ -1,7 +1,8 @@
 using System.Text.Json.Nodes;
+using NanoFold.Tests.Cli;
 using NanoFold.Tests.Training;
 
-namespace NanoFold.Tests.Cli;
+namespace NanoFold.Tests.Runs.Stored;
 
 /// <summary><c>--activations</c>: where it makes a difference, and what is said where it makes none.</summary>
 [NonParallelizable]
