@@ -23,7 +23,7 @@ public partial class FiniteJsonTests
     private const double Inf = double.PositiveInfinity;
 
     /// <summary>What may write numbers itself: whole ones only.</summary>
-    private static readonly string[] s_integersOnly = ["GgufVocabulary.cs", "OwnForm.cs", "SafeTensorsWriter.cs", "SentencePieceJson.cs", "TokenizerJson.cs"];
+    private static readonly string[] s_integersOnly = ["GgufByteLevel.cs", "OwnForm.cs", "SafeTensorsWriter.cs", "SentencePieceJson.cs", "TokenizerJson.cs"];
 
     /// <summary>Where trees and records become text: cleaned or converted by <see cref="FiniteJson"/>, read back from a file, of a configuration, whose figures are finite, or of texts alone.</summary>
     private static readonly string[] s_trees =
