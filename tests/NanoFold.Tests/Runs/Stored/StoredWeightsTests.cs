@@ -179,6 +179,8 @@ public class StoredWeightsTests : EngineTests
         Assert.That(streams["cases"]!.AsArray(), Has.Count.EqualTo(2));
         CommandLine unknown = CommandLine.Run("generate", "--model", model, "--kv-cache", "q8");
         Assert.That((unknown.Code, unknown.ErrorLines[0]), Is.EqualTo((2, "nanofold: --kv-cache: expected f32, bf16, f16, not 'q8'")));
+        CommandLine none = CommandLine.Run("bench", "streams", "--preset", "nano", "--set", "model.mixer=rwkv4", "--set", "tokenizer=byte", "--streams", "1", "--kv-cache", "bf16");
+        Assert.That((none.Code, none.ErrorLines[0]), Is.EqualTo((1, "nanofold: --kv-cache: this model has no layers that keep keys and values which can be rounded; leave it out")));
     }
 
     private string Exported(string format, string type)

@@ -28,7 +28,7 @@ internal readonly unsafe struct CacheRows(in View view)
         if (IsNarrow)
         {
             int bytes = (int)_type.Bytes(depth);
-            // What is too large for half precision is kept as the largest that it can be told apart from: widening knows no infinity.
+            // What is too large for half precision becomes infinite there, which widening reads as 65,536.
             _ = StoredValues.TryNarrow(_type, new ReadOnlySpan<float>(source, depth), new Span<byte>(At(batch, slot, head), bytes));
             return;
         }
