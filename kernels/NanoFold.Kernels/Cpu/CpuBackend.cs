@@ -149,6 +149,16 @@ public sealed unsafe class CpuBackend : Backend
         _matMul.MatMul(args);
     }
 
+    public override void MatMulTogether(ReadOnlySpan<MatMulArgs> products)
+    {
+        foreach (ref readonly MatMulArgs product in products)
+        {
+            CpuContext.Require(product.A.Type);
+        }
+
+        _matMul.MatMulTogether(products);
+    }
+
     public override PreparedCall? PrepareMatMul(in MatMulArgs args) => Supports(args.A.Type) && (args.A.Type == args.B.Type || BackendChecks.IsStored(args.B, args.A)) ? _matMul.Prepare(args) : null;
 
     public override PreparedCall? PrepareMap<TOp>(TOp op, in View x, in View y)
