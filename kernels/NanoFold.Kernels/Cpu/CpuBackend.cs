@@ -68,7 +68,7 @@ public sealed unsafe class CpuBackend : Backend
 
     public override DeviceBuffer Map(string path) => NativeBuffer.Map(path);
 
-    public override DeviceBuffer Allocate(long bytes) => new NativeBuffer(bytes);
+    public override DeviceBuffer Allocate(long bytes) => new NativeBuffer(bytes, isShared: true);
 
     public override void Upload<T>(ReadOnlySpan<T> source, in View target)
     {
