@@ -138,7 +138,7 @@ internal sealed unsafe class Engine<TKernel, TOperands, O, V, T>(string name) : 
             return;
         }
 
-        var pass = new BlockedPass<TKernel, TOperands, O, V, T>(seen);
+        var pass = new BlockedPass<TKernel, TOperands, O, V, T>(seen, isAlone: true);
         byte* scratch = (byte*)context.Scratch(worker, pass.ScratchBytes + pass.PackedBytes);
         pass.Start(scratch + pass.ScratchBytes);
         do
