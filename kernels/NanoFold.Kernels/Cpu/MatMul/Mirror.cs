@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.Intrinsics.X86;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
 
@@ -6,7 +7,7 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 internal readonly unsafe struct Mirror<T>(in Product product)
     where T : unmanaged, INumberBase<T>
 {
-    private const int Block = 16;
+    private const int Block = 16, Lines = 8;
 
     private readonly byte* _y = product.Y;
     private readonly nint _row = product.YRow;
@@ -19,14 +20,29 @@ internal readonly unsafe struct Mirror<T>(in Product product)
     public void Fill(long item)
     {
         int first = (int)item * Block, end = Math.Min(first + Block, _rows);
-        for (int start = first; start < _rows; start += Block)
+        Copy(first, end, first, end);
+        int start = end;
+        if (Avx.IsSupported && typeof(T) == typeof(float) && _column == sizeof(float) && _row % sizeof(float) == 0)
         {
-            for (int i = first; i < end; i++)
+            for (; start + Lines <= _rows; start += Lines)
             {
-                for (int j = Math.Max(start, i + 1); j < Math.Min(start + Block, _rows); j++)
-                {
-                    *(T*)(_y + i * _row + j * _column) = *(T*)(_y + j * _row + i * _column);
-                }
+                Transposition.Eights(_y + start * _row + first * _column, _row, (int)(_row / sizeof(float)), end - first, (float*)(_y + first * _row + start * _column));
+            }
+        }
+
+        for (; start < _rows; start += Block)
+        {
+            Copy(first, end, start, Math.Min(start + Block, _rows));
+        }
+    }
+
+    private void Copy(int firstRow, int endRow, int firstColumn, int endColumn)
+    {
+        for (int i = firstRow; i < endRow; i++)
+        {
+            for (int j = Math.Max(firstColumn, i + 1); j < endColumn; j++)
+            {
+                *(T*)(_y + i * _row + j * _column) = *(T*)(_y + j * _row + i * _column);
             }
         }
     }
