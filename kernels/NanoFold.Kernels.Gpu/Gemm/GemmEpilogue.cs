@@ -77,13 +77,7 @@ internal sealed class GemmEpilogue
         Reg y = _w.MadWide(row, _strideY, place.Y);
         using (_w.When(inside))
         {
-            var values = new Reg[sums.Length];
-            for (int i = 0; i < values.Length; i++)
-            {
-                // Said to be rounded, it is not contracted with the addition of a residual.
-                values[i] = place.Bias.Length > 0 ? _w.Mad(sums[i], _alpha, place.Bias[i]) : _w.Op(RegKind.F32, "mul.rn.f32", sums[i], _alpha);
-            }
-
+            Reg[] values = Scale(place, sums);
             if (_spec.Residual is { } type)
             {
                 RoundToOutput(values);
@@ -97,6 +91,19 @@ internal sealed class GemmEpilogue
 
             Store(y, values);
         }
+    }
+
+    /// <summary>alpha · sums (+ bias).</summary>
+    public Reg[] Scale(in Place place, ReadOnlySpan<Reg> sums)
+    {
+        var values = new Reg[sums.Length];
+        for (int i = 0; i < values.Length; i++)
+        {
+            // Said to be rounded, it is not contracted with the addition of a residual.
+            values[i] = place.Bias.Length > 0 ? _w.Mad(sums[i], _alpha, place.Bias[i]) : _w.Op(RegKind.F32, "mul.rn.f32", sums[i], _alpha);
+        }
+
+        return values;
     }
 
     private void RoundToOutput(Reg[] values)
@@ -139,7 +146,7 @@ internal sealed class GemmEpilogue
         {
             for (int i = 0; i < count; i += 4)
             {
-                values.AddRange(_w.LoadGlobal(RegKind.F32, 4, address, offset + 4 * i));
+                values.AddRange(_w.LoadGlobal(RegKind.F32, Math.Min(4, count), address, offset + 4 * i));
             }
 
             return [.. values];
@@ -165,7 +172,7 @@ internal sealed class GemmEpilogue
         {
             for (int i = 0; i < values.Length; i += 4)
             {
-                _w.StoreGlobal(address, 4 * i, values.AsSpan(i, 4));
+                _w.StoreGlobal(address, 4 * i, values.AsSpan(i, Math.Min(4, values.Length)));
             }
         }
         else
