@@ -6,6 +6,8 @@ namespace NanoFold.Gpu.Tests.Ptx;
 /// <summary>A kernel's text taken apart: instructions with numbered registers, and where its labels are.</summary>
 internal sealed partial class PtxText
 {
+    private static readonly char[] s_brackets = ['[', ']', '{', '}', ','];
+
     private readonly Dictionary<string, int> _registers = [];
     private readonly Dictionary<string, int> _labels = [];
 
@@ -92,8 +94,6 @@ internal sealed partial class PtxText
 
         return new Instruction(line, opcode, guard, negated, [.. operands]) { Label = label, Index = index };
     }
-
-    private static readonly char[] s_brackets = ['[', ']', '{', '}', ','];
 
     [GeneratedRegex(@"\[[^\]]*\]|\{[^}]*\}|[^,\s]+")]
     private static partial Regex Operands();

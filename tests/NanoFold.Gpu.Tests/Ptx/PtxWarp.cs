@@ -34,6 +34,9 @@ internal sealed class PtxWarp(ulong[] registers, int threads, int firstThread)
 
     public bool Runs(int lane) => (Active >> lane & 1) != 0;
 
+    /// <summary>The wait for an mbarrier that ran out of time last, or -1.</summary>
+    public int TimedOutAt { get; set; } = -1;
+
     /// <summary>Sums of a warpgroup's products.</summary>
     public WarpSums Sums { get; } = new();
 

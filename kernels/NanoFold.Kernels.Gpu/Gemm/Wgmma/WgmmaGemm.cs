@@ -94,7 +94,7 @@ internal static class WgmmaGemm
                 w.InitBarrier(barriers, layout.Empty + 8 * stage, WgmmaLayout.ConsumerWarps);
             }
 
-            for (int consumer = 0; consumer < WgmmaLayout.Consumers; consumer++)
+            for (int consumer = 0; consumer < layout.Residuals; consumer++)
             {
                 w.InitBarrier(barriers, layout.ResidualOf + 8 * consumer, 1);
             }

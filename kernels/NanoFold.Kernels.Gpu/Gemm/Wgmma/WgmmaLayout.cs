@@ -34,7 +34,10 @@ internal readonly record struct WgmmaLayout(GemmSpec Spec, GemmTile Tile)
 
     public int BarriersAt => ResultAt + (HasResultTile ? Consumers * ResultBytes : 0);
 
-    public int SharedBytes => BarriersAt + 8 * (2 * Tile.Stages + Consumers);
+    public int SharedBytes => BarriersAt + 8 * (2 * Tile.Stages + Residuals);
+
+    /// <summary>Barriers of residuals, one a consumer.</summary>
+    public int Residuals => HasResultTile && Spec.Residual is not null ? Consumers : 0;
 
     /// <summary>Sums of 64 rows that a consumer has beneath one another.</summary>
     public int Heights => Tile.M / (64 * Consumers);

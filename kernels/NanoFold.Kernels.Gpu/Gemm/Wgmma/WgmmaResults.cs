@@ -74,7 +74,7 @@ internal sealed class WgmmaResults
         }
         else
         {
-            StoreRows(epilogue, _w.Add(OwnRow(row), _w.Mad(_warp, 16, _w.Shr(_lane, 2))), first, sums);
+            WgmmaRows.Store(_w, _layout, epilogue, _w.Add(OwnRow(row), _w.Mad(_warp, 16, _w.Shr(_lane, 2))), first, sums);
         }
     }
 
@@ -121,7 +121,7 @@ internal sealed class WgmmaResults
                 var pairs = new Reg[4];
                 for (int i = 0; i < 4; i++)
                 {
-                    Reg[] values = epilogue.Scale(places[i / 2], sums[height].AsSpan(n / 2 + 2 * i, 2));
+                    Reg[] values = epilogue.Scale(places[i / 2].Bias, sums[height].AsSpan(n / 2 + 2 * i, 2));
                     pairs[i] = _w.Pack(type, values[0], values[1]);
                     if (residual is not null)
                     {
@@ -141,22 +141,6 @@ internal sealed class WgmmaResults
         using (_w.When(_isStorer))
         {
             _w.CommitStores();
-        }
-    }
-
-    private void StoreRows(GemmEpilogue epilogue, Reg row, Reg first, Reg[][] sums)
-    {
-        int count = _layout.Spec.WideY ? 2 : 1;
-        for (int n = 0; n < _layout.Tile.N; n += 8)
-        {
-            for (int part = 0; part < 2; part += count)
-            {
-                GemmEpilogue.Place place = epilogue.At(_w.Add(first, n + part), count, check: true);
-                for (int half = 0; half < 2 * sums.Length; half++)
-                {
-                    epilogue.Store(place, _w.Add(row, 8 * (half % 2) + 64 * (half / 2)), sums[half / 2].AsSpan(n / 2 + 2 * (half % 2) + part, count));
-                }
-            }
         }
     }
 

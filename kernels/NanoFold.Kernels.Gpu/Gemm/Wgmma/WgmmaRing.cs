@@ -29,12 +29,13 @@ internal sealed class WgmmaRing
 
     public void Advance()
     {
+        Reg turned = _w.Xor(Parity, 1);
         _w.Set(Stage, _w.Add(Stage, 1));
         Reg isRound = _w.Compare("eq", Stage, _layout.Tile.Stages);
         using (_w.When(isRound))
         {
             _w.Set(Stage, 0);
-            _w.Set(Parity, _w.Xor(Parity, 1));
+            _w.Set(Parity, turned);
         }
     }
 }

@@ -30,7 +30,7 @@ internal sealed class AsyncBlock(PtxMachine machine, PtxWarp[] warps)
         }
     }
 
-    /// <summary>Does one piece of work: any, or the oldest. False if there is none.</summary>
+    /// <summary>Does one piece of work: any, or the oldest, or with the last warp first the newest. False if there is none.</summary>
     public bool CompleteOne(Random? random)
     {
         _pending.RemoveAll(work => work.IsDone);
@@ -39,7 +39,7 @@ internal sealed class AsyncBlock(PtxMachine machine, PtxWarp[] warps)
             return false;
         }
 
-        _pending[random?.Next(_pending.Count) ?? 0].Complete();
+        _pending[random?.Next(_pending.Count) ?? (machine.Schedule.LastWarpFirst ? _pending.Count - 1 : 0)].Complete();
         return true;
     }
 
@@ -59,27 +59,4 @@ internal sealed class AsyncBlock(PtxMachine machine, PtxWarp[] warps)
 
     public string Dump() => string.Concat(Mbarriers.OrderBy(b => b.Key).Select(b => $"; mbarrier {b.Key}: {b.Value}"))
         + string.Concat(_pending.Where(work => !work.IsDone).Select(work => $"; under way: {work.Name}"));
-}
-
-/// <summary>A piece of work in the background, done once, after <paramref name="before"/>.</summary>
-internal sealed class AsyncWork(string name, Action complete, AsyncWork? before = null)
-{
-    private AsyncWork? _before = before;
-
-    public string Name { get; } = name;
-
-    public bool IsDone { get; private set; }
-
-    public void Complete()
-    {
-        if (IsDone)
-        {
-            return;
-        }
-
-        _before?.Complete();
-        _before = null;
-        IsDone = true;
-        complete();
-    }
 }

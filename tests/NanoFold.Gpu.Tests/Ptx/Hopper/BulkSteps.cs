@@ -45,7 +45,7 @@ internal static unsafe class BulkSteps
         machine.Shared.AsSpan(box.Shared, box.Bytes).Fill(0xff);
         machine.Async.Start(new AsyncWork(i.Text, () =>
         {
-            box.ForEachChunk((chunk, row, from, elements) =>
+            box.ForEachChunk((chunk, from, elements) =>
             {
                 Span<byte> target = machine.Shared.AsSpan(chunk, 16);
                 target.Clear();
@@ -64,7 +64,7 @@ internal static unsafe class BulkSteps
         int lane = Single(w);
         Box box = Box.Read(machine, w, lane, i.Operands[1][0], i.Operands[0]);
         machine.Async.Shared.BeginRead(box.Chunks);
-        var work = new AsyncWork(i.Text, () => box.ForEachChunk((chunk, row, to, elements) =>
+        var work = new AsyncWork(i.Text, () => box.ForEachChunk((chunk, to, elements) =>
         {
             if (elements > 0)
             {
@@ -111,8 +111,8 @@ internal static unsafe class BulkSteps
             return new Box(shape, swizzles, at, (int)PtxDecoder.Value(w, map[1], lane), (int)PtxDecoder.Value(w, map[2], lane));
         }
 
-        /// <summary>Of each 16 bytes in shared memory: the row of the box, the address in the matrix, and how many elements of it there are.</summary>
-        public void ForEachChunk(Action<int, int, long, int> step)
+        /// <summary>Of each 16 bytes their place in shared memory, the address in the matrix, and how many elements of it there are.</summary>
+        public void ForEachChunk(Action<int, long, int> step)
         {
             for (int row = 0; row < Map.BoxRows; row++)
             {
@@ -120,46 +120,9 @@ internal static unsafe class BulkSteps
                 {
                     int at = Shared + row * RowBytes + 16 * chunk, x = X + 8 * chunk, y = Y + row;
                     int elements = y >= 0 && y < Map.Rows && x >= 0 ? Math.Clamp(Map.Columns - x, 0, 8) : 0;
-                    step(Swizzles ? at ^ (at >> 3 & 0x70) : at, row, Map.Address + y * Map.RowBytes + 2L * x, elements);
+                    step(Swizzles ? at ^ (at >> 3 & 0x70) : at, Map.Address + y * Map.RowBytes + 2L * x, elements);
                 }
             }
         }
-    }
-}
-
-/// <summary>Stores by tensor maps, in groups of the thread that asked for them.</summary>
-internal sealed class BulkGroups
-{
-    private readonly Dictionary<(PtxWarp Warp, int Lane), List<List<(AsyncWork Work, Action Release)>>> _threads = [];
-
-    public bool Any => _threads.Values.Any(groups => groups.Any(group => group.Count > 0));
-
-    public void Add(PtxWarp warp, int lane, AsyncWork work, Action release) => Groups(warp, lane)[^1].Add((work, release));
-
-    public void Commit(PtxWarp warp, int lane) => Groups(warp, lane).Add([]);
-
-    public void Wait(PtxWarp warp, int lane, int pending)
-    {
-        List<List<(AsyncWork Work, Action Release)>> groups = Groups(warp, lane);
-        while (groups.Count - 1 > pending)
-        {
-            foreach ((AsyncWork work, Action release) in groups[0])
-            {
-                work.Complete();
-                release();
-            }
-
-            groups.RemoveAt(0);
-        }
-    }
-
-    private List<List<(AsyncWork Work, Action Release)>> Groups(PtxWarp warp, int lane)
-    {
-        if (!_threads.TryGetValue((warp, lane), out List<List<(AsyncWork, Action)>>? groups))
-        {
-            _threads.Add((warp, lane), groups = [[]]);
-        }
-
-        return groups;
     }
 }

@@ -1,15 +1,18 @@
 namespace NanoFold.Gpu.Tests.Ptx.Hopper;
 
 /// <summary>A barrier in shared memory: a phase ends when all threads have arrived and no bytes are outstanding.</summary>
-internal sealed class Mbarrier(int count, PtxWarp maker)
+internal sealed class Mbarrier
 {
     private const int MostBytes = (1 << 20) - 1;
 
-    private int _pending = count, _bytes;
+    private readonly int _count;
+    private int _pending, _bytes;
+
+    public Mbarrier(int count, PtxWarp maker) => (_count, _pending, Maker) = (count, count, maker);
 
     public int Phase { get; private set; }
 
-    public PtxWarp Maker { get; } = maker;
+    public PtxWarp Maker { get; }
 
     /// <summary>Copies may see it.</summary>
     public bool IsFenced { get; set; }
@@ -27,7 +30,7 @@ internal sealed class Mbarrier(int count, PtxWarp maker)
     {
         if (_pending == 0)
         {
-            throw new InvalidOperationException($"more than {count} threads arrive at an mbarrier");
+            throw new InvalidOperationException($"more than {_count} threads arrive at an mbarrier");
         }
 
         _pending--;
@@ -43,14 +46,14 @@ internal sealed class Mbarrier(int count, PtxWarp maker)
     /// <summary>Whether the phase of that parity has ended.</summary>
     public bool HasEnded(int parity) => (Phase & 1) != parity;
 
-    public override string ToString() => $"phase {Phase}, {_pending} of {count} to arrive, {_bytes} bytes to come";
+    public override string ToString() => $"phase {Phase}, {_pending} of {_count} to arrive, {_bytes} bytes to come";
 
     private void MayEnd()
     {
         if (_pending == 0 && _bytes == 0)
         {
             Phase++;
-            _pending = count;
+            _pending = _count;
         }
     }
 }

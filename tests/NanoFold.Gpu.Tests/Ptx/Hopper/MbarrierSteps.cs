@@ -59,7 +59,10 @@ internal static class MbarrierSteps
             }
         }
 
-        if (!hasEnded)
+        // Such a wait may run out of time: the first does at once, so that a program must try again.
+        bool isAgain = w.TimedOutAt == i.Index;
+        w.TimedOutAt = hasEnded || isAgain ? -1 : i.Index;
+        if (!hasEnded && isAgain)
         {
             w.WaitFor($"mbarrier {at}, parity {parity}", () => barrier.HasEnded(parity));
         }
