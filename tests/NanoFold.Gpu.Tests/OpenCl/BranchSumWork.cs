@@ -5,13 +5,13 @@ using NanoFold.Kernels.Gpu.Loops;
 namespace NanoFold.Gpu.Tests.OpenCl;
 
 /// <summary>
-/// Barriers in branches that all threads of a group take, in loops that each begins elsewhere, and values that live across them. Runs of lanes have a row of x [Rows, lanes] each at a time;
+/// Barriers in branches that all threads of a group take, in loops that each begins elsewhere, and after branches with several ways out; values that live across them. Runs of lanes have a row of x [Rows, lanes] each at a time;
 /// y [2, lanes] is the sum over rows of x less the row's total, and that of as much times the row's number.
 /// </summary>
 internal struct BranchSumWork : IGpuWork<BranchSumWork>
 {
     public ArrayView<float> X, Y;
-    public int Rows, LaneBits, HasTotals, HasSums;
+    public int Rows, Width, LaneBits, HasTotals, HasSums;
 
     public static void Run(BranchSumWork w)
     {
@@ -33,12 +33,12 @@ internal struct BranchSumWork : IGpuWork<BranchSumWork>
 
         if (w.HasSums != 0)
         {
-            Store(pairs, w.Y, 0, lane, lanes, plain);
-            Store(pairs, w.Y, lanes, lane, lanes, numbered);
+            Store(pairs, w.Y, 0, lane, lanes, w.Width, plain);
+            Store(pairs, w.Y, lanes, lane, lanes, w.Width, numbered);
         }
     }
 
-    private static void Store(ArrayView<SumPair> shared, ArrayView<float> y, int at, int lane, int lanes, SumPair value)
+    private static void Store(ArrayView<SumPair> shared, ArrayView<float> y, int at, int lane, int lanes, int width, SumPair value)
     {
         Group.Barrier();
         shared[Group.IdxX] = value;
@@ -50,7 +50,10 @@ internal struct BranchSumWork : IGpuWork<BranchSumWork>
                 value = new SumPair { First = value.First + shared[i].First, Second = value.Second + shared[i].Second };
             }
 
-            y[at + lane] = value.First + 1000 * value.Second;
+            if (at + lane < width)
+            {
+                y[at + lane] = value.First + 1000 * value.Second;
+            }
         }
     }
 }
