@@ -11,8 +11,9 @@ using NanoFold.Tests.Suites;
 
 namespace NanoFold.Gpu.Tests.OpenCl;
 
-/// <summary>Ops on an OpenCL device, fused and composed.</summary>
+/// <summary>Ops on an OpenCL device, fused and composed. Their kernels are compiled one by one, which takes minutes; models reach most of them.</summary>
 [Category(OpenClDevice.Category)]
+[Category("Long")]
 public sealed class OpenClOpSuite : GpuOpSuite
 {
     private protected override GpuBackend OpenGpu() => OpenClDevice.Open();
