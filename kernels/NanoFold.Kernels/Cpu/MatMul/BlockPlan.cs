@@ -41,17 +41,19 @@ internal readonly struct BlockPlan
     /// <param name="steps">Its depth in steps of a tile.</param>
     /// <param name="stepUnit">Blocks of depth are a multiple of so many.</param>
     /// <param name="readsInPlace">Whether tiles may read operands where they lie.</param>
+    /// <param name="rowUnit">Blocks of rows are a multiple of so many, and of a tile's.</param>
     /// <param name="elementBytes">Bytes of an element, and of a step of a line.</param>
     /// <param name="tileRows">Rows of a tile.</param>
     /// <param name="tileColumns">Columns of a tile, and of a strip.</param>
     /// <param name="isAlone">Whether one thread computes all of it, so that no item is cut smaller for others.</param>
-    public BlockPlan(in Product product, int steps, int stepUnit, bool readsInPlace, int elementBytes, int tileRows, int tileColumns, bool isAlone)
+    public BlockPlan(in Product product, int steps, int stepUnit, bool readsInPlace, int rowUnit, int elementBytes, int tileRows, int tileColumns, bool isAlone)
     {
         int depthBlocks = Ceiling(steps, Math.Min(MaxDepth, StripBytes / (tileColumns * elementBytes)));
         DepthBlock = Ceiling(Ceiling(steps, depthBlocks), stepUnit) * stepUnit;
         int wanted = isAlone ? 1 : Math.Clamp(product.Rows / (product.Rows < FewRows ? LeastOfFewRows : LeastRows), 1, WantedItems);
         int blocks = Math.Max(Ceiling(product.Rows, MaxRows), wanted);
-        RowBlock = Ceiling(Ceiling(product.Rows, blocks), tileRows) * tileRows;
+        int unit = Math.Max(tileRows, rowUnit);
+        RowBlock = Ceiling(Ceiling(product.Rows, blocks), unit) * unit;
         blocks = Ceiling(product.Rows, RowBlock);
 
         PacksB = !readsInPlace || product.IsStored || product.BColumn != elementBytes || (product.Rows > tileRows && DepthBlock * product.BStep > DirectBytes);

@@ -7,7 +7,7 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 internal readonly unsafe struct Mirror<T>(in Product product)
     where T : unmanaged, INumberBase<T>
 {
-    private const int Block = 16, Lines = 8;
+    private const int Block = 16;
 
     private readonly byte* _y = product.Y;
     private readonly nint _row = product.YRow;
@@ -20,30 +20,33 @@ internal readonly unsafe struct Mirror<T>(in Product product)
     public void Fill(long item)
     {
         int first = (int)item * Block, end = Math.Min(first + Block, _rows);
-        Copy(first, end, first, end);
-        int start = end;
-        if (Avx.IsSupported && typeof(T) == typeof(float) && _column == sizeof(float) && _row % sizeof(float) == 0)
+        bool turns = typeof(T) == typeof(float) && Avx.IsSupported && _column == sizeof(T) && _row % sizeof(T) == 0 && end == first + Block;
+        for (int start = first; start < _rows; start += Block)
         {
-            for (; start + Lines <= _rows; start += Lines)
+            if (turns && start > first && start + Block <= _rows)
             {
-                Transposition.Eights(_y + start * _row + first * _column, _row, (int)(_row / sizeof(float)), end - first, (float*)(_y + first * _row + start * _column));
+                Turn(first, start);
+                continue;
             }
-        }
 
-        for (; start < _rows; start += Block)
-        {
-            Copy(first, end, start, Math.Min(start + Block, _rows));
+            for (int i = first; i < end; i++)
+            {
+                for (int j = Math.Max(start, i + 1); j < Math.Min(start + Block, _rows); j++)
+                {
+                    *(T*)Place(i, j) = *(T*)Place(j, i);
+                }
+            }
         }
     }
 
-    private void Copy(int firstRow, int endRow, int firstColumn, int endColumn)
+    // A whole block, in registers.
+    private void Turn(int row, int column)
     {
-        for (int i = firstRow; i < endRow; i++)
+        for (int done = 0; done < Block; done += Transposition.Lines)
         {
-            for (int j = Math.Max(firstColumn, i + 1); j < endColumn; j++)
-            {
-                *(T*)(_y + i * _row + j * _column) = *(T*)(_y + j * _row + i * _column);
-            }
+            Transposition.Eights(Place(column + done, row), _row, (int)(_row / sizeof(float)), Block, (float*)Place(row, column + done));
         }
     }
+
+    private byte* Place(int row, int column) => _y + row * _row + column * _column;
 }
