@@ -32,6 +32,7 @@ internal static class PtxFormulas
         "shl.b64" => (a, b, _) => a << (int)b,
         "shr.u32" => (a, b, _) => (uint)b > 31 ? 0 : (uint)a >> (int)b,
         "shr.u64" => (a, b, _) => a >> (int)b,
+        "cvta.param.u64" => (a, _, _) => a,
         "cvt.s64.s32" => (a, _, _) => (ulong)(int)a,
         "add.f32" or "add.rn.f32" => (a, b, _) => Bits(Float(a) + Float(b)),
         "sub.f32" or "sub.rn.f32" => (a, b, _) => Bits(Float(a) - Float(b)),
