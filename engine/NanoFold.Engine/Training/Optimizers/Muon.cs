@@ -109,18 +109,16 @@ internal sealed class Muon : AdamW
         Hidden[] hidden =
         [
             .. _store.Parameters.Where(p => p.Role == ParameterRole.Matrix && !p.Frozen)
-                .SelectMany(p => Enumerable.Range(0, checked((int)(p.Layout.Count / Matrix(p).Count))).Select(i => new Hidden(p, Matrix(p), i * Matrix(p).Count))),
+                .SelectMany(p => Enumerable.Range(0, checked((int)(p.Layout.Count / p.Layout[-2] / p.Layout[-1]))).Select(i => new Hidden(p, i))),
         ];
-        _together = [.. hidden.GroupBy(m => (Rows: m.Shape[0], Columns: m.Shape[1])).SelectMany(shape => shape.Chunk(NewtonSchulz.Most(shape.Key.Rows, shape.Key.Columns)))];
+        _together = [.. hidden.GroupBy(m => (m.Rows, m.Columns)).SelectMany(shape => shape.Chunk(NewtonSchulz.Most(shape.Key.Rows, shape.Key.Columns)))];
         int most = _together.Select(batch => batch.Length).DefaultIfEmpty(0).Max();
         (_chosen, _updates) = (new Hidden[most], new View[most]);
         if (hidden.Length > 0)
         {
             _update = builder.Scratch(matrices.Count);
-            _newtonSchulz = new NewtonSchulz(builder, hidden.Select(m => (m.Shape[0], m.Shape[1])), config.Iterations);
+            _newtonSchulz = new NewtonSchulz(builder, hidden.Select(m => (m.Rows, m.Columns)), config.Iterations);
         }
-
-        static Layout Matrix(Parameter parameter) => Layout.Of(parameter.Layout[-2], parameter.Layout[-1]);
     }
 
     public override string NameOf(ParameterRole role) => role == ParameterRole.Matrix ? "muon" : base.NameOf(role);
@@ -140,7 +138,7 @@ internal sealed class Muon : AdamW
             {
                 if (hidden.Parameter.Offset >= range.Elements.Start && hidden.Parameter.Offset < range.Elements.End)
                 {
-                    _updates[count] = new View(_update!, hidden.Parameter.Offset - _start + hidden.Offset, hidden.Shape, _store.Type);
+                    _updates[count] = new View(_update!, hidden.Parameter.Offset - _start + hidden.Offset, Layout.Of(hidden.Rows, hidden.Columns), _store.Type);
                     _chosen[count++] = hidden;
                 }
             }
@@ -152,10 +150,10 @@ internal sealed class Muon : AdamW
 
             for (int i = 0; i < count; i++)
             {
-                (Parameter parameter, Layout shape, long offset) = _chosen[i];
-                double size = _config.RateFactor(parameter) * ShapeFactor(shape[0], shape[1]);
+                Hidden hidden = _chosen[i];
+                double size = _config.RateFactor(hidden.Parameter) * ShapeFactor(hidden.Rows, hidden.Columns);
                 _apply.Run(new MuonApplyCall(
-                    range.State, _rate, _store.Values(parameter).With(shape, offset), _updates[i], _config.MatrixWeightDecay!.Value / size, size));
+                    range.State, _rate, _store.Values(hidden.Parameter).With(_updates[i].Layout, hidden.Offset), _updates[i], _config.MatrixWeightDecay!.Value / size, size));
             }
         }
     }
@@ -181,6 +179,14 @@ internal sealed class Muon : AdamW
         ? 0.2 * Math.Sqrt(Math.Max(rows, columns))
         : Math.Sqrt(Math.Max(1, (double)rows / columns));
 
-    /// <summary>One matrix of a parameter, so many elements after its beginning.</summary>
-    private readonly record struct Hidden(Parameter Parameter, Layout Shape, long Offset);
+    /// <summary>One matrix of a parameter: the only one, or that of an expert.</summary>
+    private readonly record struct Hidden(Parameter Parameter, int Number)
+    {
+        public int Rows => Parameter.Layout[-2];
+
+        public int Columns => Parameter.Layout[-1];
+
+        /// <summary>From the parameter's beginning.</summary>
+        public long Offset => (long)Number * Rows * Columns;
+    }
 }

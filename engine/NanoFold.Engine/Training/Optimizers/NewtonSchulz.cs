@@ -12,6 +12,7 @@ internal sealed class NewtonSchulz
 {
     /// <summary>Elements of small matrices of one shape that are brought near at once: each is too little work for several threads, and they stay in a cache together.</summary>
     private const long ElementsAtOnce = 1 << 18;
+    private const int MostAtOnce = 64;
 
     private readonly Backend _backend;
     private readonly int _iterations;
@@ -43,7 +44,7 @@ internal sealed class NewtonSchulz
     }
 
     /// <summary>How many matrices of a shape may come at once.</summary>
-    public static int Most(int rows, int columns) => (int)Math.Max(1, ElementsAtOnce / ((long)rows * columns));
+    public static int Most(int rows, int columns) => (int)Math.Clamp(ElementsAtOnce / ((long)rows * columns), 1, MostAtOnce);
 
     /// <summary>Orthogonalises matrices of one shape, at most <see cref="Most"/>, in place: each to the bits that it has alone.</summary>
     public void Apply(StepState state, ReadOnlySpan<View> matrices)

@@ -95,7 +95,7 @@ internal sealed unsafe class Engine<TKernel, TOperands, O, V, T>(string name) : 
             product = Oriented(product);
         }
 
-        JoinedPasses<TKernel, TOperands, O, V, T>.Run(context, products);
+        MatrixProducts<TKernel, TOperands, O, V, T>.Run(context, products);
     }
 
     private static void MultiplyFloats(CpuContext context, in Product product)
@@ -109,7 +109,7 @@ internal sealed unsafe class Engine<TKernel, TOperands, O, V, T>(string name) : 
             return;
         }
 
-        JoinedPasses<TKernel, TOperands, O, V, T>.Run(context, new ReadOnlySpan<Product>(in seen));
+        MatrixProducts<TKernel, TOperands, O, V, T>.Run(context, new ReadOnlySpan<Product>(in seen));
         if (seen.IsSymmetric)
         {
             var mirror = new MirrorWork { Mirror = new Mirror<T>(seen) };

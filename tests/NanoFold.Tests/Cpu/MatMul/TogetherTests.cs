@@ -91,7 +91,7 @@ public sealed class TogetherTests
         var log = new ItemLog();
         context.Workers.Items = log;
         new CpuMatMul(context).MatMulTogether([.. products.Select(product => product.Args)]);
-        Assert.That(Enumerable.Range(0, log.Runs).Select(run => (KernelName.Of(log.Work(run)), log.IsPart(run))), Is.EqualTo(new[] { ("joined-passes.pack", true), ("joined-passes", false) }));
+        Assert.That(Enumerable.Range(0, log.Runs).Select(run => (KernelName.Of(log.Work(run)), log.IsPart(run))), Is.EqualTo(new[] { ("matrix-products.pack", true), ("matrix-products", false) }));
         Array.ForEach(products, product => product.Dispose());
     }
 

@@ -9,7 +9,7 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 /// Spans of products of which none needs another, in one run of the pool: packing b and the tiles. Whoever comes to a tile first packs what nobody has begun to pack, then waits for
 /// what others still do; so there is no run for packing, and the tiles of all products are shared at once.
 /// </summary>
-internal unsafe struct JoinedPasses<TKernel, TOperands, O, V, T> : IWork
+internal unsafe struct MatrixProducts<TKernel, TOperands, O, V, T> : IWork
     where TKernel : struct, IMicroKernel
     where TOperands : struct, IOperands<T>
     where O : struct, IVectorOps<V>
@@ -23,7 +23,7 @@ internal unsafe struct JoinedPasses<TKernel, TOperands, O, V, T> : IWork
     private readonly long _packItems;
     private readonly long _scratchBytes;
 
-    private JoinedPasses(CpuContext context, BlockedPass<TKernel, TOperands, O, V, T>* passes, int count, PackingLine* packing, long scratchBytes)
+    private MatrixProducts(CpuContext context, BlockedPass<TKernel, TOperands, O, V, T>* passes, int count, PackingLine* packing, long scratchBytes)
     {
         _context = context;
         _passes = passes;
@@ -59,7 +59,7 @@ internal unsafe struct JoinedPasses<TKernel, TOperands, O, V, T> : IWork
 
         for (int left = products.Length; left > 0;)
         {
-            new JoinedPasses<TKernel, TOperands, O, V, T>(context, passes, left, packing, scratchBytes).Run();
+            new MatrixProducts<TKernel, TOperands, O, V, T>(context, passes, left, packing, scratchBytes).Run();
             int more = 0;
             for (int i = 0; i < left; i++)
             {
@@ -141,7 +141,7 @@ internal unsafe struct JoinedPasses<TKernel, TOperands, O, V, T> : IWork
 
     private struct PackWork : IWork
     {
-        public JoinedPasses<TKernel, TOperands, O, V, T> Joined;
+        public MatrixProducts<TKernel, TOperands, O, V, T> Joined;
 
         public readonly void Invoke(long item, int worker) => Joined.Pack(item);
     }
