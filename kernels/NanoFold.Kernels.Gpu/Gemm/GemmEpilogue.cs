@@ -75,15 +75,27 @@ internal sealed class GemmEpilogue
         }
 
         Reg y = _w.MadWide(row, _strideY, place.Y);
-        using (_w.When(inside))
+        var values = new Reg[sums.Length];
+        for (int i = 0; i < values.Length; i++)
         {
-            var values = new Reg[sums.Length];
-            for (int i = 0; i < values.Length; i++)
+            // Said to be rounded, it is not contracted with the addition of a residual.
+            values[i] = place.Bias.Length > 0 ? _w.Mad(sums[i], _alpha, place.Bias[i]) : _w.Op(RegKind.F32, "mul.rn.f32", sums[i], _alpha);
+        }
+
+        if (_spec.Residual is null && !_spec.Accumulate)
+        {
+            // What touches no memory is done for rows that are not there too: a predicate on each instruction costs registers.
+            Reg[] elements = Elements(values);
+            using (_w.When(inside))
             {
-                // Said to be rounded, it is not contracted with the addition of a residual.
-                values[i] = place.Bias.Length > 0 ? _w.Mad(sums[i], _alpha, place.Bias[i]) : _w.Op(RegKind.F32, "mul.rn.f32", sums[i], _alpha);
+                Store(y, elements);
             }
 
+            return;
+        }
+
+        using (_w.When(inside))
+        {
             if (_spec.Residual is { } type)
             {
                 RoundToOutput(values);
@@ -95,7 +107,7 @@ internal sealed class GemmEpilogue
                 AddTo(values, Load(_spec.Output, y, values.Length));
             }
 
-            Store(y, values);
+            Store(y, Elements(values));
         }
     }
 
@@ -154,29 +166,20 @@ internal sealed class GemmEpilogue
         return [.. values];
     }
 
-    private void Store(Reg address, Reg[] values)
+    /// <summary>Values as y has them: single elements, or pairs of 16 bits.</summary>
+    private Reg[] Elements(Reg[] values)
     {
         GpuType type = _spec.Output;
-        if (values.Length == 1)
-        {
-            _w.StoreGlobal(address, 0, type == GpuType.Float32 ? values[0] : _w.Narrow(type, values[0]));
-        }
-        else if (type == GpuType.Float32)
-        {
-            for (int i = 0; i < values.Length; i += 4)
-            {
-                _w.StoreGlobal(address, 4 * i, values.AsSpan(i, 4));
-            }
-        }
-        else
-        {
-            var pairs = new Reg[values.Length / 2];
-            for (int i = 0; i < pairs.Length; i++)
-            {
-                pairs[i] = _w.Pack(type, values[2 * i], values[2 * i + 1]);
-            }
+        return type == GpuType.Float32 ? values
+            : values.Length == 1 ? [_w.Narrow(type, values[0])]
+            : [.. Enumerable.Range(0, values.Length / 2).Select(i => _w.Pack(type, values[2 * i], values[2 * i + 1]))];
+    }
 
-            _w.StoreGlobal(address, 0, pairs);
+    private void Store(Reg address, Reg[] elements)
+    {
+        for (int i = 0; i < elements.Length; i += 4)
+        {
+            _w.StoreGlobal(address, 4 * i, elements.AsSpan(i, Math.Min(4, elements.Length - i)));
         }
     }
 }

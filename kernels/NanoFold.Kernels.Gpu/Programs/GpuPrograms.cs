@@ -20,6 +20,9 @@ public sealed class GpuPrograms : IDisposable
     /// <summary>Those of the PTX writer first. Several threads may write them.</summary>
     public IReadOnlyList<GpuProgram> All { get; }
 
+    /// <summary>One of each group.</summary>
+    public IReadOnlyList<GpuProgram> Sample => [.. All.DistinctBy(program => program.Group)];
+
     public void Dispose()
     {
         foreach (WorkCompiler compiler in _compilers.Values)

@@ -35,10 +35,20 @@ internal static class ProductPrograms
     /// <summary>What has the same tile, operands of the same size, and whole rows or not. Operands of 16 bits are one group where tensor cores read them.</summary>
     private static string Group(GemmKernelKey key, string edge)
     {
-        GpuType type = key.Spec.Input;
-        string operands = key.Family != GemmFamily.Mma ? type.ToString() : type == GpuType.Float32 ? "tf32" : "16 bits";
-        bool isOdd = key.Spec.AlignA < 16 || key.Spec.AlignB < 16;
-        return key.Family == GemmFamily.Reduce ? $"{key.Family} {type}" : $"{key.Family} {key.Tile} {operands}{(isOdd ? $", {edge}" : key.Spec.Mode == GemmMode.RowGroups && key.Family == GemmFamily.Simt ? ", row groups" : "")}";
+        if (key.Family == GemmFamily.Reduce)
+        {
+            return $"{key.Family} {key.Spec.Output}";
+        }
+
+        GemmSpec spec = key.Spec;
+        string operands = key.Family != GemmFamily.Mma ? $"{spec.Input}" : spec.Input == GpuType.Float32 ? "tf32" : "16 bits";
+        string rows = (spec.AlignA < 16, spec.AlignB < 16) switch
+        {
+            (false, false) => "",
+            (true, true) => $", {edge} rows",
+            _ => ", odd rows of one",
+        };
+        return $"{key.Family} {key.Tile} {operands}{rows}";
     }
 
     private static string Layout(GemmSpec spec) => $"{(spec.ColumnsA ? 't' : 'n')}{(spec.ColumnsB ? 't' : 'n')}";

@@ -38,7 +38,7 @@ public sealed partial class PtxAssembler
         try
         {
             Match version = VersionText().Match(Run(path, ["--version"]).Text);
-            string[] architectures = [.. Run(path, ["--list-arch"]).Text.Split('\n').Select(line => line.Trim()).Where(line => line.StartsWith("sm_", StringComparison.Ordinal))];
+            string[] architectures = [.. Architecture().Matches(Run(path, ["--help"]).Text).Select(match => match.Groups["name"].Value).Distinct()];
             reason = version.Success && architectures.Length > 0 ? null : $"{path}: does not answer as ptxas does";
             return reason is null ? new PtxAssembler(path, version.Groups["version"].Value, architectures) : null;
         }
@@ -113,6 +113,9 @@ public sealed partial class PtxAssembler
 
     [GeneratedRegex(@"release (?<version>\d+\.\d+)")]
     private static partial Regex VersionText();
+
+    [GeneratedRegex(@"'(?<name>sm_\d+[a-f]?)'")]
+    private static partial Regex Architecture();
 
     [GeneratedRegex(@"Used (?<n>\d+) registers")]
     private static partial Regex Registers();

@@ -1,9 +1,11 @@
 namespace NanoFold.Kernels.Gpu.Ptx.Lint;
 
 /// <summary>
-/// Reads a program before an assembler or a driver does: instructions that its target or its version of PTX has not, registers that are not declared, read before they
-/// are set or more than a thread can have, labels that are not there, more shared memory than a block can have, barriers that some threads may not come to.
+/// Reads a program before an assembler or a driver does: instructions that its target or its version of PTX has not, registers that are not declared, labels that are not
+/// there, more shared memory than a block can have; of programs of the PTX writer also registers that are read before they are set or more than a thread can have, and
+/// barriers that some threads may not come to.
 /// </summary>
+/// <remarks>What ILGPU compiles is written in an order that an assembler changes much, and copies values along ways that nothing takes: its simulator judges it.</remarks>
 public static class PtxLint
 {
     /// <summary>32-bit registers of a multiprocessor, and the most of a thread.</summary>
@@ -13,7 +15,7 @@ public static class PtxLint
     private const int StaticShared = 48 * 1024;
 
     /// <param name="ptx">The text.</param>
-    /// <param name="threads">Of a block at its launch; 0 where only the text says it.</param>
+    /// <param name="threads">Of a block at its launch; 0 of what ILGPU compiled, where the launch decides.</param>
     /// <param name="dynamicSharedBytes">Of shared memory, asked for at its launch.</param>
     public static PtxFindings Check(string ptx, int threads = 0, int dynamicSharedBytes = 0)
     {
@@ -30,11 +32,15 @@ public static class PtxLint
         faults.AddRange(listing.Lines.Where(line => line.Label is { } label && !listing.Labels.ContainsKey(label)).Select(line => $"{line.Text}: there is no such label"));
         var flow = new PtxFlow(listing);
         var liveness = new PtxLiveness(listing, flow);
-        faults.AddRange(liveness.ReadBeforeSet.Select(register => $"register {register} is read before it is set"));
         int most = MostRegisters(Math.Max(threads, listing.MostThreads), listing.LeastBlocks);
-        if (liveness.Most > most)
+        if (threads > 0)
         {
-            faults.Add($"{liveness.Most} registers hold values at once, and a thread can have {most}: {liveness.At}");
+            faults.AddRange(liveness.ReadBeforeSet.Select(register => $"register {register} is read before it is set"));
+            faults.AddRange(new PtxDivergence(listing, flow).Faults());
+            if (liveness.Most > most)
+            {
+                faults.Add($"{liveness.Most} registers hold values at once, and a thread can have {most}: {liveness.At}");
+            }
         }
 
         if (listing.StaticSharedBytes > StaticShared || listing.StaticSharedBytes + dynamicSharedBytes > MostShared(listing.Target))
@@ -42,7 +48,6 @@ public static class PtxLint
             faults.Add($"{listing.StaticSharedBytes} bytes of shared memory and {dynamicSharedBytes} asked for: a block of sm_{listing.Target} can have {MostShared(listing.Target)}, of which {StaticShared} by declaring them");
         }
 
-        faults.AddRange(new PtxDivergence(listing, flow).Faults());
         string target = $"sm_{listing.Target}{(listing.IsForThisTargetOnly ? "a" : "")}";
         return new PtxFindings(target, listing.Registers, liveness.Most, most, listing.StaticSharedBytes, listing.MostThreads, listing.LeastBlocks, [.. faults.Distinct()]);
     }

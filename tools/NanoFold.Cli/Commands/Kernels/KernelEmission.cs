@@ -15,11 +15,12 @@ internal sealed class KernelEmission
     private readonly string? _target;
     private readonly string[] _architectures;
     private readonly string[] _only;
+    private readonly bool _isSample;
     private readonly PtxAssembler? _assembler;
 
-    public KernelEmission(Invocation invocation, string? target, string[] architectures, string[] only)
+    public KernelEmission(Invocation invocation, string? target, string[] architectures, string[] only, bool isSample)
     {
-        (_invocation, _target, _architectures, _only) = (invocation, target, architectures, only);
+        (_invocation, _target, _architectures, _only, _isSample) = (invocation, target, architectures, only, isSample);
         if (architectures.Length > 0)
         {
             _assembler = PtxAssembler.Find(out string? reason) ?? throw new UserException($"{Option}: {reason}");
@@ -40,7 +41,7 @@ internal sealed class KernelEmission
     {
         long start = Stopwatch.GetTimestamp();
         using var programs = new GpuPrograms(typeof(OpCases).Assembly);
-        GpuProgram[] chosen = [.. programs.All.Where(program => _only.All(text => program.Name.Contains(text, StringComparison.OrdinalIgnoreCase)))];
+        GpuProgram[] chosen = [.. (_isSample ? programs.Sample : programs.All).Where(program => _only.All(text => program.Name.Contains(text, StringComparison.OrdinalIgnoreCase)))];
         if (chosen.Length == 0)
         {
             throw UserException.Usage($"--only {string.Join(',', _only)}: none of {Display.Count(programs.All.Count, "program")} has this in its name");
