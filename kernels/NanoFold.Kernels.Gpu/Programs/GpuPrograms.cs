@@ -34,5 +34,5 @@ public sealed class GpuPrograms : IDisposable
     }
 
     private GpuProgram Of(Type work)
-        => new(WorkPtx.FileName(WorkName.Of(work)), WorkPtx.Group(work), () => new GpuProgramText(WorkPtx.Numbered(_compilers.Value!.ToPtx(work, WorkPtx.Architecture)), 0, 0));
+        => new(WorkPtx.FileName(work), WorkPtx.Group(work), () => new GpuProgramText(WorkPtx.Numbered(_compilers.Value!.ToPtx(work, WorkPtx.Architecture)), 0, 0));
 }

@@ -19,7 +19,7 @@ internal static class ProductPrograms
         .. GemmTiles.Mma.Where(tile => MmaGemm.Fits(spec, tile)).Select(tile => new GemmKernelKey(GemmFamily.Mma, spec, tile)),
         .. GemmTiles.Simt.Select(tile => new GemmKernelKey(GemmFamily.Simt, spec, tile)),
         .. FewRows(spec).Select(tile => new GemmKernelKey(GemmFamily.FewRows, spec, tile)),
-        .. spec.Mode == GemmMode.Batch ? [new GemmKernelKey(GemmFamily.Reduce, spec, default)] : Array.Empty<GemmKernelKey>(),
+        .. spec is { Mode: GemmMode.Batch, ColumnsA: false, ColumnsB: false } ? [new GemmKernelKey(GemmFamily.Reduce, spec, default)] : Array.Empty<GemmKernelKey>(),
     ];
 
     private static IEnumerable<GemmTile> FewRows(GemmSpec spec)

@@ -4,14 +4,14 @@ using ILGPU.Runtime.Cuda;
 
 namespace NanoFold.Kernels.Gpu.Programs;
 
-/// <summary>What ILGPU makes of works, with names that are the same each time.</summary>
+/// <summary>What ILGPU makes of works, and how their programs are called.</summary>
 internal static partial class WorkPtx
 {
     /// <summary>What devices from 8.0 on get.</summary>
     public static CudaArchitecture Architecture => CudaArchitecture.SM_80;
 
-    /// <summary>As in <c>Flat-Unary-Silu-F32</c>.</summary>
-    public static string FileName(string name) => NotOfNames().Replace(name, "-").Trim('-');
+    /// <summary>As in <c>Flat-Binary-Silu.Gradient-F32</c>.</summary>
+    public static string FileName(Type work) => NotOfNames().Replace(Name(work), "-").Trim('-');
 
     /// <summary>By the folder that its work is in.</summary>
     public static string Group(Type work) => $"works {work.Namespace!.Split('.')[^1]}";
@@ -30,6 +30,14 @@ internal static partial class WorkPtx
 
             return name;
         });
+    }
+
+    private static string Name(Type type)
+    {
+        string own = type.Name.Split('`')[0];
+        own = own.EndsWith("Work", StringComparison.Ordinal) ? own[..^4] : own;
+        string name = type.DeclaringType is { } outer ? $"{outer.Name.Split('`')[0]}.{own}" : own;
+        return type.IsGenericType ? $"{name}({string.Join(", ", type.GetGenericArguments().Select(Name))})" : name;
     }
 
     [GeneratedRegex(@"[^\w.]+")]

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NanoFold.Engine.Ops;
+using NanoFold.Tests;
 
 namespace NanoFold.Gpu.Tests.Compilation;
 
@@ -21,7 +22,7 @@ public class AssemblerTests
         PtxAssembler? assembler = PtxAssembler.Find(out string? reason);
         if (assembler is null)
         {
-            Assert.Ignore(reason);
+            Assert.Ignore(reason!);
         }
 
         (string version, IReadOnlyList<ProgramGroup> table) = ProgramTable.ReadGroups(File.ReadAllText(RepositoryRoot.File(Table)));

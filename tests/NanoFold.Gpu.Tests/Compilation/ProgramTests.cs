@@ -65,16 +65,6 @@ public sealed partial class ProgramTests
         Assert.That(names.Where(name => !FileName().IsMatch(name)), Is.Empty);
     }
 
-    [Test]
-    public void AWorkIsTheSameTextHoweverMuchWasCompiledBefore()
-    {
-        using var first = new GpuPrograms(typeof(OpCases).Assembly);
-        using var second = new GpuPrograms(typeof(OpCases).Assembly);
-        GpuProgram[] works = [.. first.Sample.Where(program => program.Group.StartsWith("works", StringComparison.Ordinal)).Take(4)];
-        string[] texts = [.. works.Select(work => work.Write().Ptx)];
-        Assert.That(works.Reverse().Select(work => second.All.Single(other => other.Name == work.Name).Write().Ptx).Reverse(), Is.EqualTo(texts));
-    }
-
     internal static IEnumerable<GpuProgram> Written() => AttentionPrograms.All.Concat(ProductPrograms.All);
 
     private static bool IsForAll(GpuProgramText program) => program.Ptx.Contains(".target sm_60", StringComparison.Ordinal);
@@ -85,6 +75,6 @@ public sealed partial class ProgramTests
     [GeneratedRegex(@"\b(mma|ldmatrix|cp\.async)\b")]
     private static partial Regex NeedsTensorCores();
 
-    [GeneratedRegex(@"^[\w.-]{3,200}$")]
+    [GeneratedRegex(@"^[\w.-]{3,250}$")]
     private static partial Regex FileName();
 }
