@@ -15,7 +15,7 @@ public sealed class GpuContext : IDisposable
 {
     private const int DeviceGroupSize = 256;
 
-    private readonly Dictionary<Type, Delegate> _kernels = [];
+    private readonly Dictionary<(Type Work, int Threads), Delegate> _kernels = [];
     private readonly List<CompiledKernel> _compiled = [];
     private readonly List<IDisposable> _outgrown = [];
     private readonly MemoryBuffer1D<byte, Stride1D.Dense> _nothing;
@@ -60,7 +60,7 @@ public sealed class GpuContext : IDisposable
     public bool IsSimulator => Accelerator is CPUAccelerator;
 
     /// <summary>An OpenCL device that is a processor: its local memory is plain memory, and its threads are what a compiler makes loops and vectors of.</summary>
-    public bool IsProcessor => Accelerator is CLAccelerator { DeviceType: CLDeviceType.CL_DEVICE_TYPE_CPU };
+    public bool IsProcessor => _openCl is { Capabilities.IsProcessor: true };
 
     /// <summary>Whether threads may exchange values within warps of 32: CUDA's do, or a simulator of such a device; OpenCL's need not.</summary>
     public bool HasWarps => Accelerator.WarpSize == WarpSum.Lanes && (IsCuda || IsSimulator);
@@ -81,7 +81,7 @@ public sealed class GpuContext : IDisposable
     internal bool IsCapturing { get; set; }
 
     /// <summary>The kernels that ran so far.</summary>
-    internal IReadOnlyCollection<Type> Works => _kernels.Keys;
+    internal IReadOnlyCollection<Type> Works => [.. _kernels.Keys.Select(k => k.Work).Distinct()];
 
     /// <summary>What CUDA's compiler made so far.</summary>
     internal IReadOnlyList<CompiledKernel> Compiled => _compiled;
@@ -209,9 +209,12 @@ public sealed class GpuContext : IDisposable
         where TWork : struct, IGpuWork<TWork>
     {
         Version++;
-        if (!_kernels.TryGetValue(typeof(TWork), out Delegate? kernel))
+        // What a processor runs is compiled for the number of threads.
+        (Type, int) key = (typeof(TWork), IsProcessor ? threads : 0);
+        if (!_kernels.TryGetValue(key, out Delegate? kernel))
         {
-            kernel = Load<TWork>();
+            kernel = Load<TWork>(threads);
+            _kernels.Add(key, kernel);
         }
 
         ((Action<AcceleratorStream, KernelConfig, TWork>)kernel)(Stream, new KernelConfig(new Index3D(gridX, gridY, gridZ), new Index3D(threads, 1, 1)), work);
@@ -247,7 +250,7 @@ public sealed class GpuContext : IDisposable
         IlContext.Dispose();
     }
 
-    private Action<AcceleratorStream, KernelConfig, TWork> Load<TWork>()
+    private Action<AcceleratorStream, KernelConfig, TWork> Load<TWork>(int threads)
         where TWork : struct, IGpuWork<TWork>
     {
         if (IsCapturing)
@@ -256,8 +259,7 @@ public sealed class GpuContext : IDisposable
         }
 
         KernelSpecialization limits = IsCuda ? CudaLimits<TWork>() : KernelSpecialization.Empty;
-        Action<AcceleratorStream, KernelConfig, TWork> kernel = _openCl is null ? Accelerator.LoadKernel<TWork>(Entry, limits) : _openCl.Load<TWork>();
-        _kernels.Add(typeof(TWork), kernel);
+        Action<AcceleratorStream, KernelConfig, TWork> kernel = _openCl is null ? Accelerator.LoadKernel<TWork>(Entry, limits) : _openCl.Load<TWork>(threads);
         if (IsCuda)
         {
             Note(WorkName.Of(typeof(TWork)), ((CudaKernel)kernel.GetKernel()).FunctionPtr);

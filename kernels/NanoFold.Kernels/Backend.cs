@@ -43,6 +43,12 @@ public abstract class Backend : IDisposable
     /// <summary>Whether products may round operands of Float32 to bfloat16.</summary>
     public virtual bool RoundsToBFloat16 => false;
 
+    /// <summary>
+    /// Whether products of Float32 round their operands to bfloat16 though <see cref="MatMulArgs.Rounding"/> does not say so, where <see cref="RoundsToBFloat16"/>. Few rows are left as they
+    /// are, for reading the weights is what takes time there.
+    /// </summary>
+    public virtual bool RoundsOperands { get; set; }
+
     /// <summary>Why products that round to bfloat16 are then computed as floats, in a few words; null where a unit of the device computes them.</summary>
     public virtual string? LacksBFloat16 => null;
 

@@ -46,7 +46,7 @@ internal sealed class TrainOptions
             .. Keyed("--minutes", "M", "End within so many minutes, the steps fitted to them; with --steps at whichever comes first (train.minutes)", "train.minutes"),
             (command.Text("--batch", "N|auto", "Sequences per micro-batch (train.batch)"), "train.batch"),
             (command.Text("--context", "N", "Tokens per sequence (model.context)"), "model.context"),
-            (command.Text("--precision", "fp32|tf32|bf16|fp16", "What activations are computed in; tf32 and fp16 need a GPU (train.precision)"), "train.precision"),
+            .. Keyed("--precision", "fp32|tf32|bf16|fp16", "What activations are computed in; tf32 and fp16 need a GPU (train.precision)", "train.precision"),
         ];
         _strict = command.Flag("--strict", TextOptions.StrictHelp);
         command.Add(_set);

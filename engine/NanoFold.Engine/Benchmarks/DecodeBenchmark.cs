@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using NanoFold.Engine.Generation;
+using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
@@ -26,8 +27,9 @@ public sealed record DecodeBenchmark(double TokensPerSecond, double PrefillToken
     /// <param name="promptTokens">Tokens of each prompt, at least 1.</param>
     /// <param name="tokens">Tokens written to each, at least 1; both together are at most the context.</param>
     /// <param name="batch">Sequences at once.</param>
+    /// <param name="storage">What its weights are in memory.</param>
     /// <exception cref="UserException">They do not fit the context, or the model does not fit this machine.</exception>
-    public static DecodeBenchmark Run(RunConfig config, Backend backend, int promptTokens, int tokens, int batch)
+    public static DecodeBenchmark Run(RunConfig config, Backend backend, int promptTokens, int tokens, int batch, WeightStorage storage = WeightStorage.Float32)
     {
         if ((long)promptTokens + tokens > config.Model.Context)
         {
@@ -37,12 +39,12 @@ public sealed record DecodeBenchmark(double TokensPerSecond, double PrefillToken
 
         MemoryCheck.RequireShape(config);
         MemoryCheck.RequireDecoding(config.Model, batch, backend);
-        using var model = new Transformer(config.Model, backend, (ulong)config.Train.Seed);
+        using Transformer model = RandomModel.Create(config, backend, storage);
         return Run(model, backend, promptTokens, tokens, batch);
     }
 
     /// <summary>The same of a model that is there.</summary>
-    /// <inheritdoc cref="Run(RunConfig, Backend, int, int, int)"/>
+    /// <inheritdoc cref="Run(RunConfig, Backend, int, int, int, WeightStorage)"/>
     public static DecodeBenchmark Run(Transformer model, Backend backend, int promptTokens, int tokens, int batch)
     {
         using var decoder = new Decoder(model, batch);

@@ -3,7 +3,7 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Training;
 
-/// <summary>What training computes in. Parameters, their gradients and the optimizer are in single precision with each of them.</summary>
+/// <summary>What training computes in. Parameters, their gradients and what the optimizer remembers are in single precision with each of them.</summary>
 public enum PrecisionKind
 {
     /// <summary>Single precision throughout.</summary>
@@ -14,7 +14,7 @@ public enum PrecisionKind
     [JsonStringEnumMemberName("tf32")]
     TensorFloat32,
 
-    /// <summary>Activations and their gradients in bfloat16; on the CPU in single precision, and products round their operands to bfloat16.</summary>
+    /// <summary>Activations and their gradients in bfloat16; on the CPU in single precision, and products, those of Muon too, round their operands to bfloat16.</summary>
     [JsonStringEnumMemberName("bf16")]
     BFloat16,
 

@@ -34,6 +34,13 @@ internal static partial class CudaDriver
     [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuFuncGetAttribute")]
     public static partial int FuncGetAttribute(out int value, int attribute, nint function);
 
+    [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuModuleLoadDataEx")]
+    public static unsafe partial int ModuleLoadData(out nint module, byte* image, uint options, int* kinds, nint* values);
+
+    [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuTensorMapEncodeTiled")]
+    public static unsafe partial int TensorMapEncodeTiled(
+        void* map, int type, uint rank, nint address, ulong* dimensions, ulong* strides, uint* box, uint* elementStrides, int interleave, int swizzle, int promotion, int fill);
+
     [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuInit")]
     public static partial int Init(uint flags);
 

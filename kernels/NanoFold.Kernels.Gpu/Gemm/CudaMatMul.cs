@@ -1,6 +1,7 @@
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 using NanoFold.Kernels.Gpu.Cuda;
+using NanoFold.Kernels.Gpu.Gemm.Wgmma;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Gemm;
@@ -12,6 +13,7 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
     private readonly GemmTable _table;
     private readonly int _architecture;
     private readonly Dictionary<GemmKernelKey, PtxKernel> _kernels = [];
+    private readonly CudaTensorMaps _maps = new();
 
     public CudaMatMul(GpuContext context)
     {
@@ -19,7 +21,8 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
         CudaDevice device = ((CudaAccelerator)context.Accelerator).Device;
         (int major, int minor) = device.Architecture is { } architecture ? (architecture.Major, architecture.Minor) : (0, 0);
         _architecture = 10 * major + minor;
-        Chooser = new GemmChooser(new GemmDeviceClass(_architecture, device.NumMultiprocessors, device.MaxSharedMemoryPerMultiprocessor));
+        Multiprocessors = device.NumMultiprocessors;
+        Chooser = new GemmChooser(new GemmDeviceClass(_architecture, device.NumMultiprocessors, device.MaxSharedMemoryPerMultiprocessor, WgmmaGemm.IsAskedFor));
         CudaDriver.Check(CudaDriver.DriverGetVersion(out int driver), "asking for the driver's version");
         _table = new GemmTable($"{device.Name}; driver {driver}");
         foreach ((GemmProduct product, GemmChoice choice) in _table.Read())
@@ -83,7 +86,12 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
 
     public long Scratch(long bytes) => (long)_context.Scratch(bytes).LoadEffectiveAddressAsPtr();
 
-    public void Launch(in GemmKernelKey key, in GemmArguments arguments, int gridX, int gridY, int gridZ)
+    public int Multiprocessors { get; }
+
+    public TensorMap Map(in TensorMapShape shape) => _maps.Of(shape);
+
+    public void Launch<T>(in GemmKernelKey key, in T arguments, int gridX, int gridY, int gridZ)
+        where T : unmanaged
     {
         if (!_kernels.TryGetValue(key, out PtxKernel? kernel))
         {

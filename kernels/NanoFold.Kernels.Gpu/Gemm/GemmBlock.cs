@@ -32,7 +32,7 @@ internal sealed class GemmBlock
         }
         else
         {
-            Rasterise(tileM, tileN);
+            (Row, Column) = Place(w, w.BlockX(), tileM, tileN);
             Part();
         }
     }
@@ -87,17 +87,18 @@ internal sealed class GemmBlock
 
     private Reg Read64(string field) => GemmArguments.Read(_w, RegKind.B64, field);
 
-    private void Rasterise(int tileM, int tileN)
+    /// <summary>First row and column of a tile: tiles are counted down a band of a few rows of them, then to the right.</summary>
+    public static (Reg Row, Reg Column) Place(PtxWriter w, Reg tile, int tileM, int tileN)
     {
-        Reg tilesM = Read32(nameof(GemmArguments.TilesM)), tilesN = Read32(nameof(GemmArguments.TilesN)), block = _w.BlockX();
-        Reg perBand = _w.Mul(tilesN, RowsTogether);
-        Reg band = _w.Div(block, perBand);
-        Reg first = _w.Mul(band, RowsTogether);
-        Reg inBand = _w.Sub(block, _w.Mul(band, perBand));
-        Reg rows = _w.Min(_w.Sub(tilesM, first), RowsTogether);
-        Reg column = _w.Div(inBand, rows);
-        Row = _w.Mul(_w.Add(first, _w.Sub(inBand, _w.Mul(column, rows))), tileM);
-        Column = _w.Mul(column, tileN);
+        Reg tilesM = GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.TilesM)), tilesN = GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.TilesN));
+        Reg perBand = w.Mul(tilesN, RowsTogether);
+        Reg band = w.Div(tile, perBand);
+        Reg first = w.Mul(band, RowsTogether);
+        Reg inBand = w.Sub(tile, w.Mul(band, perBand));
+        Reg rows = w.Min(w.Sub(tilesM, first), RowsTogether);
+        Reg column = w.Div(inBand, rows);
+        Reg row = w.Mul(w.Add(first, w.Sub(inBand, w.Mul(column, rows))), tileM);
+        return (row, w.Mul(column, tileN));
     }
 
     private void Part()

@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Gpu.Gemm.Wgmma;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Gemm;
@@ -6,7 +7,8 @@ namespace NanoFold.Kernels.Gpu.Gemm;
 /// <param name="Architecture">Compute capability, as in 90.</param>
 /// <param name="Multiprocessors">There are.</param>
 /// <param name="SharedBytes">Of shared memory a multiprocessor has.</param>
-internal readonly record struct GemmDeviceClass(int Architecture, int Multiprocessors, int SharedBytes)
+/// <param name="UsesWarpgroups">Products by warpgroups (<see cref="GemmFamily.Wgmma"/>) are among the choices.</param>
+internal readonly record struct GemmDeviceClass(int Architecture, int Multiprocessors, int SharedBytes, bool UsesWarpgroups = false)
 {
     /// <summary>Of shared memory a block can have.</summary>
     public int BlockSharedBytes => Architecture >= 80 ? SharedBytes - 1024 : Math.Min(SharedBytes, 48 * 1024);
@@ -65,6 +67,7 @@ internal sealed class GemmChooser(GemmDeviceClass device)
             candidates.Add((LaunchCycles + MemoryCycles(problem), new GemmChoice(GemmFamily.FewRows, FewRowsGemm.Tile(problem.M))));
         }
 
+        AddWarpgroups(problem, candidates);
         foreach (GemmTile tile in tensor ? GemmTiles.Mma : GemmTiles.Simt)
         {
             int shared = tensor ? MmaGemm.SharedBytes(tile) : SimtGemm.SharedBytes(tile);
@@ -85,6 +88,24 @@ internal sealed class GemmChooser(GemmDeviceClass device)
         }
 
         return [.. candidates.OrderBy(c => c.Cycles).Select(c => c.Choice)];
+    }
+
+    private void AddWarpgroups(in GemmProblem problem, List<(double Cycles, GemmChoice Choice)> candidates)
+    {
+        if (!device.UsesWarpgroups || device.Architecture != WgmmaGemm.Architecture || !WgmmaGemm.Fits(problem))
+        {
+            return;
+        }
+
+        foreach (GemmTile tile in GemmTiles.Wgmma)
+        {
+            int shared = WgmmaGemm.SharedBytes(WgmmaGemm.Spec(problem), tile);
+            if (shared <= device.BlockSharedBytes)
+            {
+                var choice = new GemmChoice(GemmFamily.Wgmma, tile);
+                candidates.Add((Cycles(problem, choice, shared), choice));
+            }
+        }
     }
 
     private static GemmShape Shape(in GemmProblem problem, GpuPrecision precision)
@@ -126,7 +147,7 @@ internal sealed class GemmChooser(GemmDeviceClass device)
             return 110;
         }
 
-        double rate = device.Architecture is 80 or >= 90 ? 1000 : 512;
+        double rate = choice.Family == GemmFamily.Wgmma ? 1650 : device.Architecture is 80 or >= 90 ? 1000 : 512;
         return problem.Input == GpuType.Float32 ? rate / 2 : rate;
     }
 

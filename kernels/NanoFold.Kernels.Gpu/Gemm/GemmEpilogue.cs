@@ -58,7 +58,7 @@ internal sealed class GemmEpilogue
             bias = new Reg[count];
             for (int i = 0; i < count; i++)
             {
-                bias[i] = Load(biasType, address, 1, i * biasType.Size())[0];
+                bias[i] = GemmElements.Load(_w, biasType, address, i * biasType.Size(), 1)[0];
             }
         }
 
@@ -75,22 +75,11 @@ internal sealed class GemmEpilogue
         }
 
         Reg y = _w.MadWide(row, _strideY, place.Y);
-        var values = new Reg[sums.Length];
-        for (int i = 0; i < values.Length; i++)
-        {
-            // Said to be rounded, it is not contracted with the addition of a residual.
-            values[i] = place.Bias.Length > 0 ? _w.Mad(sums[i], _alpha, place.Bias[i]) : _w.Op(RegKind.F32, "mul.rn.f32", sums[i], _alpha);
-        }
-
+        Reg[] values = Scale(place.Bias, sums);
         if (_spec.Residual is null && !_spec.Accumulate)
         {
             // What touches no memory is done for rows that are not there too: a predicate on each instruction costs registers.
-            Reg[] elements = Elements(values);
-            using (_w.When(inside))
-            {
-                Store(y, elements);
-            }
-
+            GemmElements.Store(_w, _spec.Output, y, 0, values, inside);
             return;
         }
 
@@ -98,88 +87,35 @@ internal sealed class GemmEpilogue
         {
             if (_spec.Residual is { } type)
             {
-                RoundToOutput(values);
-                AddTo(values, Load(type, _w.MadWide(row, _strideResidual, place.Residual), values.Length));
+                GemmElements.Round(_w, _spec.Output, values);
+                GemmElements.AddTo(_w, values, GemmElements.Load(_w, type, _w.MadWide(row, _strideResidual, place.Residual), 0, values.Length));
             }
 
             if (_spec.Accumulate)
             {
-                AddTo(values, Load(_spec.Output, y, values.Length));
+                GemmElements.AddTo(_w, values, GemmElements.Load(_w, _spec.Output, y, 0, values.Length));
             }
 
-            Store(y, Elements(values));
+            GemmElements.Store(_w, _spec.Output, y, 0, values);
         }
     }
 
-    private void RoundToOutput(Reg[] values)
+    /// <summary>alpha · sums (+ bias, where there is one).</summary>
+    public Reg[] Scale(Reg[] bias, ReadOnlySpan<Reg> sums)
     {
-        GpuType type = _spec.Output;
-        if (type == GpuType.Float32)
-        {
-            return;
-        }
-
-        if (values.Length == 1)
-        {
-            values[0] = _w.Widen(type, _w.Narrow(type, values[0]));
-            return;
-        }
-
-        for (int i = 0; i < values.Length; i += 2)
-        {
-            (values[i], values[i + 1]) = _w.Unpack(type, _w.Pack(type, values[i], values[i + 1]));
-        }
-    }
-
-    private void AddTo(Reg[] values, Reg[] others)
-    {
+        var values = new Reg[sums.Length];
         for (int i = 0; i < values.Length; i++)
         {
-            values[i] = _w.Add(values[i], others[i]);
+            // Said to be rounded, it is not contracted with the addition of a residual.
+            values[i] = bias.Length > 0 ? _w.Mad(sums[i], _alpha, bias[i]) : _w.Op(RegKind.F32, "mul.rn.f32", sums[i], _alpha);
         }
+
+        return values;
     }
 
-    private Reg[] Load(GpuType type, Reg address, int count, int offset = 0)
-    {
-        if (count == 1)
-        {
-            return [type == GpuType.Float32 ? _w.LoadGlobal(RegKind.F32, address, offset) : _w.Widen(type, _w.LoadGlobal(RegKind.B16, address, offset))];
-        }
-
-        var values = new List<Reg>(count);
-        if (type == GpuType.Float32)
-        {
-            for (int i = 0; i < count; i += 4)
-            {
-                values.AddRange(_w.LoadGlobal(RegKind.F32, 4, address, offset + 4 * i));
-            }
-
-            return [.. values];
-        }
-
-        foreach (Reg pair in _w.LoadGlobal(RegKind.B32, count / 2, address, offset))
-        {
-            (Reg low, Reg high) = _w.Unpack(type, pair);
-            values.AddRange([low, high]);
-        }
-
-        return [.. values];
-    }
-
-    /// <summary>Values as y has them: single elements, or pairs of 16 bits.</summary>
-    private Reg[] Elements(Reg[] values)
-    {
-        GpuType type = _spec.Output;
-        return type == GpuType.Float32 ? values
-            : values.Length == 1 ? [_w.Narrow(type, values[0])]
-            : [.. Enumerable.Range(0, values.Length / 2).Select(i => _w.Pack(type, values[2 * i], values[2 * i + 1]))];
-    }
-
-    private void Store(Reg address, Reg[] elements)
-    {
-        for (int i = 0; i < elements.Length; i += 4)
-        {
-            _w.StoreGlobal(address, 4 * i, elements.AsSpan(i, Math.Min(4, elements.Length - i)));
-        }
-    }
+    /// <summary>Addresses of y, of the residual and of the bias at a row and column, where there are such.</summary>
+    public (Reg Y, Reg Residual, Reg Bias) Addresses(Reg row, Reg column) => (
+        _w.MadWide(row, _strideY, _w.MadWide(column, _spec.Output.Size(), _y)),
+        _spec.Residual is { } type ? _w.MadWide(row, _strideResidual, _w.MadWide(column, type.Size(), _residual)) : default,
+        _spec.Bias is { } bias ? _w.MadWide(column, bias.Size(), _bias) : default);
 }

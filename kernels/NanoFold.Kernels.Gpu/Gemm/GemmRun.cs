@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Gpu.Gemm.Wgmma;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Gemm;
@@ -8,6 +9,12 @@ internal static class GemmRun
     public static void Run<TDevice>(TDevice device, in GemmProblem problem, in GemmChoice choice)
         where TDevice : IGemmDevice
     {
+        if (choice.Family == GemmFamily.Wgmma)
+        {
+            WgmmaRun.Run(device, problem, choice.Tile);
+            return;
+        }
+
         if (choice.Slices > 1)
         {
             RunSlices(device, problem, choice);
@@ -86,5 +93,12 @@ internal interface IGemmDevice
     /// <summary>Address of as many bytes that nobody else uses until the calls that follow are done; aligned to 256.</summary>
     long Scratch(long bytes);
 
-    void Launch(in GemmKernelKey key, in GemmArguments arguments, int gridX, int gridY, int gridZ);
+    /// <summary>Blocks of which each can have a multiprocessor for itself.</summary>
+    int Multiprocessors { get; }
+
+    /// <summary>How a kernel is told of a matrix that it copies by boxes.</summary>
+    TensorMap Map(in TensorMapShape shape);
+
+    void Launch<T>(in GemmKernelKey key, in T arguments, int gridX, int gridY, int gridZ)
+        where T : unmanaged;
 }

@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Gpu.Gemm.Wgmma;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Gemm;
@@ -75,6 +76,9 @@ internal enum GemmFamily
     /// <summary>Tensor cores.</summary>
     Mma,
 
+    /// <summary>Tensor cores, by warpgroups: compute capability 9.0 only.</summary>
+    Wgmma,
+
     /// <summary>Multiply-adds in float.</summary>
     Simt,
 
@@ -97,6 +101,7 @@ internal readonly record struct GemmKernelKey(GemmFamily Family, GemmSpec Spec, 
     public Ptx.PtxProgram Write(int architecture = 80) => Family switch
     {
         GemmFamily.Mma => MmaGemm.Write(Spec, Tile, architecture),
+        GemmFamily.Wgmma => WgmmaGemm.Write(Spec, Tile),
         GemmFamily.Simt => SimtGemm.Write(Spec, Tile),
         GemmFamily.FewRows => FewRowsGemm.Write(Spec, Tile),
         _ => SliceSum.Write(Spec),
@@ -128,6 +133,17 @@ internal static class GemmTiles
         new(64, 64, 32, 32, 128, 4, 3),
         new(64, 64, 32, 32, 64, 4, 4),
         new(32, 64, 16, 32, 128, 4, 4),
+    ];
+
+    /// <summary>Two warpgroups with half of the rows each; four stages where y needs no place in shared memory.</summary>
+    public static IReadOnlyList<GemmTile> Wgmma { get; } =
+    [
+        new(128, 256, 16, 256, 128, 4, 1),
+        new(128, 256, 16, 256, 128, 3, 1),
+        new(256, 128, 32, 128, 128, 4, 1),
+        new(256, 128, 32, 128, 128, 3, 1),
+        new(128, 192, 16, 192, 128, 4, 1),
+        new(128, 128, 16, 128, 128, 5, 1),
     ];
 
     public static IReadOnlyList<GemmTile> Simt { get; } =

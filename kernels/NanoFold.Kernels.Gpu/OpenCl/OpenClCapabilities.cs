@@ -17,6 +17,9 @@ public sealed record OpenClCapabilities
     /// <summary>The version of OpenCL C that kernels are compiled as, 100 for 1.0.</summary>
     public required int Language { get; init; }
 
+    /// <summary>It is a processor: a group's threads are loops (<see cref="ThreadLoops"/>), and products and norms are written for its vectors.</summary>
+    public bool IsProcessor { get; init; }
+
     /// <summary>Double precision (cl_khr_fp64). Without it sums that are in double precision elsewhere are in single precision.</summary>
     public required bool HasDouble { get; init; }
 
@@ -48,6 +51,7 @@ public sealed record OpenClCapabilities
     internal static OpenClCapabilities Of(CLDevice device) => new()
     {
         Language = 100 * device.CLStdVersion.Major + 10 * device.CLStdVersion.Minor,
+        IsProcessor = device.DeviceType.HasFlag(CLDeviceType.CL_DEVICE_TYPE_CPU),
         HasDouble = device.HasExtension("cl_khr_fp64"),
         HasHalf = device.HasExtension("cl_khr_fp16"),
         HasFloatAtomics = device.HasExtension("cl_ext_float_atomics"),

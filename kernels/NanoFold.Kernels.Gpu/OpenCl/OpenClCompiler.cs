@@ -26,7 +26,7 @@ internal sealed class OpenClCompiler
         _context = context;
         _accelerator = accelerator;
         Capabilities = capabilities;
-        _cache = new OpenClCache($"{accelerator.Name}; {accelerator.PlatformName} {accelerator.PlatformVersion}; {accelerator.CLStdVersion}; doubles {capabilities.HasDouble}; halves {capabilities.HasHalf}");
+        _cache = new OpenClCache($"{accelerator.Name}; {accelerator.PlatformName} {accelerator.PlatformVersion}; {accelerator.CLStdVersion}; doubles {capabilities.HasDouble}; halves {capabilities.HasHalf}; loops {capabilities.IsProcessor}");
     }
 
     public OpenClCapabilities Capabilities { get; }
@@ -39,7 +39,8 @@ internal sealed class OpenClCompiler
         SetFloat16(device.Capabilities, true);
     }
 
-    public Action<AcceleratorStream, KernelConfig, TWork> Load<TWork>()
+    /// <param name="threads">Of a group, where a processor is to run them.</param>
+    public Action<AcceleratorStream, KernelConfig, TWork> Load<TWork>(int threads)
         where TWork : struct, IGpuWork<TWork>
     {
         EntryPointDescription entry = EntryPointDescription.FromExplicitlyGroupedKernel(s_entry.MakeGenericMethod(typeof(TWork)));
@@ -50,10 +51,13 @@ internal sealed class OpenClCompiler
                 $"{_accelerator.Name}: the kernel {WorkName.Of(typeof(TWork))} needs {bytes} bytes of local memory for a work-group, and the device has {Capabilities.LocalBytes}");
         }
 
+        bool isLoops = ThreadLoops.IsIn(source);
+        source = isLoops ? ThreadLoops.WithThreads(source, threads) : source;
         var compiled = new CLCompiledKernel(_context, new SeparateViewEntryPoint(entry, default, default, Types(_context), 2), null, source, _accelerator.CLStdVersion);
         try
         {
-            return _accelerator.LoadKernel(compiled).CreateLauncherDelegate<Action<AcceleratorStream, KernelConfig, TWork>>();
+            Action<AcceleratorStream, KernelConfig, TWork> launch = _accelerator.LoadKernel(compiled).CreateLauncherDelegate<Action<AcceleratorStream, KernelConfig, TWork>>();
+            return isLoops ? (stream, config, work) => launch(stream, new KernelConfig(config.GridDim, new Index3D(1, 1, 1)), work) : launch;
         }
         catch (CLException e)
         {

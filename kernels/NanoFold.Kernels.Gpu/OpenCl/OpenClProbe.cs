@@ -26,24 +26,7 @@ internal static class OpenClProbe
     }
 
     /// <summary>What a device lacks; null where it can be used.</summary>
-    /// <remarks>
-    /// No kernel asks for a generic address space once its source is put right; but on PoCL 3.1, which has none, some sums over a group's threads were found wrong
-    /// (gradients of norms in 16 bits, of small embedding tables): devices like it stay refused unless <see cref="TriesAll"/> says otherwise.
-    /// </remarks>
-    public static string? WhyNot(CLDevice device)
-    {
-        if (!device.Capabilities.GenericAddressSpace && !TriesAll)
-        {
-            return device.Vendor == CLDeviceVendor.Nvidia
-                ? "has no generic address space, without which kernels were not found right; use --device cuda"
-                : "has no generic address space, without which kernels were not found right (PoCL 3.1); a newer driver may have it";
-        }
-
-        return OpenClCapabilities.Of(device).Lacks;
-    }
-
-    /// <summary>For whoever looks into it: <c>NANOFOLD_OPENCL_ALL=1</c>.</summary>
-    private static bool TriesAll => Environment.GetEnvironmentVariable("NANOFOLD_OPENCL_ALL") == "1";
+    public static string? WhyNot(CLDevice device) => OpenClCapabilities.Of(device).Lacks;
 
     public static bool IsDiscreteGpu(CLDevice device) =>
         device.DeviceType.HasFlag(CLDeviceType.CL_DEVICE_TYPE_GPU) && device.GetDeviceInfo(HostUnifiedMemory, out int isUnified) == CLError.CL_SUCCESS && isUnified == 0;

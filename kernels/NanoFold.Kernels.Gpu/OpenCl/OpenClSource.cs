@@ -13,7 +13,7 @@ namespace NanoFold.Kernels.Gpu.OpenCl;
 internal static partial class OpenClSource
 {
     /// <summary>Counts up when what is written here changes: kernels that are kept are made again.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     // ILGPU writes constants without a sign into integers with one; PoCL would count the warnings on standard error.
     private const string Quiet = """
@@ -26,6 +26,7 @@ internal static partial class OpenClSource
     public static string Rewrite(string source, OpenClCapabilities device)
     {
         source = Pragma().Replace(source, "");
+        source = device.IsProcessor && ThreadLoops.HasBarrier(source) ? ThreadLoops.Rewrite(source) : source;
         source = Barrier().Replace(source, "work_group_barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)");
         source = AtomicAdd().Replace(source, "atomic_add (${pointer}, ");
         source = device.HasHalf ? "#pragma OPENCL EXTENSION cl_khr_fp16 : enable\n" + source : OpenClHalves.Rewrite(source);

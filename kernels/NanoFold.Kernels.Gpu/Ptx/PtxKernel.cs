@@ -27,10 +27,14 @@ internal sealed unsafe class PtxKernel : IDisposable
 
         (_context, _program) = (context, program);
         context.Accelerator.Bind();
-        CudaError error = CudaAPI.CurrentAPI.LoadModule(out _module, program.Text, out string? log);
-        if (error != CudaError.CUDA_SUCCESS)
+        if (program.IsForTargetOnly)
         {
-            throw new InvalidOperationException($"cuda: compiling {name} failed: {CudaAPI.CurrentAPI.GetErrorString(error)} {log?.TrimEnd('\0')}");
+            (_module, string warnings) = CudaModule.Load(program, name);
+            name = warnings.Length > 0 ? $"{name} {warnings}" : name;
+        }
+        else
+        {
+            _module = Load(program, name);
         }
 
         CudaException.ThrowIfFailed(CudaAPI.CurrentAPI.GetModuleFunction(out _function, _module, program.Name));
@@ -59,6 +63,14 @@ internal sealed unsafe class PtxKernel : IDisposable
             CudaException.ThrowIfFailed(CudaAPI.CurrentAPI.LaunchKernel(
                 _function, gridX, gridY, gridZ, _program.Threads, 1, 1, _program.SharedBytes, ((CudaStream)_context.Stream).StreamPtr, (nint)(&parameters), 0));
         }
+    }
+
+    private static nint Load(PtxProgram program, string name)
+    {
+        CudaError error = CudaAPI.CurrentAPI.LoadModule(out nint module, program.Text, out string? log);
+        return error == CudaError.CUDA_SUCCESS
+            ? module
+            : throw new InvalidOperationException($"cuda: compiling {name} failed: {CudaAPI.CurrentAPI.GetErrorString(error)} {log?.TrimEnd('\0')}");
     }
 
     public void Dispose()

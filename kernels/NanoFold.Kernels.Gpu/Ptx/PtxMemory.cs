@@ -18,6 +18,23 @@ internal static class PtxMemory
     public static Reg[] LoadGlobal(this PtxWriter w, RegKind kind, int count, Reg address, int offset = 0)
         => Load(w, "ld.global", kind, count, address, offset);
 
+    /// <summary>As above where the predicate holds, 0 elsewhere.</summary>
+    public static Reg[] LoadGlobalWhere(this PtxWriter w, Reg predicate, RegKind kind, int count, Reg address, int offset = 0)
+    {
+        Reg[] values = w.New(kind, count);
+        foreach (Reg value in values)
+        {
+            w.Set(value, kind == RegKind.F32 ? (Operand)0f : 0);
+        }
+
+        using (w.When(predicate))
+        {
+            w.Emit($"ld.global{Width(count)}.{Type(kind)} {List(values)}, {Address(address, offset)}");
+        }
+
+        return values;
+    }
+
     public static void StoreGlobal(this PtxWriter w, Reg address, int offset, params ReadOnlySpan<Reg> values)
         => Store(w, "st.global", address, offset, values);
 

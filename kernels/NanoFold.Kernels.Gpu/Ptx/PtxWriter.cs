@@ -43,6 +43,12 @@ internal sealed class PtxWriter
 
     public int LeastBlocks { get; }
 
+    /// <summary>Of the struct of arguments: 64 where a tensor map is in it.</summary>
+    public int ParameterAlign { get; init; } = 8;
+
+    /// <summary>The text is for exactly <see cref="Target"/> (wgmma, setmaxnreg), not for later devices too.</summary>
+    public bool IsForTargetOnly { get; init; }
+
     /// <summary>Address of dynamic shared memory, aligned to 1024 bytes.</summary>
     public Reg SharedBase()
     {
@@ -98,9 +104,9 @@ internal sealed class PtxWriter
     public PtxProgram Finish(int sharedBytes)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $".version {(Target >= 90 ? "7.8" : "7.0")}\n.target sm_{Target}\n.address_size 64\n");
+        text.Append(CultureInfo.InvariantCulture, $".version {(IsForTargetOnly ? "8.0" : Target >= 90 ? "7.8" : "7.0")}\n.target sm_{Target}{(IsForTargetOnly ? "a" : "")}\n.address_size 64\n");
         text.Append(".extern .shared .align 1024 .b8 smem[];\n");
-        text.Append(CultureInfo.InvariantCulture, $".visible .entry {Name}(.param .align 8 .b8 arguments[{ParameterBytes}])\n.maxntid {Threads}, 1, 1\n");
+        text.Append(CultureInfo.InvariantCulture, $".visible .entry {Name}(.param .align {ParameterAlign} .b8 arguments[{ParameterBytes}])\n.maxntid {Threads}, 1, 1\n");
         if (LeastBlocks > 0)
         {
             text.Append(CultureInfo.InvariantCulture, $".minnctapersm {LeastBlocks}\n");
@@ -117,7 +123,7 @@ internal sealed class PtxWriter
         }
 
         text.Append(_body).Append("    ret;\n}\n");
-        return new PtxProgram(Name, text.ToString(), Threads, sharedBytes, ParameterBytes);
+        return new PtxProgram(Name, text.ToString(), Threads, sharedBytes, ParameterBytes) { IsForTargetOnly = IsForTargetOnly };
     }
 
     /// <summary>Ends a predicated stretch when disposed.</summary>
@@ -144,4 +150,8 @@ internal sealed class PtxWriter
 /// A kernel's text and how it is launched: <see cref="Threads"/> a block, <see cref="SharedBytes"/> of dynamic shared memory, and one parameter,
 /// a block of <see cref="ParameterBytes"/> that is an unmanaged struct on the host.
 /// </summary>
-internal sealed record PtxProgram(string Name, string Text, int Threads, int SharedBytes, int ParameterBytes);
+internal sealed record PtxProgram(string Name, string Text, int Threads, int SharedBytes, int ParameterBytes)
+{
+    /// <summary>The text is for one compute capability, not for later ones too.</summary>
+    public bool IsForTargetOnly { get; init; }
+}

@@ -62,6 +62,12 @@ public sealed unsafe class CpuBackend : Backend
 
     public override bool RoundsToBFloat16 => true;
 
+    public override bool RoundsOperands
+    {
+        get => Context.RoundsOperands;
+        set => Context.RoundsOperands = value;
+    }
+
     public override string? LacksBFloat16 => Context.Isa == Isa.Vector512 ? RoundedUnits.Reason : RoundedUnits.Reason ?? $"the path {Context.Isa.Name()} has no unit for bfloat16";
 
     public override bool ReadsWeights(DType type) => type.Is16Bit() || type.IsBlocks();

@@ -38,6 +38,9 @@ public sealed class CpuContext : IDisposable
     /// <summary>See <see cref="Backend.RoundsActivations"/>.</summary>
     public bool RoundsActivations { get; set; }
 
+    /// <summary>See <see cref="Backend.RoundsOperands"/>.</summary>
+    public bool RoundsOperands { get; set; }
+
     /// <summary>Scratch of one worker, at least <paramref name="bytes"/> long and aligned; contents are arbitrary and live until the next call for this worker.</summary>
     public unsafe void* Scratch(int worker, long bytes) => Room(ref _scratch[worker], bytes);
 

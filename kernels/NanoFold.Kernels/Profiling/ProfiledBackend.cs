@@ -31,6 +31,12 @@ public sealed class ProfiledBackend : Backend
 
     public override bool RoundsToBFloat16 => _inner.RoundsToBFloat16;
 
+    public override bool RoundsOperands
+    {
+        get => _inner.RoundsOperands;
+        set => _inner.RoundsOperands = value;
+    }
+
     public override string? LacksBFloat16 => _inner.LacksBFloat16;
 
     public override int Sequences

@@ -48,7 +48,7 @@ internal sealed unsafe class FlashMachine(params View[] views) : IFlashDevice, I
 
     public void Launch(in FlashSpec spec, in FlashArguments arguments, int gridX, int gridY)
     {
-        var machine = new PtxMachine(spec.Write()) { LastWarpFirst = LastWarpFirst };
+        var machine = new PtxMachine(spec.Write()) { Schedule = new() { LastWarpFirst = LastWarpFirst } };
         foreach (View view in views)
         {
             if (!view.IsNone)

@@ -100,6 +100,23 @@ public sealed partial class CompilationTests
                 .Where(w => w.Bytes > OpenClCapabilities.LeastLocalBytes).GroupBy(w => w.Folder).ToDictionary(g => g.Key, g => g.Max(w => w.Bytes)),
             Is.EquivalentTo(new Dictionary<string, long> { ["Full"] = GpuFusedAttention.SharedBytes, ["RecurrentHeads"] = 34_176, ["Selective"] = 37_888 }));
 
+    /// <summary>Whatever the size of a device's sub-groups, and whether it has them.</summary>
+    [Test]
+    public void CodeForOpenCLAsksForNoSubGroupsAndNoFloatAtomics()
+        => Assert.That(_works.Where(w => w.OpenCl is { } text && SubGroupOrFloatAtomic().IsMatch(text)).Select(w => w.ToString()), Is.Empty);
+
+    [Test]
+    public void CodeForProcessorsHasNoBarrier()
+    {
+        var processor = new OpenClCapabilities
+        {
+            Language = 300, IsProcessor = true, HasDouble = false, HasHalf = false, HasFloatAtomics = false, SubGroup = 0, MostThreads = 256, LocalBytes = 65536, BufferBytes = 1L << 32,
+        };
+        CompiledWork[] works = [.. _works.Where(w => w.OpenCl is { } text && ThreadLoops.HasBarrier(text))];
+        Assert.That(works, Has.Length.GreaterThan(100));
+        Assert.That(works.Where(w => OpenClSource.Rewrite(w.OpenCl!, processor) is var made && (ThreadLoops.HasBarrier(made) || !ThreadLoops.IsIn(made))).Select(w => w.ToString()), Is.Empty);
+    }
+
     /// <summary>Checked by Clang where it is there.</summary>
     [Test]
     public void CodeForOpenCLIsValid()
@@ -125,6 +142,9 @@ public sealed partial class CompilationTests
 
     [GeneratedRegex(@"^[\w\s\*]+\([^;{]*\)\s*\{", RegexOptions.Multiline)]
     private static partial Regex Function();
+
+    [GeneratedRegex(@"\bsub_group_\w+\s*\(|\batomic_\w*float")]
+    private static partial Regex SubGroupOrFloatAtomic();
 
     /// <summary>What a swap makes of a strict comparison and of its opposite.</summary>
     [GeneratedRegex(@"setp\.((lt|gt)u|le|ge)\.f(32|64)\s+%p\d+, (?<what>%\w+, 0[fd][0-9A-F]+)")]

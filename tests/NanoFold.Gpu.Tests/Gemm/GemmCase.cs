@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using NanoFold.Gpu.Tests.Ptx;
 using NanoFold.Kernels.Gpu.Gemm;
 using NanoFold.Kernels.Gpu.Ptx;
 
@@ -45,9 +46,15 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
 
     public bool PerGroup { get; init; }
 
-    public bool LastWarpFirst { get; init; }
+    public PtxSchedule Schedule { get; init; } = new();
 
     public int Architecture { get; init; } = 80;
+
+    /// <summary>Blocks at most of a kernel whose blocks go on from tile to tile.</summary>
+    public int Multiprocessors { get; init; } = 2;
+
+    /// <summary>What is done to tensor maps, to see that the machine notices.</summary>
+    public Func<TensorMap, TensorMap>? EditMap { get; init; }
 
     /// <summary>What is done to a kernel's text, to see that the machine notices.</summary>
     public Func<string, string>? Edit { get; init; }
@@ -69,7 +76,7 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
 
     private (double Conflicts, double[] Y, double[] Residual) Run(bool compare)
     {
-        using var device = new MachineDevice { LastWarpFirst = LastWarpFirst, Edit = Edit, Architecture = Architecture };
+        using var device = new MachineDevice { Schedule = Schedule, Edit = Edit, Architecture = Architecture, Multiprocessors = Multiprocessors, EditMap = EditMap };
         var random = new Random(M * 31 + N * 7 + K);
         GpuType output = Output ?? Input;
         int groups = Offsets is null ? 0 : Offsets.Length - 1;
@@ -243,7 +250,7 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
                     Unsafe.Write((float*)Address + at, value);
                     break;
                 case GpuType.BFloat16:
-                    ((ushort*)Address)[at] = Gpu.Tests.Ptx.PtxFormulas.BFloat(BitConverter.SingleToUInt32Bits(value));
+                    ((ushort*)Address)[at] = PtxFormulas.BFloat(BitConverter.SingleToUInt32Bits(value));
                     break;
                 default:
                     ((Half*)Address)[at] = (Half)value;

@@ -61,7 +61,7 @@ internal sealed class GemmKernelTests
            from a in new[] { false, true }
            from b in new[] { false, true }
            from architecture in gemm is { Family: GemmFamily.Mma, Input: GpuType.Float32 } ? new[] { 80, 90 } : [80]
-           select gemm with { ColumnsA = a, ColumnsB = b, LastWarpFirst = a, Architecture = architecture };
+           select gemm with { ColumnsA = a, ColumnsB = b, Schedule = new() { LastWarpFirst = a }, Architecture = architecture };
 
     private static IEnumerable<GemmCase> Edges()
         => from gemm in Kernels(70, 90, 43)
@@ -137,6 +137,6 @@ internal sealed class GemmKernelTests
                from type in tile.Family == GemmFamily.Mma ? new[] { GpuType.BFloat16, GpuType.Float32 } : [GpuType.Float32]
                from a in new[] { false, true }
                from b in new[] { false, true }
-               select new GemmCase(tile.Family, tile.Tile, type, tile.Tile.M, tile.Tile.N, 160) { ColumnsA = a, ColumnsB = b, Output = GpuType.Float32, LastWarpFirst = b };
+               select new GemmCase(tile.Family, tile.Tile, type, tile.Tile.M, tile.Tile.N, 160) { ColumnsA = a, ColumnsB = b, Output = GpuType.Float32, Schedule = new() { LastWarpFirst = b } };
     }
 }

@@ -51,7 +51,7 @@ internal sealed class GemmTextTests
     {
         GemmTile tile = (GemmFamily)family == GemmFamily.Mma ? new(64, 64, 32, 32, 64, 3, 0) : SimtGemm.Tile(64, 64, 32, 64, 0);
         var gemm = new GemmCase((GemmFamily)family, tile, GpuType.Float32, 64, 64, 128) { Edit = text => text.Replace(instruction, "", StringComparison.Ordinal) };
-        int failures = new[] { false, true }.Count(last => Fails(gemm with { LastWarpFirst = last }));
+        int failures = new[] { false, true }.Count(last => Fails(gemm with { Schedule = new() { LastWarpFirst = last } }));
         Assert.That(failures, Is.GreaterThan(0));
     }
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NanoFold.Gpu.Tests.Ptx;
+using NanoFold.Gpu.Tests.Ptx.Hopper;
 using NanoFold.Kernels.Gpu.Gemm;
 using NanoFold.Kernels.Gpu.Ptx;
 
@@ -10,12 +11,16 @@ internal sealed unsafe class MachineDevice : IGemmDevice, IDisposable
 {
     private readonly List<(nint Address, long Bytes)> _memory = [], _foreign = [];
 
-    public bool LastWarpFirst { get; init; }
+    public PtxSchedule Schedule { get; init; } = new();
 
     public Func<string, string>? Edit { get; init; }
 
     /// <summary>Compute capability that kernels are written for.</summary>
     public int Architecture { get; init; } = 80;
+
+    public int Multiprocessors { get; init; } = 2;
+
+    public Func<TensorMap, TensorMap>? EditMap { get; init; }
 
     public long SharedCycles { get; private set; }
 
@@ -36,11 +41,18 @@ internal sealed unsafe class MachineDevice : IGemmDevice, IDisposable
 
     public long Scratch(long bytes) => Allocate(bytes);
 
-    public void Launch(in GemmKernelKey key, in GemmArguments arguments, int gridX, int gridY, int gridZ)
+    public TensorMap Map(in TensorMapShape shape)
+    {
+        TensorMap map = FakeTensorMap.Encode(shape);
+        return EditMap is null ? map : EditMap(map);
+    }
+
+    public void Launch<T>(in GemmKernelKey key, in T arguments, int gridX, int gridY, int gridZ)
+        where T : unmanaged
     {
         Launched.Add(key);
         PtxProgram program = key.Write(Architecture);
-        var machine = new PtxMachine(Edit is null ? program : program with { Text = Edit(program.Text) }) { LastWarpFirst = LastWarpFirst };
+        var machine = new PtxMachine(Edit is null ? program : program with { Text = Edit(program.Text) }) { Schedule = Schedule };
         foreach ((nint address, long bytes) in _memory.Concat(_foreign))
         {
             // A chunk of 16 bytes that has an element of the matrix may be read whole.

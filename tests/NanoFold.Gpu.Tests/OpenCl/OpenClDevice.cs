@@ -10,7 +10,8 @@ internal static class OpenClDevice
 
     /// <summary>Opens it, or has the test ignored with the reason.</summary>
     /// <param name="limit">Takes away what it is not to have.</param>
-    public static GpuBackend Open(Func<OpenClCapabilities, OpenClCapabilities>? limit = null)
+    /// <param name="composedOnly">Without the kernels that have a composed path.</param>
+    public static GpuBackend Open(Func<OpenClCapabilities, OpenClCapabilities>? limit = null, bool composedOnly = false)
     {
         GpuDevice[] devices = [.. GpuDevices.List().Where(d => d.Kind == GpuDevices.OpenCl)];
         if (!devices.Any(d => d.IsUsable))
@@ -18,6 +19,6 @@ internal static class OpenClDevice
             Assert.Ignore(devices.Length > 0 ? $"{devices[0].Name}: {devices[0].Reason}" : $"no OpenCL device: {GpuDevices.WhyNone(GpuDevices.OpenCl)}");
         }
 
-        return GpuDevices.OpenOpenCl(composedOnly: false, limit ?? (capabilities => capabilities))!;
+        return GpuDevices.OpenOpenCl(composedOnly, limit ?? (capabilities => capabilities))!;
     }
 }

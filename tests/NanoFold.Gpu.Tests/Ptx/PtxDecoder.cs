@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using NanoFold.Gpu.Tests.Ptx.Hopper;
 using Arg = NanoFold.Gpu.Tests.Ptx.PtxText.Arg;
 using Instruction = NanoFold.Gpu.Tests.Ptx.PtxText.Instruction;
 
@@ -15,11 +16,15 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
             "mov" => Move(i),
             "ret" => w => w.Live &= ~w.Active,
             "bra" => Branch(i),
-            "bar" => parts[1] == "sync" ? w => Barrier(w) : w => { },
+            "bar" => parts[1] == "sync" ? Barrier(i) : w => { },
             "ld" => parts[1] == "param" ? LoadArgument(i) : Access(i, isLoad: true),
             "st" => Access(i, isLoad: false),
-            "cp" => CopyAsync(i),
+            "cp" => parts[2] == "bulk" ? BulkSteps.Decode(machine, i) : CopyAsync(i),
             "ldmatrix" => PtxTensorSteps.LoadMatrix(machine, i),
+            "stmatrix" => PtxTensorSteps.StoreMatrix(machine, i),
+            "mbarrier" => MbarrierSteps.Decode(machine, i),
+            "wgmma" => WgmmaSteps.Decode(machine, i),
+            "fence" or "setmaxnreg" or "elect" => RoleSteps.Decode(machine, i),
             "mma" => PtxTensorSteps.Multiply(i),
             "shfl" => Shuffle(i),
             "vote" => Vote(i),
@@ -66,7 +71,8 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
         Arg[] to = i.Operands[0], from = i.Operands[1];
         if (from.Length == 2)
         {
-            return Lanes(i, (w, lane) => Value(w, from[0], lane) & 0xffff | Value(w, from[1], lane) << 16);
+            int half = i.Opcode == "mov.b64" ? 32 : 16;
+            return Lanes(i, (w, lane) => Value(w, from[0], lane) & (1UL << half) - 1 | Value(w, from[1], lane) << half);
         }
 
         if (to.Length == 2)
@@ -90,7 +96,7 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
 
     private ulong Special(string name, PtxWarp w, int lane) => name switch
     {
-        "smem" => 0,
+        "smem" or "arguments" => 0,
         "%tid.x" => (ulong)(w.FirstThread + lane),
         "%ctaid.x" => (ulong)machine.Block[0],
         "%ctaid.y" => (ulong)machine.Block[1],
@@ -111,15 +117,16 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
         w.Next = i.Target;
     };
 
-    private static void Barrier(PtxWarp w)
+    private Action<PtxWarp> Barrier(Instruction i) => w =>
     {
         if (w.Active != w.Live)
         {
             throw new InvalidOperationException("a barrier for part of a warp");
         }
 
-        w.AtBarrier = true;
-    }
+        int threads = i.Operands.Length > 1 ? (int)Value(w, i.Operands[1][0], 0) : 0;
+        machine.Barriers.Arrive(w, (int)Value(w, i.Operands[0][0], 0), threads);
+    };
 
     private Action<PtxWarp> LoadArgument(Instruction i)
     {
@@ -151,6 +158,11 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
                     ? machine.Shared.AsSpan(machine.SharedAt(at, bytes), bytes)
                     : new Span<byte>(machine.Global(at, bytes), bytes);
                 touched.Add((int)at);
+                if (isShared)
+                {
+                    machine.Async.Shared.Generic(w, (int)at, bytes, isWrite: !isLoad);
+                }
+
                 for (int v = 0; v < values.Length; v++)
                 {
                     Span<byte> element = memory.Slice(v * size, size);

@@ -32,6 +32,7 @@ internal static class PtxFormulas
         "shl.b64" => (a, b, _) => a << (int)b,
         "shr.u32" => (a, b, _) => (uint)b > 31 ? 0 : (uint)a >> (int)b,
         "shr.u64" => (a, b, _) => a >> (int)b,
+        "cvta.param.u64" => (a, _, _) => a,
         "cvt.s64.s32" => (a, _, _) => (ulong)(int)a,
         "cvt.u32.u64" => (a, _, _) => (uint)a,
         "shf.r.wrap.b32" => (a, b, c) => (uint)((b << 32 | (uint)a) >> (int)(c & 31)),

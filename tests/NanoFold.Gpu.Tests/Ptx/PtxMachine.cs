@@ -1,11 +1,12 @@
+using NanoFold.Gpu.Tests.Ptx.Hopper;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Gpu.Tests.Ptx;
 
 /// <summary>
-/// Runs the text of a kernel on the host: each instruction for the 32 lanes of a warp at once, warp after warp between barriers, block after block.
-/// Global memory is the host's and must lie in what <see cref="Allow"/> named. Copies in the background land as late as they may (their target is
-/// spoilt when they begin), and shared memory begins spoilt, so a missing wait or barrier shows as NaN.
+/// Runs the text of a kernel on the host: each instruction for the 32 lanes of a warp at once, warps in the order of <see cref="Schedule"/>, block after block.
+/// Global memory is the host's and must lie in what <see cref="Allow"/> named. Copies by <c>cp.async</c> land as late as they may (their target is
+/// spoilt when they begin), and shared memory begins spoilt, so a missing wait or barrier shows as NaN. What else is asynchronous, see <see cref="Hopper.AsyncBlock"/>.
 /// </summary>
 internal sealed unsafe class PtxMachine
 {
@@ -13,17 +14,19 @@ internal sealed unsafe class PtxMachine
     private readonly PtxText _text;
     private readonly List<(nint Start, nint End)> _memory = [];
     private readonly Action<PtxWarp>[] _steps;
+    private readonly WgmmaSums _sums;
 
     public PtxMachine(PtxProgram program)
     {
         _program = program;
         _text = new PtxText(program.Text);
+        _sums = new WgmmaSums(_text);
         var decoder = new PtxDecoder(this);
         _steps = [.. _text.Instructions.Select(decoder.Decode)];
     }
 
-    /// <summary>Runs the last warp first, which finds other missing barriers.</summary>
-    public bool LastWarpFirst { get; init; }
+    /// <summary>Which warp runs when, and when work in the background is done.</summary>
+    public PtxSchedule Schedule { get; init; } = new();
 
     public PtxProgram Program => _program;
 
@@ -31,11 +34,18 @@ internal sealed unsafe class PtxMachine
 
     public byte[] Arguments { get; private set; } = [];
 
+    /// <summary>Of the block that runs: its barriers, and its work in the background.</summary>
+    public NamedBarriers Barriers { get; private set; } = new([]);
+
+    public AsyncBlock Async { get; private set; } = null!;
+
     public int[] GridSize { get; } = new int[3];
 
     public int[] Block { get; } = new int[3];
 
     public PtxText Text => _text;
+
+    public WgmmaSums Sums => _sums;
 
     /// <summary>Shared memory accesses, in cycles of the banks.</summary>
     public long SharedCycles { get; set; }
@@ -102,19 +112,16 @@ internal sealed unsafe class PtxMachine
             warps[i] = new PtxWarp(registers, _program.Threads, 32 * i);
         }
 
-        while (warps.Any(w => w.Live != 0))
-        {
-            for (int i = 0; i < warps.Length; i++)
-            {
-                RunToBarrier(warps[LastWarpFirst ? warps.Length - 1 - i : i]);
-            }
-        }
+        Barriers = new NamedBarriers(warps);
+        Async = new AsyncBlock(this, warps);
+        new PtxScheduler(this, warps).Run();
+        Async.End();
     }
 
-    private void RunToBarrier(PtxWarp warp)
+    /// <summary>Runs a warp until it waits, at most some instructions.</summary>
+    public void Run(PtxWarp warp, int most)
     {
-        warp.AtBarrier = false;
-        while (warp.Live != 0 && !warp.AtBarrier)
+        for (int i = 0; i < most && warp.Live != 0 && warp.IsReady; i++)
         {
             PtxText.Instruction instruction = _text.Instructions[warp.Next];
             Action<PtxWarp> step = _steps[warp.Next];
@@ -130,6 +137,7 @@ internal sealed unsafe class PtxMachine
             {
                 try
                 {
+                    _sums.Touch(warp, instruction);
                     step(warp);
                 }
                 catch (Exception e) when (e is InvalidOperationException or NotSupportedException)

@@ -4,7 +4,7 @@ using Instruction = NanoFold.Gpu.Tests.Ptx.PtxText.Instruction;
 
 namespace NanoFold.Gpu.Tests.Ptx;
 
-/// <summary>The instructions of a whole warp: ldmatrix and mma.</summary>
+/// <summary>The instructions of a whole warp: ldmatrix, stmatrix and mma.</summary>
 internal static class PtxTensorSteps
 {
     public static Action<PtxWarp> LoadMatrix(PtxMachine machine, Instruction i)
@@ -24,6 +24,7 @@ internal static class PtxTensorSteps
                 }
 
                 PtxBanks.Count(machine, rows, 16);
+                rows.ForEach(at => machine.Async.Shared.Generic(w, at, 16, isWrite: false));
                 for (int lane = 0; lane < 32; lane++)
                 {
                     int g = lane / 4, t = lane % 4;
@@ -31,6 +32,32 @@ internal static class PtxTensorSteps
                         ? Element(machine, rows[2 * t], g) | (uint)Element(machine, rows[2 * t + 1], g) << 16
                         : MemoryMarshal.Read<uint>(machine.Shared.AsSpan(rows[g] + 4 * t));
                 }
+            }
+        };
+    }
+
+    public static Action<PtxWarp> StoreMatrix(PtxMachine machine, Instruction i)
+    {
+        Arg address = i.Operands[0][0];
+        Arg[] values = i.Operands[1];
+        return w =>
+        {
+            Whole(w);
+            for (int m = 0; m < values.Length; m++)
+            {
+                var rows = new List<int>(8);
+                for (int row = 0; row < 8; row++)
+                {
+                    int at = machine.SharedAt(w[address.Register, 8 * m + row] + (ulong)address.Number, 16);
+                    machine.Async.Shared.Generic(w, at, 16, isWrite: true);
+                    rows.Add(at);
+                    for (int t = 0; t < 4; t++)
+                    {
+                        BitConverter.TryWriteBytes(machine.Shared.AsSpan(at + 4 * t), (uint)w[values[m].Register, 4 * row + t]);
+                    }
+                }
+
+                PtxBanks.Count(machine, rows, 16);
             }
         };
     }
@@ -93,7 +120,7 @@ internal static class PtxTensorSteps
 
     private static ushort Element(PtxMachine machine, int row, int column) => MemoryMarshal.Read<ushort>(machine.Shared.AsSpan(row + 2 * column));
 
-    private static void Whole(PtxWarp w)
+    internal static void Whole(PtxWarp w)
     {
         if (w.Active != uint.MaxValue)
         {

@@ -6,6 +6,8 @@ namespace NanoFold.Gpu.Tests.Ptx;
 /// <summary>A kernel's text taken apart: instructions with numbered registers, and where its labels are.</summary>
 internal sealed partial class PtxText
 {
+    private static readonly char[] s_brackets = ['[', ']', '{', '}', ','];
+
     private readonly Dictionary<string, int> _registers = [];
     private readonly Dictionary<string, int> _labels = [];
 
@@ -30,7 +32,7 @@ internal sealed partial class PtxText
             }
             else if (inside && line.Length > 0)
             {
-                instructions.Add(Parse(line));
+                instructions.Add(Parse(line, instructions.Count));
             }
         }
 
@@ -60,7 +62,7 @@ internal sealed partial class PtxText
         }
     }
 
-    private Instruction Parse(string line)
+    private Instruction Parse(string line, int index)
     {
         Assert.That(line, Does.EndWith(";"));
         line = line[..^1];
@@ -84,20 +86,22 @@ internal sealed partial class PtxText
             foreach (Match match in Operands().Matches(rest))
             {
                 string value = match.Value.Trim();
-                operands.Add(value[0] == '{'
-                    ? [.. value[1..^1].Split(',').Select(part => ParseArg(part.Trim()))]
+                operands.Add(value[0] == '{' || value.Contains('{', StringComparison.Ordinal)
+                    ? [.. value.Split(s_brackets, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(ParseArg)]
                     : [ParseArg(value)]);
             }
         }
 
-        return new Instruction(line, opcode, guard, negated, [.. operands]) { Label = label };
+        return new Instruction(line, opcode, guard, negated, [.. operands]) { Label = label, Index = index };
     }
 
-    [GeneratedRegex(@"\{[^}]*\}|\[[^\]]*\]|[^,\s]+")]
+    [GeneratedRegex(@"\[[^\]]*\]|\{[^}]*\}|[^,\s]+")]
     private static partial Regex Operands();
 
     private Arg ParseArg(string text)
     {
+        // Of two results the second: elect's first is not used.
+        text = text.Split('|')[^1];
         if (text[0] == '[')
         {
             string[] parts = text[1..^1].Split('+');
@@ -140,6 +144,9 @@ internal sealed partial class PtxText
         public Arg[][] Operands { get; } = operands;
 
         public string? Label { get; init; }
+
+        /// <summary>Where it stands among the instructions.</summary>
+        public int Index { get; init; }
 
         public int Target { get; set; }
     }

@@ -1,3 +1,5 @@
+using NanoFold.Gpu.Tests.Ptx.Hopper;
+
 namespace NanoFold.Gpu.Tests.Ptx;
 
 /// <summary>State of 32 lanes: where they are, which of them run, and their copies under way.</summary>
@@ -14,7 +16,16 @@ internal sealed class PtxWarp(ulong[] registers, int threads, int firstThread)
     /// <summary>Lanes for which the instruction's guard holds.</summary>
     public uint Active { get; set; }
 
-    public bool AtBarrier { get; set; }
+    /// <summary>Its number in the block.</summary>
+    public int Number => FirstThread / 32;
+
+    /// <summary>What the warp waits for: asked until it is true. Null: it can run.</summary>
+    public Func<bool>? Waits { get; private set; }
+
+    /// <summary>For people, in a dump.</summary>
+    public string WaitsFor { get; private set; } = "";
+
+    public bool IsReady => Waits is null;
 
     /// <summary>Groups of copies under way, oldest first; the last is not yet committed.</summary>
     public List<List<Copy>> Copies { get; } = [[]];
@@ -22,6 +33,25 @@ internal sealed class PtxWarp(ulong[] registers, int threads, int firstThread)
     public ref ulong this[int register, int lane] => ref registers[(long)register * threads + FirstThread + lane];
 
     public bool Runs(int lane) => (Active >> lane & 1) != 0;
+
+    /// <summary>The wait for an mbarrier that ran out of time last, or -1.</summary>
+    public int TimedOutAt { get; set; } = -1;
+
+    /// <summary>Sums of a warpgroup's products.</summary>
+    public WarpSums Sums { get; } = new();
+
+    public void WaitFor(string what, Func<bool> isDone) => (WaitsFor, Waits) = (what, isDone);
+
+    /// <summary>Whether it can run (now).</summary>
+    public bool Wakes()
+    {
+        if (Waits is not null && Waits())
+        {
+            Waits = null;
+        }
+
+        return Live != 0 && Waits is null;
+    }
 
     public uint Guarded(int predicate, bool negated)
     {

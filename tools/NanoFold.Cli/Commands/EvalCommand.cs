@@ -50,7 +50,7 @@ internal static class EvalCommand
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
-        using TrainedModel loaded = model.Load(backend);
+        using TrainedModel loaded = model.Load(backend, output.Note);
         using TrainedModel trained = of.Before(invocation, loaded, data);
         data = of.ReadsData(invocation) ? null : data;
         bool isOwn = ReferenceEquals(trained, loaded);

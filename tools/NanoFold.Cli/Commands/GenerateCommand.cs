@@ -37,7 +37,7 @@ internal static class GenerateCommand
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
-        using TrainedModel trained = model.Load(backend);
+        using TrainedModel trained = model.Load(backend, output.Note);
         using ReadyEdits ready = ReadyEdits.ForWriting(trained, edits, output.Note, invocation.Interrupt.Token);
         using var generator = new Generator(trained.Model, trained.Tokenizer) { Taps = edits.Count > 0 ? new TapSet([], ready.Editors) : null, ParseSpecial = specials };
         GenerationConfig options = change(trained.Config.Generation);

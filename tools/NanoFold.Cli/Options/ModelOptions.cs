@@ -2,6 +2,7 @@ using System.CommandLine;
 using NanoFold.Engine;
 using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Options;
@@ -24,15 +25,21 @@ internal sealed class ModelOptions(VerbCommand command, bool decodes = true)
     private readonly Option<string?> _adapter = command.Text("--adapter", "DIR", AdapterHelp);
     private readonly WeightOptions _weights = new(command);
     private readonly ActivationOptions _activations = new(command);
+    private readonly PrecisionOptions _precision = new(command, decodes ? PrecisionOptions.WithWeights : "");
     private readonly CacheOptions? _cache = decodes ? new(command) : null;
 
     /// <summary>What was chosen.</summary>
     /// <exception cref="UserException">No model was named, or a type of weights or activations that is not known.</exception>
-    public ModelChoice Choice(Invocation invocation) =>
-        new(invocation.Get(_model) ?? throw UserException.Usage(NoModel), invocation.Get(_adapter), _weights.Storage(invocation), _activations.Rounds(invocation))
+    public ModelChoice Choice(Invocation invocation)
+    {
+        PrecisionKind precision = _precision.Precision(invocation);
+        WeightStorage weights = decodes ? PrecisionOptions.Weights(precision, _weights, invocation) : _weights.Storage(invocation);
+        return new ModelChoice(invocation.Get(_model) ?? throw UserException.Usage(NoModel), invocation.Get(_adapter), weights, _activations.Rounds(invocation))
         {
             Cache = _cache?.Type(invocation) ?? DType.Float32,
+            Precision = precision,
         };
+    }
 }
 
 /// <summary>A model that is used.</summary>
@@ -45,10 +52,16 @@ internal sealed record ModelChoice(string Path, string? Adapter, WeightStorage W
     /// <summary>In what keys and values are kept, see <see cref="CacheOptions"/>.</summary>
     public DType Cache { get; init; } = DType.Float32;
 
+    /// <summary>What it is computed in, see <see cref="PrecisionOptions"/>.</summary>
+    public PrecisionKind Precision { get; init; }
+
     /// <summary>Loads it.</summary>
-    /// <exception cref="UserException">It is not there, or damaged.</exception>
-    public TrainedModel Load(Backend backend)
+    /// <param name="backend">Where it is and computes.</param>
+    /// <param name="note">Told, in a line, what is odd about its precision.</param>
+    /// <exception cref="UserException">It is not there, or damaged, or the backend cannot compute so.</exception>
+    public TrainedModel Load(Backend backend, Action<string> note)
     {
+        PrecisionOptions.Apply(Precision, backend, note);
         TrainedModel model = TrainedModel.Load(Path, backend, Adapter, Weights);
         try
         {
@@ -58,6 +71,7 @@ internal sealed record ModelChoice(string Path, string? Adapter, WeightStorage W
             }
 
             CacheOptions.Apply(Cache, backend, model.Model, Path);
+            PrecisionOptions.Compare(Precision, model.Config.Train.Precision, backend, note);
             return model;
         }
         catch

@@ -39,9 +39,7 @@ public sealed class Optimizer : IDisposable
         _balance = backend.Require<ExpertBiasCall>();
         _balanced = [.. store.Routers.Where(router => router is { Bias: not null, BiasRate: > 0 })];
         store.AllocateGradients();
-        // An update in single precision keeps more than the bits of bfloat16.
-        OperandRounding rounding = config.Precision.Arithmetic(backend).Rounding;
-        _builder = new OptimizerBuilder(store, state, rounding == OperandRounding.BFloat16 ? OperandRounding.None : rounding);
+        _builder = new OptimizerBuilder(store, state, config.Precision.Arithmetic(backend).Rounding);
         try
         {
             _rule = config.Optimizer.Build(_builder);

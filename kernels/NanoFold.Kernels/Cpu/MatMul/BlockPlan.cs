@@ -41,14 +41,16 @@ internal readonly struct BlockPlan
     /// <param name="steps">Its depth in steps of a tile.</param>
     /// <param name="stepUnit">Blocks of depth are a multiple of so many.</param>
     /// <param name="readsInPlace">Whether tiles may read operands where they lie.</param>
+    /// <param name="rowUnit">Blocks of rows are a multiple of so many, and of a tile's.</param>
     /// <param name="elementBytes">Bytes of an element, and of a step of a line.</param>
-    public BlockPlan(in Product product, int steps, int stepUnit, bool readsInPlace, int elementBytes, int tileRows, int tileColumns)
+    public BlockPlan(in Product product, int steps, int stepUnit, bool readsInPlace, int rowUnit, int elementBytes, int tileRows, int tileColumns)
     {
         int depthBlocks = Ceiling(steps, Math.Min(MaxDepth, StripBytes / (tileColumns * elementBytes)));
         DepthBlock = Ceiling(Ceiling(steps, depthBlocks), stepUnit) * stepUnit;
         int wanted = Math.Clamp(product.Rows / (product.Rows < FewRows ? LeastOfFewRows : LeastRows), 1, WantedItems);
         int blocks = Math.Max(Ceiling(product.Rows, MaxRows), wanted);
-        RowBlock = Ceiling(Ceiling(product.Rows, blocks), tileRows) * tileRows;
+        int unit = Math.Max(tileRows, rowUnit);
+        RowBlock = Ceiling(Ceiling(product.Rows, blocks), unit) * unit;
         blocks = Ceiling(product.Rows, RowBlock);
 
         PacksB = !readsInPlace || product.IsStored || product.BColumn != elementBytes || (product.Rows > tileRows && DepthBlock * product.BStep > DirectBytes);

@@ -31,7 +31,7 @@ internal unsafe struct BlockedPass<TKernel, TOperands, O, V, T>
     {
         _product = product;
         _steps = Steps<TOperands, T>.Of(product.Depth);
-        _plan = new BlockPlan(product, _steps, TOperands.StepUnit, TOperands.ReadsInPlace, sizeof(T), TKernel.Rows, TKernel.Columns);
+        _plan = new BlockPlan(product, _steps, TOperands.StepUnit, TOperands.ReadsInPlace, TOperands.RowUnit, sizeof(T), TKernel.Rows, TKernel.Columns);
         _rowBlocks = BlockPlan.Ceiling(product.Rows, _plan.RowBlock);
     }
 

@@ -86,7 +86,7 @@ public sealed unsafe class CpuMatMul
 
     private Engine EngineOf(DType type, OperandRounding rounding) =>
         type == DType.Float64 ? Engines.Double
-        : rounding == OperandRounding.BFloat16 ? _rounded ??= RoundedEngines.For(_context.Isa)
+        : rounding == OperandRounding.BFloat16 || _context.RoundsOperands ? _rounded ??= RoundedEngines.For(_context.Isa)
         : _single;
 
     private struct BatchWork : IWork

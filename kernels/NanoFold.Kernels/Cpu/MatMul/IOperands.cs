@@ -13,6 +13,9 @@ internal unsafe interface IOperands<T>
     /// <summary>Steps are a multiple of so many: zeros fill them up.</summary>
     static abstract int StepUnit { get; }
 
+    /// <summary>Blocks of rows are a multiple of so many where packing is fastest so.</summary>
+    static abstract int RowUnit { get; }
+
     /// <summary>Panels of a, one after the other, each <paramref name="width"/> rows; zeros below the last row.</summary>
     static abstract void PackPanels(in Lines source, int width, T* target);
 
@@ -56,6 +59,8 @@ internal readonly unsafe struct PlainOperands<T> : IOperands<T>
     public static int StepDepth => 1;
 
     public static int StepUnit => 1;
+
+    public static int RowUnit => 1;
 
     public static void PackPanels(in Lines source, int width, T* target) => Pack(source, width, target);
 

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.Intrinsics.X86;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
 
@@ -19,15 +20,33 @@ internal readonly unsafe struct Mirror<T>(in Product product)
     public void Fill(long item)
     {
         int first = (int)item * Block, end = Math.Min(first + Block, _rows);
+        bool turns = typeof(T) == typeof(float) && Avx.IsSupported && _column == sizeof(T) && _row % sizeof(T) == 0 && end == first + Block;
         for (int start = first; start < _rows; start += Block)
         {
+            if (turns && start > first && start + Block <= _rows)
+            {
+                Turn(first, start);
+                continue;
+            }
+
             for (int i = first; i < end; i++)
             {
                 for (int j = Math.Max(start, i + 1); j < Math.Min(start + Block, _rows); j++)
                 {
-                    *(T*)(_y + i * _row + j * _column) = *(T*)(_y + j * _row + i * _column);
+                    *(T*)Place(i, j) = *(T*)Place(j, i);
                 }
             }
         }
     }
+
+    // A whole block, in registers.
+    private void Turn(int row, int column)
+    {
+        for (int done = 0; done < Block; done += Transposition.Lines)
+        {
+            Transposition.Eights(Place(column + done, row), _row, (int)(_row / sizeof(float)), Block, (float*)Place(row, column + done));
+        }
+    }
+
+    private byte* Place(int row, int column) => _y + row * _row + column * _column;
 }

@@ -7,6 +7,9 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 /// <summary>Lines whose k are adjacent, turned eight k at a time in AVX registers.</summary>
 internal static unsafe class Transposition
 {
+    /// <summary>Lines that <see cref="Eights"/> takes.</summary>
+    public const int Lines = 8;
+
     /// <summary>Eight lines into columns of a strip that is <paramref name="width"/> wide.</summary>
     public static void Eights(byte* source, nint line, int width, int depth, float* target)
     {

@@ -12,6 +12,13 @@ internal static class VectorCode
         w.Bytes(op.Code, (byte)(0xc0 | (target & 7) << 3 | b & 7));
     }
 
+    /// <summary>target = op(a, b) as a number says.</summary>
+    public static void Vector(this Assembler w, VectorInstruction op, int target, int a, int b, byte number)
+    {
+        w.Vector(op, target, a, b);
+        w.Bytes(number);
+    }
+
     /// <summary>target = op(a, what is at <paramref name="place"/>).</summary>
     public static void Vector(this Assembler w, VectorInstruction op, int target, int a, Address place)
     {
@@ -34,6 +41,6 @@ internal static class VectorCode
         => w.Bytes(
             0x62,
             (byte)((~target >> 3 & 1) << 7 | (~bHigh & 1) << 6 | (~b >> 3 & 1) << 5 | (~target >> 4 & 1) << 4 | op.Map),
-            (byte)((~a & 15) << 3 | 4 | op.Prefix),
+            (byte)((op.IsWide ? 0x80 : 0) | (~a & 15) << 3 | 4 | op.Prefix),
             (byte)(0x40 | (~a >> 4 & 1) << 3));
 }

@@ -10,7 +10,8 @@ public sealed unsafe class InstructionTests
     private static readonly (string Name, VectorInstruction Op)[] s_vectors =
     [
         ("xor", VectorInstruction.Xor), ("multiply", VectorInstruction.Multiply), ("multiply-add", VectorInstruction.MultiplyAdd),
-        ("dot of pairs", VectorInstruction.DotPairs),
+        ("dot of pairs", VectorInstruction.DotPairs), ("round pairs", VectorInstruction.RoundPairs), ("permute halves", VectorInstruction.PermuteHalves),
+        ("unpack low", VectorInstruction.UnpackLow), ("unpack high", VectorInstruction.UnpackHigh),
     ];
 
     private static IEnumerable<string> Names => s_vectors.Select(v => v.Name);
@@ -52,6 +53,23 @@ public sealed unsafe class InstructionTests
             w.Vector(VectorInstruction.Broadcast, 22, 20);
             w.Vector(VectorInstruction.Store, 4, new Address(Register.Rcx, 256));
             w.Vector(VectorInstruction.Store, 22, new Address(Register.Rcx, 320));
+            w.Return();
+        });
+    }
+
+    [Test]
+    public void ShufflesAreAsTheManualSays([Values(0x44, 0xee, 0x88, 0xdd, 0x1b)] byte number)
+    {
+        Require(VectorInstruction.Shuffle);
+        AssertSame(special: true, w =>
+        {
+            w.Vector(VectorInstruction.Load, 17, Register.Rcx);
+            w.Vector(VectorInstruction.Load, 2, new Address(Register.Rcx, 64));
+            w.Vector(VectorInstruction.Shuffle, 30, 17, 2, number);
+            w.Vector(VectorInstruction.ShuffleQuarters, 9, 2, 17, number);
+            w.Vector(VectorInstruction.Store, 30, new Address(Register.Rcx, 192));
+            w.Vector(VectorInstruction.Store, 9, new Address(Register.Rcx, 256));
+            w.ClearUpper();
             w.Return();
         });
     }
@@ -151,7 +169,7 @@ public sealed unsafe class InstructionTests
     private static void Require(VectorInstruction op)
     {
         RequireX64();
-        bool has = op == VectorInstruction.DotPairs ? CpuFeatures.HasPairs : System.Runtime.Intrinsics.X86.Avx512DQ.IsSupported;
+        bool has = op == VectorInstruction.DotPairs || op == VectorInstruction.RoundPairs ? CpuFeatures.HasPairs : System.Runtime.Intrinsics.X86.Avx512DQ.IsSupported;
         if (!has)
         {
             Assert.Ignore("this machine has no such instruction");

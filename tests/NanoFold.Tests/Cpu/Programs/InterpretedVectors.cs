@@ -18,9 +18,11 @@ internal sealed unsafe class InterpretedVectors
     }
 
     /// <summary>Returns the name of the instruction.</summary>
-    public string Run(int map, int prefix, byte code, int target, int a, int b, byte* memory)
+    public string Run(int map, int prefix, byte code, int target, int a, int b, byte* memory, byte number)
     {
-        uint[] x = _values[a], y = memory is null ? _values[b] : new uint[Lanes], z = _values[target];
+        uint[] z = _values[target];
+        // What is read may be written before the end.
+        uint[] x = [.. _values[a]], y = memory is null ? [.. _values[b]] : new uint[Lanes];
         bool isOne = (map, prefix, code) == (2, 1, 0x18);
         if ((map, prefix, code) == (1, 0, 0x11))
         {
@@ -53,6 +55,24 @@ internal sealed unsafe class InterpretedVectors
             case (2, 2, 0x52):
                 Each(z, i => Bits(UnitArithmetic.DotPair(Single(z[i]), x[i], y[i])));
                 return "vdpbf16ps";
+            case (2, 3, 0x72):
+                Each(z, i => Pair(j => UnitArithmetic.Rounded((j < Lanes ? y : x)[j % Lanes]), i));
+                return "vcvtne2ps2bf16";
+            case (2, 1, 0x8d):
+                Each(z, i => Pair(j => Half(y, (int)Half(x, j) & 31), i));
+                return "vpermw";
+            case (1, 0, 0x14):
+                Each(z, i => (i % 2 == 0 ? x : y)[i / 4 * 4 + i % 4 / 2]);
+                return "vunpcklps";
+            case (1, 0, 0x15):
+                Each(z, i => (i % 2 == 0 ? x : y)[i / 4 * 4 + i % 4 / 2 + 2]);
+                return "vunpckhps";
+            case (1, 0, 0xc6):
+                Each(z, i => (i % 4 < 2 ? x : y)[i / 4 * 4 + (number >> 2 * (i % 4) & 3)]);
+                return "vshufps";
+            case (3, 1, 0x23):
+                Each(z, i => (i < 8 ? x : y)[(number >> 2 * (i / 4) & 3) * 4 + i % 4]);
+                return "vshuff32x4";
             default:
                 throw new InvalidOperationException($"unknown vector code {map} {prefix} {code:x2}");
         }
@@ -66,6 +86,10 @@ internal sealed unsafe class InterpretedVectors
         }
     }
 
+    private static uint Half(uint[] values, int index) => values[index / 2] >> 16 * (index % 2) & 0xffff;
+
+    private static uint Pair(Func<int, uint> half, int index) => half(2 * index) | half(2 * index + 1) << 16;
+
     private static float Single(uint bits) => BitConverter.UInt32BitsToSingle(bits);
 
     private static uint Bits(float value) => BitConverter.SingleToUInt32Bits(value);
@@ -78,6 +102,13 @@ internal static class UnitArithmetic
 
     /// <summary>sum + a[1] · b[1], then + a[0] · b[0].</summary>
     public static float DotPair(float sum, uint a, uint b) => MultiplyAdd(Single(a), Single(b), MultiplyAdd(Single(a >> 16), Single(b >> 16), sum));
+
+    /// <summary>A float to nearest, ties to even; what is no number stays none.</summary>
+    public static uint Rounded(uint bits)
+    {
+        uint flushed = Flushed(bits);
+        return float.IsNaN(BitConverter.UInt32BitsToSingle(flushed)) ? flushed >> 16 | 0x40 : flushed + 0x7fff + (flushed >> 16 & 1) >> 16;
+    }
 
     public static float MultiplyAdd(float a, float b, float sum) => Flushed(MathF.FusedMultiplyAdd(a, b, Flushed(sum)));
 

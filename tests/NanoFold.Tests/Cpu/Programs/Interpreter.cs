@@ -181,14 +181,17 @@ internal sealed unsafe class Interpreter
     private void Evex()
     {
         byte first = Next(), second = Next(), third = Next(), code = Next();
-        Assert.That((first & 0x0c, second & 0x84, third & 0xf7), Is.EqualTo((0, 4, 0x40)), "W0, 512 bits, no mask, no broadcast");
-        int map = first & 3, prefix = second & 3, a = (~second >> 3 & 15) | (~third >> 3 & 1) << 4;
+        int map = first & 3, prefix = second & 3;
+        int wide = (map, prefix, code) == (2, 1, 0x8d) ? 0x80 : 0;
+        Assert.That((first & 0x0c, second & 0x84, third & 0xf7), Is.EqualTo((0, 4 | wide, 0x40)), "W0 but for vpermw, 512 bits, no mask, no broadcast");
+        int a = (~second >> 3 & 15) | (~third >> 3 & 1) << 4;
         int unit = (map, prefix, code) == (2, 1, 0x18) ? 4 : 64;
         ModRm modRm = Read(~first >> 7 & 1, ~first >> 6 & 1, ~first >> 5 & 1, unit);
         int target = modRm.Field | (~first >> 4 & 1) << 4;
         // A register's fifth bit is where a place's index has its fourth.
         int b = modRm.Register | (~first >> 6 & 1) << 4;
-        Seen.Add(Vectors.Run(map, prefix, code, target, a, b, modRm.Memory));
+        byte number = map == 3 || code == 0xc6 ? Next() : (byte)0;
+        Seen.Add(Vectors.Run(map, prefix, code, target, a, b, modRm.Memory, number));
     }
 
     private void Vex()

@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands.Bench;
@@ -16,7 +18,8 @@ internal static class BenchDecode
     public static void Build(VerbCommand command)
     {
         Option<long?> written = command.Integer("--tokens", $"Tokens to write; what is left of the context, at most {MostDefaultTokens}, if not given", 1, MostTokens);
-        var train = new TrainOptions(command, "--task", "--data", "--steps", "--minutes", "--precision", "--out");
+        var precision = new PrecisionOptions(command, ", and keeps weights in bf16");
+        var train = new TrainOptions(command, "--task", "--data", "--steps", "--minutes", "--out");
         Option<long?> prompt = command.Integer("--prompt-tokens", "Tokens of the prompt; half the context if not given", 1, MostTokens);
         command.JsonKeys = "tokensPerSecond (written, of the whole batch; median), prefillTokensPerSecond (read), bytesPerToken (weights and cache that a written token reads, at the mean position), "
             + "bandwidthBytesPerSecond (memory read by the same threads, measured in between), bandwidthShare (bytesPerToken · tokensPerSecond of it; above 1 where caches hold the weights), promptTokens, tokens, batch, threads";
@@ -31,15 +34,16 @@ internal static class BenchDecode
 
             int promptTokens = (int)(invocation.Get(prompt) ?? Math.Max(1, Math.Min(context / 2, context - (invocation.Get(written) ?? 1))));
             int tokens = (int)(invocation.Get(written) ?? Math.Clamp(context - promptTokens, 1, MostDefaultTokens));
-            return Run(invocation, config, promptTokens, tokens, batch);
+            return Run(invocation, config, precision.Precision(invocation), promptTokens, tokens, batch);
         });
     }
 
-    private static int Run(Invocation invocation, RunConfig config, int promptTokens, int tokens, int batch)
+    private static int Run(Invocation invocation, RunConfig config, PrecisionKind precision, int promptTokens, int tokens, int batch)
     {
         using Backend backend = Devices.Open(invocation);
-        DecodeBenchmark result = DecodeBenchmark.Run(config, backend, promptTokens, tokens, batch);
         Output output = invocation.Output;
+        PrecisionOptions.Apply(precision, backend, output.Note);
+        DecodeBenchmark result = DecodeBenchmark.Run(config, backend, promptTokens, tokens, batch, PrecisionOptions.Weights(precision));
         output.Table(
             numbers: false,
             ["written", $"{Display.Number(result.TokensPerSecond, "0")} tokens/s ({Display.Count(tokens, "token")} to {Display.Count(batch, "prompt")} of {Display.Count(promptTokens)})"],

@@ -5,6 +5,7 @@ using NanoFold.Engine;
 using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands.Bench;
@@ -23,16 +24,19 @@ internal static class BenchStreams
         var weights = new WeightOptions(command);
         var activations = new ActivationOptions(command);
         var cache = new CacheOptions(command);
-        var train = new TrainOptions(command, "--task", "--data", "--steps", "--minutes", "--precision", "--out", "--batch");
+        var precision = new PrecisionOptions(command, PrecisionOptions.WithWeights);
+        var train = new TrainOptions(command, "--task", "--data", "--steps", "--minutes", "--out", "--batch");
         command.JsonKeys = "cases [{streams, tokensPerSecond (of all texts; median step), ratio (to the first)}], promptTokens, tokens, threads";
         command.Does(invocation =>
         {
             int[] counts = invocation.Get(streams) is { Length: > 0 } given ? given : [1, 2, 4, 8, 16];
             int promptTokens = (int)(invocation.Get(prompt) ?? DefaultPrompt), tokens = (int)(invocation.Get(written) ?? DefaultTokens);
             using Backend backend = Devices.Open(invocation);
+            PrecisionKind computed = precision.Precision(invocation);
+            PrecisionOptions.Apply(computed, backend, invocation.Output.Note);
             if (invocation.Get(model) is { } path)
             {
-                using TrainedModel trained = TrainedModel.Load(path, backend, storage: weights.Storage(invocation));
+                using TrainedModel trained = TrainedModel.Load(path, backend, storage: PrecisionOptions.Weights(computed, weights, invocation));
                 if (activations.Rounds(invocation))
                 {
                     ActivationOptions.Round(backend, trained.Model, path);
@@ -49,7 +53,7 @@ internal static class BenchStreams
             }
 
             RunConfig config = RunVocab.Expect(train.Config(invocation));
-            using var random = new Transformer(config.Model, backend, (ulong)config.Train.Seed);
+            using Transformer random = RandomModel.Create(config, backend, PrecisionOptions.Weights(computed, weights, invocation));
             CacheOptions.Apply(cache.Type(invocation), backend, random, "this model");
             return Run(invocation, random, counts, promptTokens, tokens);
         });

@@ -7,6 +7,7 @@ using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tensors;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands.Bench;
@@ -21,6 +22,7 @@ internal static class BenchWeights
         Option<string?> model = command.Text("--model", "RUN", ModelOptions.ModelHelp);
         Option<string[]?> weights = command.Names("--weights", "What weights are in memory, of each a row; auto and f32 if not given", WeightOptions.Known);
         Option<string[]?> activations = command.Names(ActivationOptions.Name, "What activations are, of each a row for every type of weights; int8 where these are blocks. f32 if not given", ActivationOptions.Known);
+        var precision = new PrecisionOptions(command);
         Option<long?> prompt = command.Integer("--prompt-tokens", $"Tokens of the prompt; {DefaultPrompt} if not given", 1, MostTokens);
         Option<long?> written = command.Integer("--tokens", $"Tokens to write; {DefaultTokens} if not given", 1, MostTokens);
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
@@ -30,13 +32,15 @@ internal static class BenchWeights
             invocation.Get(model) ?? throw UserException.Usage(ModelOptions.NoModel),
             invocation.Names(weights, "auto", "f32"),
             invocation.Names(activations, ActivationOptions.Float),
+            precision.Precision(invocation),
             (int)(invocation.Get(prompt) ?? DefaultPrompt),
             (int)(invocation.Get(written) ?? DefaultTokens)));
     }
 
-    private static int Run(Invocation invocation, string path, string[] weights, string[] activations, int promptTokens, int tokens)
+    private static int Run(Invocation invocation, string path, string[] weights, string[] activations, PrecisionKind precision, int promptTokens, int tokens)
     {
         using Backend backend = Devices.Open(invocation);
+        PrecisionOptions.Apply(precision, backend, invocation.Output.Note);
         // With rounded activations among them a row is of both.
         bool areNamed = activations is not [ActivationOptions.Float];
         List<string[]> rows = [[areNamed ? "weights, activations" : "weights", "types", "load", "memory", "written/s", "prompt/s", "per token", "of memory"]];

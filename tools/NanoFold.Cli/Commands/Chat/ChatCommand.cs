@@ -34,7 +34,7 @@ internal static class ChatCommand
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
-        using TrainedModel trained = model.Load(backend);
+        using TrainedModel trained = model.Load(backend, invocation.Output.Note);
         ChatTemplate chosen = TemplateOptions.Of(template, trained);
         using var writer = new ChatWriter(trained.Model, trained.Tokenizer, chosen);
         GenerationConfig settings = trained.Config.Generation;

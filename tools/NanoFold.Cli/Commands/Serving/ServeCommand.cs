@@ -60,7 +60,7 @@ internal static class ServeCommand
         // Ctrl-C ends in good order from here on.
         CancellationToken stop = invocation.Interrupt.Token;
         using Backend backend = Devices.Open(invocation);
-        using TrainedModel trained = model.Load(backend);
+        using TrainedModel trained = model.Load(backend, invocation.Output.Note);
         ChatTemplate chat = TemplateOptions.Of(template, trained);
         name ??= Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model.Path)));
         if (!backend.KeepsSequencesApart)

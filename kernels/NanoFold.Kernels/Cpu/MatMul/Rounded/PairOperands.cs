@@ -14,6 +14,8 @@ internal readonly unsafe struct PairOperands : IOperands<float>
 
     public static int StepUnit => 1;
 
+    public static int RowUnit => PairBlock.Side;
+
     public static void PackPanels(in Lines source, int width, float* target) => Pack(source, width, target);
 
     public static void PackStrips(in Lines source, int width, float* target) => Pack(source, width, target);
@@ -25,10 +27,13 @@ internal readonly unsafe struct PairOperands : IOperands<float>
         int pairs = Steps<PairOperands, float>.Of(source.Depth), lines = BlockPlan.Ceiling(source.Count, width) * width;
         for (int line = 0; line < lines; line += PairBlock.Side)
         {
-            for (int pair = 0; pair < pairs; pair += PairBlock.Side)
+            float* first = target + (nint)(line / width) * pairs * width + line % width;
+            nint panel = (nint)pairs * width;
+            int done = PlacedPacking.Run(source, line, width >= PairBlock.Side ? PackedForm.Strip : PackedForm.Panels, first, panel * sizeof(float));
+            for (int pair = done; pair < pairs; pair += PairBlock.Side)
             {
                 PairBlock.Fill(source, line, pair, rowsAreLines: false, block);
-                Put(block, Math.Min(PairBlock.Side, pairs - pair), width, lines - line, target + ((nint)(line / width) * pairs + pair) * width + line % width, (nint)pairs * width);
+                Put(block, Math.Min(PairBlock.Side, pairs - pair), width, lines - line, first + (nint)pair * width, panel);
             }
         }
     }

@@ -42,6 +42,8 @@ internal readonly unsafe struct RoundedOperands : IOperands<float>
 
     public static int StepUnit => 1;
 
+    public static int RowUnit => 1;
+
     public static void PackPanels(in Lines source, int width, float* target)
     {
         PlainOperands<float>.PackPanels(source, width, target);

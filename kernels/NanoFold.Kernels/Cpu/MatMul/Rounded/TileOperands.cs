@@ -14,6 +14,8 @@ internal readonly unsafe struct TileOperands : IOperands<float>
 
     public static int StepUnit => PairBlock.Side;
 
+    public static int RowUnit => 1;
+
     public static void PackPanels(in Lines source, int width, float* target) => Pack(source, width, target, rowsAreLines: true);
 
     public static void PackStrips(in Lines source, int width, float* target) => Pack(source, width, target, rowsAreLines: false);
@@ -25,11 +27,13 @@ internal readonly unsafe struct TileOperands : IOperands<float>
         int pairs = Steps<TileOperands, float>.Of(source.Depth), lines = BlockPlan.Ceiling(source.Count, width) * width;
         for (int line = 0; line < lines; line += PairBlock.Side)
         {
-            for (int pair = 0; pair < pairs; pair += PairBlock.Side)
+            float* first = target + (nint)(line / width) * pairs * width + line % width * (rowsAreLines ? PairBlock.Side : 1);
+            nint others = (nint)(width - PairBlock.Side) * PairBlock.Side * sizeof(float);
+            int done = PlacedPacking.Run(source, line, rowsAreLines ? PackedForm.Tile : PackedForm.Strip, first, others);
+            for (int pair = done; pair < pairs; pair += PairBlock.Side)
             {
                 PairBlock.Fill(source, line, pair, rowsAreLines, block);
-                float* start = target + ((nint)(line / width) * pairs + pair) * width;
-                PairOperands.Put(block, PairBlock.Side, rowsAreLines ? PairBlock.Side : width, lines - line, start + line % width * (rowsAreLines ? PairBlock.Side : 1), 0);
+                PairOperands.Put(block, PairBlock.Side, rowsAreLines ? PairBlock.Side : width, lines - line, first + (nint)pair * width, 0);
             }
         }
     }

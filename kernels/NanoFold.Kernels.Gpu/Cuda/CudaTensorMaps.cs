@@ -1,0 +1,44 @@
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Kernels.Gpu.Cuda;
+
+/// <summary>Tensor maps as the driver encodes them, kept by shape: a step asks for the same ones again.</summary>
+internal sealed unsafe class CudaTensorMaps
+{
+    private const int Most = 4096;
+
+    // CU_TENSOR_MAP_…: DATA_TYPE_FLOAT16, DATA_TYPE_BFLOAT16, SWIZZLE_128B, L2_PROMOTION_L2_256B; the others of their kinds are 0: no interleave, zeros outside.
+    private const int Float16 = 6, BFloat16 = 9, Swizzle128 = 3, Promotion256 = 3;
+
+    private readonly Dictionary<TensorMapShape, TensorMap> _maps = [];
+
+    public TensorMap Of(in TensorMapShape shape)
+    {
+        if (!_maps.TryGetValue(shape, out TensorMap map))
+        {
+            if (_maps.Count == Most)
+            {
+                _maps.Clear();
+            }
+
+            map = Encode(shape);
+            _maps.Add(shape, map);
+        }
+
+        return map;
+    }
+
+    private static TensorMap Encode(in TensorMapShape shape)
+    {
+        // The driver wants it at a multiple of 64.
+        byte* memory = stackalloc byte[sizeof(TensorMap) + 64];
+        void* map = (void*)(((nint)memory + 63) & ~63);
+        ulong* dimensions = stackalloc ulong[] { (ulong)shape.Columns, (ulong)shape.Rows };
+        ulong stride = (ulong)shape.RowBytes;
+        uint* box = stackalloc uint[] { TensorMapShape.BoxColumns, (uint)shape.BoxRows };
+        uint* steps = stackalloc uint[] { 1, 1 };
+        int type = shape.Type == GpuType.Float16 ? Float16 : BFloat16;
+        CudaDriver.Check(CudaDriver.TensorMapEncodeTiled(map, type, 2, (nint)shape.Address, dimensions, &stride, box, steps, 0, Swizzle128, Promotion256, 0), $"encoding {shape}");
+        return *(TensorMap*)map;
+    }
+}

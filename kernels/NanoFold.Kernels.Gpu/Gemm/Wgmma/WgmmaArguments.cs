@@ -1,0 +1,26 @@
+using System.Runtime.InteropServices;
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Kernels.Gpu.Gemm.Wgmma;
+
+/// <summary>What a product by warpgroups is launched with: that of every product, and tensor maps of its matrices, those of y and the residual only where they are copied so.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 704)]
+internal struct WgmmaArguments
+{
+    public const int Align = 64, AtA = 192, AtB = 320, AtY = 448, AtResidual = 576;
+
+    [FieldOffset(0)]
+    public GemmArguments Product;
+
+    [FieldOffset(AtA)]
+    public TensorMap A;
+
+    [FieldOffset(AtB)]
+    public TensorMap B;
+
+    [FieldOffset(AtY)]
+    public TensorMap Y;
+
+    [FieldOffset(AtResidual)]
+    public TensorMap Residual;
+}

@@ -1,0 +1,107 @@
+using System.Runtime.CompilerServices;
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Kernels.Gpu.Gemm.Wgmma;
+
+/// <summary>
+/// Matrix products of bf16 and f16 operands by whole warpgroups (wgmma; sums in float), for compute capability 9.0 and no other. One warp copies tiles of a and b
+/// by tensor maps through a ring of stages, two warpgroups multiply from shared memory, each one half of a tile's rows; a block goes on to the next tile without waiting for its stores.
+/// Every layout of a and b is read as it lies.
+/// </summary>
+/// <remarks>The scheme is that of NVIDIA's CUTLASS for this generation (warp-specialised, persistent), written anew.</remarks>
+internal static class WgmmaGemm
+{
+    /// <summary>Registers of a thread that copies, and of one that multiplies: 128 · (24 + 2 · 240) are all that there are.</summary>
+    private const int ProducerRegisters = 24, ConsumerRegisters = 240;
+
+    /// <summary>The compute capability that has these instructions; later ones have not.</summary>
+    public const int Architecture = 90;
+
+    /// <summary>Until it has been measured to be faster on a card, it is used only where NANOFOLD_WGMMA is 1.</summary>
+    public static bool IsAskedFor { get; } = Environment.GetEnvironmentVariable("NANOFOLD_WGMMA") == "1";
+
+    /// <summary>Whether a product can be read by tensor maps: 16-bit operands at multiples of 16 bytes, one product at a time.</summary>
+    public static bool Fits(in GemmProblem problem)
+        => problem.Input != GpuType.Float32 && problem.Mode == GemmMode.Batch && problem.Batch == 1 && problem.K > 0
+            && TensorMapShape.Allows(problem.Input, problem.A, problem.StrideA, problem.ColumnsA ? problem.M : problem.K, problem.ColumnsA ? problem.K : problem.M)
+            && TensorMapShape.Allows(problem.Input, problem.B, problem.StrideB, problem.ColumnsB ? problem.K : problem.N, problem.ColumnsB ? problem.N : problem.K);
+
+    /// <summary>The kind of kernel: results of an odd number of columns are not stored in pairs.</summary>
+    public static GemmSpec Spec(in GemmProblem problem)
+    {
+        GemmSpec spec = problem.Spec();
+        bool isWide = spec.WideY && problem.N % 2 == 0
+            && TensorMapShape.Allows(problem.Output, problem.Y, problem.StrideY, problem.N, problem.M)
+            && (problem.ResidualType is not { } type || TensorMapShape.Allows(type, problem.Residual, problem.StrideResidual, problem.N, problem.M));
+        return spec with { AlignA = 16, AlignB = 16, RaggedDepth = false, WideY = isWide };
+    }
+
+    public static int SharedBytes(in GemmSpec spec, GemmTile tile) => new WgmmaLayout(spec, tile).SharedBytes;
+
+    public static PtxProgram Write(in GemmSpec spec, GemmTile tile)
+    {
+        var layout = new WgmmaLayout(spec, tile);
+        var w = new PtxWriter("gemm_wgmma", Architecture, WgmmaLayout.Threads, Unsafe.SizeOf<WgmmaArguments>(), 1) { IsForTargetOnly = true, ParameterAlign = WgmmaArguments.Align };
+        Reg thread = w.ThreadX(), shared = w.SharedBase(), isElected = w.Elect();
+        MakeBarriers(w, layout, w.Add(shared, layout.BarriersAt), w.Compare("eq", thread, 0));
+        string producer = w.NewLabel(), end = w.NewLabel();
+        using (w.When(w.Compare("lt", thread, 128)))
+        {
+            w.Branch(producer);
+        }
+
+        w.SetRegisters(ConsumerRegisters, isMore: true);
+        new WgmmaConsumer(w, layout, shared, w.Sub(w.Shr(thread, 7), 1), isElected).Write(thread);
+        w.Branch(end);
+
+        w.Mark(producer);
+        w.SetRegisters(ProducerRegisters, isMore: false);
+        using (w.When(w.Compare("ge", thread, 32)))
+        {
+            w.Branch(end);
+        }
+
+        new WgmmaProducer(w, layout, shared, isElected).Write();
+        w.Mark(end);
+        return w.Finish(layout.SharedBytes);
+    }
+
+    /// <summary>Tiles of a block: its number, then as many further as there are blocks.</summary>
+    internal static void ForEachTile(PtxWriter w, GemmTile tile, Action<Reg, Reg> write)
+    {
+        Reg index = w.New(RegKind.B32), blocks = w.New(RegKind.B32);
+        w.Set(index, w.BlockX());
+        w.Emit($"mov.u32 {blocks}, %nctaid.x");
+        Reg all = w.Mul(GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.TilesM)), GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.TilesN)));
+        string next = w.NewLabel();
+        w.Mark(next);
+        (Reg row, Reg column) = GemmBlock.Place(w, index, tile.M, tile.N);
+        write(row, column);
+        w.Set(index, w.Add(index, blocks));
+        using (w.When(w.Compare("lt", index, all)))
+        {
+            w.Branch(next);
+        }
+    }
+
+    private static void MakeBarriers(PtxWriter w, WgmmaLayout layout, Reg barriers, Reg isFirst)
+    {
+        using (w.When(isFirst))
+        {
+            for (int stage = 0; stage < layout.Tile.Stages; stage++)
+            {
+                w.InitBarrier(barriers, WgmmaLayout.Full + 8 * stage, 1);
+                w.InitBarrier(barriers, layout.Empty + 8 * stage, WgmmaLayout.ConsumerWarps);
+            }
+
+            for (int consumer = 0; consumer < layout.Residuals; consumer++)
+            {
+                w.InitBarrier(barriers, layout.ResidualOf + 8 * consumer, 1);
+            }
+
+            w.FenceBarrierInit();
+        }
+
+        w.Barrier();
+    }
+}

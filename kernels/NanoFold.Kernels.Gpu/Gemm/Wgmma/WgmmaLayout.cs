@@ -1,0 +1,59 @@
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Kernels.Gpu.Gemm.Wgmma;
+
+/// <summary>Shared memory of a block: stages of a's and b's tiles, a tile of y where it is stored by a tensor map, barriers.</summary>
+internal readonly record struct WgmmaLayout(GemmSpec Spec, GemmTile Tile)
+{
+    /// <summary>Warpgroups that multiply; one more copies.</summary>
+    public const int Consumers = 2;
+
+    public const int Threads = 128 * (1 + Consumers), ConsumerWarps = 4 * Consumers;
+
+    /// <summary>Elements of a step of the depth: one row of shared memory.</summary>
+    public const int Depth = TensorMapShape.BoxColumns;
+
+    public const int BoxRowsOfResult = 64;
+
+    /// <summary>Of 64 rows of a box.</summary>
+    public const int PanelBytes = 64 * PtxWgmma.RowBytes;
+
+    public int BytesA => Tile.M * PtxWgmma.RowBytes;
+
+    public int BytesB => Tile.N * PtxWgmma.RowBytes;
+
+    public int StageBytes => BytesA + BytesB;
+
+    /// <summary>y goes through shared memory and a tensor map; else from registers.</summary>
+    public bool HasResultTile => IsTiled(Spec);
+
+    public int ResultAt => Tile.Stages * StageBytes;
+
+    /// <summary>Of y's tile that one consumer has.</summary>
+    public int ResultBytes => Tile.M * Tile.N * 2 / Consumers;
+
+    public int BarriersAt => ResultAt + (HasResultTile ? Consumers * ResultBytes : 0);
+
+    public int SharedBytes => BarriersAt + 8 * (2 * Tile.Stages + Residuals);
+
+    /// <summary>Barriers of residuals, one a consumer.</summary>
+    public int Residuals => HasResultTile && Spec.Residual is not null ? Consumers : 0;
+
+    /// <summary>Sums of 64 rows that a consumer has beneath one another.</summary>
+    public int Heights => Tile.M / (64 * Consumers);
+
+    /// <summary>A stage is filled: offset from the stage's first barrier.</summary>
+    public static int Full => 0;
+
+    /// <summary>A stage may be filled.</summary>
+    public int Empty => 8 * Tile.Stages;
+
+    /// <summary>The residual of a consumer is there: offset from the first barrier of all.</summary>
+    public int ResidualOf => 16 * Tile.Stages;
+
+    /// <summary>Rows of a box of an operand.</summary>
+    public int BoxRows(bool ofA) => Spec.IsDepthContiguous(ofA) ? ofA ? Tile.M : Tile.N : Depth;
+
+    public static bool IsTiled(in GemmSpec spec)
+        => spec is { WideY: true, Accumulate: false } && spec.Output != GpuType.Float32 && (spec.Residual is null || spec.Residual == spec.Output);
+}

@@ -1,0 +1,52 @@
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Kernels.Gpu.Gemm.Wgmma;
+
+/// <summary>The role of one warp that fills stages: it waits until a stage is empty, says how many bytes will come, and has one lane ask for them.</summary>
+internal sealed class WgmmaProducer(PtxWriter w, WgmmaLayout layout, Reg shared, Reg isElected)
+{
+    private readonly Reg _mapA = w.TensorMap(WgmmaArguments.AtA), _mapB = w.TensorMap(WgmmaArguments.AtB);
+    private readonly Reg _depth = GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.K));
+
+    public void Write()
+    {
+        var ring = new WgmmaRing(w, layout, shared, firstParity: 1);
+        WgmmaGemm.ForEachTile(w, layout.Tile, (row, column) =>
+        {
+            Reg depth = w.New(RegKind.B32);
+            w.Set(depth, 0);
+            string next = w.NewLabel();
+            w.Mark(next);
+            Reg barrier = ring.Barrier(), tiles = ring.Tiles();
+            w.WaitBarrier(barrier, layout.Empty, ring.Parity);
+            using (w.When(isElected))
+            {
+                w.ArriveExpecting(barrier, WgmmaLayout.Full, layout.StageBytes);
+            }
+
+            Load(ofA: true, _mapA, row, depth, tiles, 0, barrier);
+            Load(ofA: false, _mapB, column, depth, tiles, layout.BytesA, barrier);
+            ring.Advance();
+            w.Set(depth, w.Add(depth, WgmmaLayout.Depth));
+            using (w.When(w.Compare("lt", depth, _depth)))
+            {
+                w.Branch(next);
+            }
+        });
+    }
+
+    /// <summary>Rows along the depth come in one box, others 64 of m or n at a time.</summary>
+    private void Load(bool ofA, Reg map, Reg first, Reg depth, Reg tiles, int offset, Reg barrier)
+    {
+        bool alongDepth = layout.Spec.IsDepthContiguous(ofA);
+        int boxes = alongDepth ? 1 : (ofA ? layout.Tile.M : layout.Tile.N) / TensorMapShape.BoxColumns;
+        for (int i = 0; i < boxes; i++)
+        {
+            Reg at = i == 0 ? first : w.Add(first, i * TensorMapShape.BoxColumns);
+            using (w.When(isElected))
+            {
+                w.LoadTile(tiles, offset + i * WgmmaLayout.PanelBytes, map, alongDepth ? depth : at, alongDepth ? at : depth, barrier, WgmmaLayout.Full);
+            }
+        }
+    }
+}

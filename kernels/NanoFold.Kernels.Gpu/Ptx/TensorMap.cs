@@ -1,0 +1,32 @@
+using System.Runtime.CompilerServices;
+
+namespace NanoFold.Kernels.Gpu.Ptx;
+
+/// <summary>A matrix in global memory and the boxes it is copied in: rows of 16-bit elements, swizzled over 128 bytes in shared memory.</summary>
+/// <param name="Type">Of its elements.</param>
+/// <param name="Address">A multiple of 16.</param>
+/// <param name="Columns">Elements of a row.</param>
+/// <param name="Rows">There are.</param>
+/// <param name="RowBytes">From a row to the next, a multiple of 16.</param>
+/// <param name="BoxRows">Of a box; its columns are <see cref="BoxColumns"/>.</param>
+internal readonly record struct TensorMapShape(GpuType Type, long Address, int Columns, int Rows, long RowBytes, int BoxRows)
+{
+    /// <summary>128 bytes.</summary>
+    public const int BoxColumns = 64;
+
+    /// <summary>Rows that a box may have.</summary>
+    public const int MostBoxRows = 256;
+
+    /// <summary>Whether a matrix can be copied so: rows begin at multiples of 16 bytes and do not overlap.</summary>
+    public static bool Allows(GpuType type, long address, long rowBytes, int columns, int rows)
+        => (address | rowBytes) % 16 == 0 && (rows == 1 || rowBytes >= (long)columns * type.Size());
+}
+
+/// <summary>What the driver makes of a shape: opaque, 128 bytes, at a multiple of 64 among a kernel's arguments.</summary>
+[InlineArray(Longs)]
+internal struct TensorMap
+{
+    public const int Longs = 16;
+
+    private ulong _first;
+}

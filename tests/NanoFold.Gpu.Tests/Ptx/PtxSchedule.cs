@@ -1,0 +1,35 @@
+namespace NanoFold.Gpu.Tests.Ptx;
+
+/// <summary>When work in the background is done.</summary>
+internal enum PtxCompletion
+{
+    /// <summary>As soon as it was asked for.</summary>
+    Earliest,
+
+    /// <summary>Only when something waits for it, or nothing else can run.</summary>
+    Latest,
+
+    /// <summary>At any time between.</summary>
+    Random,
+}
+
+/// <summary>One order of all that a block does, of the many that a device may choose.</summary>
+internal sealed record PtxSchedule
+{
+    /// <summary>Runs the last warp first, which finds other missing barriers.</summary>
+    public bool LastWarpFirst { get; init; }
+
+    public PtxCompletion Completion { get; init; } = PtxCompletion.Latest;
+
+    /// <summary>Of a random order, in which a warp runs a few instructions only; null: each runs until it waits.</summary>
+    public int? Seed { get; init; }
+
+    /// <summary>Orders that between them show what is missing.</summary>
+    public static IEnumerable<PtxSchedule> All(int seeds)
+        => (from last in new[] { false, true }
+            from completion in new[] { PtxCompletion.Latest, PtxCompletion.Earliest }
+            select new PtxSchedule { LastWarpFirst = last, Completion = completion })
+            .Concat(Enumerable.Range(1, seeds).Select(seed => new PtxSchedule { Seed = seed, Completion = (PtxCompletion)(seed % 3) }));
+
+    public override string ToString() => Seed is { } seed ? $"seed {seed}, {Completion}" : $"{(LastWarpFirst ? "last" : "first")} warp first, {Completion}";
+}
