@@ -136,6 +136,15 @@ public abstract class Backend : IDisposable
     /// <summary>y = alpha · op(a) · op(b) (+ bias) (+ residual), plain or batched over equal leading dimensions.</summary>
     public abstract void MatMul(in MatMulArgs args);
 
+    /// <summary>Products of which none reads or writes what another one writes: a device may do them at the same time. To the bits of one after the other.</summary>
+    public virtual void MatMulTogether(ReadOnlySpan<MatMulArgs> products)
+    {
+        foreach (ref readonly MatMulArgs product in products)
+        {
+            MatMul(product);
+        }
+    }
+
     /// <summary>
     /// Makes a call ready to be done over and over with the same operands, whose contents may change: it is checked and planned here, once. Null where that would
     /// save nothing worth having.

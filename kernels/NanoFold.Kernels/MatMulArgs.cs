@@ -4,7 +4,7 @@ namespace NanoFold.Kernels;
 /// Operands of y = alpha · op(a) · op(b) (+ bias) (+ residual). The last two dimensions are the matrices (one of their strides is 1),
 /// leading dimensions are batches and may be broadcast (stride 0) in a and b.
 /// </summary>
-public readonly ref struct MatMulArgs
+public readonly struct MatMulArgs
 {
     /// <summary>[.., M, K], or [.., K, M] with <see cref="TransposeA"/>.</summary>
     public required View A { get; init; }

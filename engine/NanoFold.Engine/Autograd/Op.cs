@@ -18,6 +18,12 @@ public abstract class Op
     /// </summary>
     public virtual PreparedCall? Prepare(Backend backend, OpCall call) => null;
 
+    /// <summary>Whether <see cref="Forward"/> is one product, <see cref="ForwardProduct"/>: neighbors that do not need each other are then computed together.</summary>
+    public virtual bool IsProduct => false;
+
+    /// <summary>What <see cref="Forward"/> computes where it <see cref="IsProduct"/>.</summary>
+    public virtual MatMulArgs ForwardProduct(OpCall call) => throw new InvalidOperationException($"{Name}: is no product");
+
     /// <summary>
     /// Adds to, or overwrites, each <see cref="OpCall.InputGradient"/> that is not none, from the <see cref="OpCall.OutputGradient"/>s
     /// (none where nothing flows back).

@@ -42,11 +42,13 @@ public sealed class LinearOp(double factor = 1) : Op
 
     public override bool BackwardReadsInput(int input, Func<int, bool> wants) => input switch { X => wants(W), W => wants(X), _ => false };
 
-    public override void Forward(Backend backend, OpCall call) => backend.MatMul(Product(call));
+    public override bool IsProduct => true;
 
-    public override PreparedCall? Prepare(Backend backend, OpCall call) => backend.PrepareMatMul(Product(call));
+    public override void Forward(Backend backend, OpCall call) => backend.MatMul(ForwardProduct(call));
 
-    private MatMulArgs Product(OpCall call) => new()
+    public override PreparedCall? Prepare(Backend backend, OpCall call) => backend.PrepareMatMul(ForwardProduct(call));
+
+    public override MatMulArgs ForwardProduct(OpCall call) => new()
     {
         A = Flat(call.Input(X)),
         B = call.Input(W),
@@ -61,23 +63,7 @@ public sealed class LinearOp(double factor = 1) : Op
     public override void Backward(Backend backend, OpCall call)
     {
         View dy = Flat(call.OutputGradient(0));
-        if (!call.InputGradient(X).IsNone)
-        {
-            backend.MatMul(new MatMulArgs
-            {
-                A = dy, B = call.Input(W), Alpha = factor, Y = Flat(call.InputGradient(X)), Accumulate = call.Accumulates(X), Rounding = call.Rounding,
-            });
-        }
-
-        if (!call.InputGradient(W).IsNone)
-        {
-            backend.MatMul(new MatMulArgs
-            {
-                A = dy, TransposeA = true, B = Flat(call.Input(X)), Alpha = factor, Y = call.InputGradient(W), Accumulate = call.Accumulates(W),
-                Rounding = call.Rounding,
-            });
-        }
-
+        Gradients(backend, call, dy, X, W, factor);
         if (!call.InputGradient(Bias).IsNone)
         {
             View dBias = call.InputGradient(Bias);
@@ -89,6 +75,24 @@ public sealed class LinearOp(double factor = 1) : Op
             backend.Copy(call.OutputGradient(0), call.InputGradient(Residual), call.Accumulates(Residual));
         }
     }
+
+    /// <summary>The gradients of an input x and its matrix W, where they are wanted: dx = factor · dy W, dW += factor · dyᵀ x.</summary>
+    internal static void Gradients(Backend backend, OpCall call, in View dy, int x, int w, double factor = 1)
+    {
+        MatMulArgs dx = new()
+        {
+            A = dy, B = call.Input(w), Alpha = factor, Y = Flat(call.InputGradient(x)), Accumulate = call.Accumulates(x), Rounding = call.Rounding,
+        };
+        MatMulArgs dw = new()
+        {
+            A = dy, TransposeA = true, B = Flat(call.Input(x)), Alpha = factor, Y = call.InputGradient(w), Accumulate = call.Accumulates(w), Rounding = call.Rounding,
+        };
+        TogetherWhereWanted(backend, dx, dw);
+    }
+
+    /// <summary>Two products that do not need each other; one without y is not wanted.</summary>
+    internal static void TogetherWhereWanted(Backend backend, in MatMulArgs first, in MatMulArgs second) =>
+        backend.MatMulTogether(first.Y.IsNone ? second.Y.IsNone ? [] : [second] : second.Y.IsNone ? [first] : [first, second]);
 
     internal static IEnumerable<OpCase> Cases()
     {

@@ -45,8 +45,8 @@ public sealed class LinearSumOp : Op
     public override void Backward(Backend backend, OpCall call)
     {
         View dy = LinearOp.Flat(call.OutputGradient(0));
-        BackwardOf(backend, call, dy, X, W);
-        BackwardOf(backend, call, dy, H, U);
+        LinearOp.Gradients(backend, call, dy, X, W);
+        LinearOp.Gradients(backend, call, dy, H, U);
         if (!call.InputGradient(Bias).IsNone)
         {
             View dBias = call.InputGradient(Bias);
@@ -68,27 +68,6 @@ public sealed class LinearSumOp : Op
         yield return new OpCase($"linear-sum {s.Name} [{s.Tokens}, {s.Width}] by {R}",
             [OpInput.Real(s.Tokens, s.Width), OpInput.Weight(s.Width, s.Width), OpInput.Real(s.Tokens, R), OpInput.Weight(s.Width, R)],
             (tape, t) => Record(tape, t[0], t[1], default, t[2], t[3]), a => Reference(a[0], a[1], s.Tokens, s.Width, s.Width, a[2], a[3], R));
-    }
-
-    // Of one of the two products, whose input and matrix are not always both trained.
-    private static void BackwardOf(Backend backend, OpCall call, in View dy, int input, int matrix)
-    {
-        if (!call.InputGradient(input).IsNone)
-        {
-            backend.MatMul(new MatMulArgs
-            {
-                A = dy, B = call.Input(matrix), Y = LinearOp.Flat(call.InputGradient(input)), Accumulate = call.Accumulates(input), Rounding = call.Rounding,
-            });
-        }
-
-        if (!call.InputGradient(matrix).IsNone)
-        {
-            backend.MatMul(new MatMulArgs
-            {
-                A = dy, TransposeA = true, B = LinearOp.Flat(call.Input(input)), Y = call.InputGradient(matrix), Accumulate = call.Accumulates(matrix),
-                Rounding = call.Rounding,
-            });
-        }
     }
 
     private static double[] Reference(double[] x, double[] w, int rows, int k, int n, double[] h, double[] up, int r, double[]? bias = null)

@@ -21,7 +21,7 @@ public sealed record CoreForecast(int Cores, double SharedSeconds, double Uneven
         ItemTimes[] shared = [.. items.Runs.Where(run => run.HasMany)];
         double even = shared.Sum(run => run.Total) / cores;
         return new CoreForecast(
-            cores, even, shared.Sum(run => run.On(cores)) - even, items.SerialSeconds + items.Runs.Where(run => !run.HasMany).Sum(run => run.Total), cores == 1 ? 0 : secondsPerRun * shared.Length);
+            cores, even, shared.Sum(run => run.On(cores)) - even, items.SerialSeconds + items.Runs.Where(run => !run.HasMany).Sum(run => run.Total), cores == 1 ? 0 : secondsPerRun * shared.Count(run => !run.IsPart));
     }
 
     /// <summary>Kernels by what is lost with them on so many cores, beside an even share.</summary>

@@ -58,6 +58,7 @@ public sealed record StepItems(IReadOnlyList<ItemTimes> Runs, double SerialSecon
             .. Enumerable.Range(0, log.Runs).Select(run => new ItemTimes(
                 KernelName.Of(log.Work(run)),
                 log.IsShared(run),
+                log.IsPart(run),
                 [.. Enumerable.Range(0, alike[0][run].Length).Select(item => SampleStatistics.Median([.. alike.Select(step => Seconds(step[run][item]))]))])),
         ];
         return new StepItems(runs, SampleStatistics.Median(serial));
@@ -69,8 +70,9 @@ public sealed record StepItems(IReadOnlyList<ItemTimes> Runs, double SerialSecon
 /// <summary>What the items of one run of the worker pool take on one thread.</summary>
 /// <param name="Name">Of the kernel.</param>
 /// <param name="IsShared">False where so little is done that one thread does it.</param>
+/// <param name="IsPart">Whether several cores would do it as the beginning of the run that follows.</param>
 /// <param name="Seconds">Of each item.</param>
-public sealed record ItemTimes(string Name, bool IsShared, IReadOnlyList<double> Seconds)
+public sealed record ItemTimes(string Name, bool IsShared, bool IsPart, IReadOnlyList<double> Seconds)
 {
     public double Total => Seconds.Sum();
 

@@ -27,7 +27,7 @@ internal sealed class GemmTuner(GemmChooser chooser, IGemmTimer timer)
         GemmChoice before = chooser.Choose(problem, precision);
         IReadOnlyList<GemmChoice> candidates = chooser.Candidates(problem, precision);
         var seconds = new Dictionary<GemmChoice, double>();
-        Measure(problem, [before, .. candidates.DistinctBy(c => (c.Family, c.Tile)).Take(MostTiles)], seconds);
+        Measure(problem, [before, .. Tiles(candidates, byWarpgroups: true), .. Tiles(candidates, byWarpgroups: false)], seconds);
         GemmChoice best = seconds.MinBy(s => s.Value).Key;
         Measure(
             problem,
@@ -42,6 +42,10 @@ internal sealed class GemmTuner(GemmChooser chooser, IGemmTimer timer)
         chooser.Keep(product, best);
         return new GemmTuning(before, best, seconds[before], seconds[best]);
     }
+
+    /// <summary>The best of each family of tensor cores, for the estimate says little of one beside the other.</summary>
+    private static IEnumerable<GemmChoice> Tiles(IReadOnlyList<GemmChoice> candidates, bool byWarpgroups)
+        => candidates.Where(c => c.Family == GemmFamily.Wgmma == byWarpgroups).DistinctBy(c => (c.Family, c.Tile)).Take(MostTiles);
 
     private void Measure(in GemmProblem problem, IEnumerable<GemmChoice> choices, Dictionary<GemmChoice, double> seconds)
     {

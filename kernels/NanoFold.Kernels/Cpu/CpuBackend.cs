@@ -74,7 +74,7 @@ public sealed unsafe class CpuBackend : Backend
 
     public override DeviceBuffer Map(string path) => NativeBuffer.Map(path);
 
-    public override DeviceBuffer Allocate(long bytes) => new NativeBuffer(bytes);
+    public override DeviceBuffer Allocate(long bytes) => new NativeBuffer(bytes, isShared: true);
 
     public override void Upload<T>(ReadOnlySpan<T> source, in View target)
     {
@@ -153,6 +153,16 @@ public sealed unsafe class CpuBackend : Backend
         BackendChecks.MatMul(args, weights: true);
         CpuContext.Require(args.A.Type);
         _matMul.MatMul(args);
+    }
+
+    public override void MatMulTogether(ReadOnlySpan<MatMulArgs> products)
+    {
+        foreach (ref readonly MatMulArgs product in products)
+        {
+            CpuContext.Require(product.A.Type);
+        }
+
+        _matMul.MatMulTogether(products);
     }
 
     public override PreparedCall? PrepareMatMul(in MatMulArgs args) => Supports(args.A.Type) && (args.A.Type == args.B.Type || BackendChecks.IsStored(args.B, args.A)) ? _matMul.Prepare(args) : null;

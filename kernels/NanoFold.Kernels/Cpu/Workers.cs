@@ -66,6 +66,9 @@ public sealed unsafe class Workers : IDisposable
     /// <summary>Told how long each item took where one thread works, or null. To be changed only while nothing runs.</summary>
     public ItemLog? Items { get; set; }
 
+    /// <summary>Whether runs are, or are looked at as if they were, shared by several threads.</summary>
+    internal bool SharesRuns => Count > 1 || Items is not null;
+
     /// <summary>Runs items 0 … count − 1 and returns when all are done. The first exception of an item ends the run and is thrown here.</summary>
     /// <exception cref="InvalidOperationException">Called from within a work item.</exception>
     /// <exception cref="ObjectDisposedException">The pool's threads have ended.</exception>
@@ -128,6 +131,19 @@ public sealed unsafe class Workers : IDisposable
         {
             work.Invoke(i, 0);
         }
+    }
+
+    /// <summary>Runs items 0 … count − 1 on the calling thread, with which the run that follows begins: with more threads they would be part of it.</summary>
+    internal void RunFirst<TWork>(long count, ref TWork work)
+        where TWork : struct, IWork
+    {
+        if (Items is { } log && count > 0)
+        {
+            log.Run(count, ref work, isShared: true, isPart: true);
+            return;
+        }
+
+        RunAlone(count, ref work);
     }
 
     /// <summary>Ends the threads, after the run that is under way.</summary>

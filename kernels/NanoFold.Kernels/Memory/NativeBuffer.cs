@@ -13,7 +13,9 @@ public sealed unsafe class NativeBuffer : DeviceBuffer
     private readonly byte* _large;
     private byte* _pointer;
 
-    public NativeBuffer(long bytes)
+    /// <param name="bytes">How many.</param>
+    /// <param name="isShared">Whether all threads read it: it is then spread over the memories of a machine that has several.</param>
+    public NativeBuffer(long bytes, bool isShared = false)
         : base(bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
@@ -23,6 +25,11 @@ public sealed unsafe class NativeBuffer : DeviceBuffer
             _large = (byte*)NativeMemory.AllocZeroed(checked((nuint)(bytes + HugePages.Bytes)));
             _pointer = (byte*)(((nint)_large + HugePages.Bytes - 1) & ~((nint)HugePages.Bytes - 1));
             HugePages.Advise(_pointer, bytes);
+            if (isShared)
+            {
+                MemoryNodes.Spread(_pointer, bytes);
+            }
+
             return;
         }
 

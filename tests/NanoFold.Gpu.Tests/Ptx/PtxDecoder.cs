@@ -19,7 +19,7 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
             "bar" => parts[1] == "sync" ? Barrier(i) : w => { },
             "ld" => parts[1] == "param" ? LoadArgument(i) : Access(i, isLoad: true),
             "st" => Access(i, isLoad: false),
-            "cp" => parts[2] == "bulk" ? BulkSteps.Decode(machine, i) : CopyAsync(i),
+            "cp" => parts[2] == "bulk" ? BulkSteps.Decode(machine, i) : PtxCopySteps.Decode(machine, i),
             "ldmatrix" => PtxTensorSteps.LoadMatrix(machine, i),
             "stmatrix" => PtxTensorSteps.StoreMatrix(machine, i),
             "mbarrier" => MbarrierSteps.Decode(machine, i),
@@ -185,71 +185,6 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
                 PtxBanks.Count(machine, touched, bytes);
             }
         };
-    }
-
-    private Action<PtxWarp> CopyAsync(Instruction i)
-    {
-        if (i.Parts[2] == "commit_group")
-        {
-            return w => w.Copies.Add([]);
-        }
-
-        if (i.Parts[2] == "wait_group")
-        {
-            return w => Wait(w, (int)i.Operands[0][0].Number);
-        }
-
-        int bytes = (int)i.Operands[2][0].Number;
-        return w =>
-        {
-            var touched = new List<int>(32);
-            for (int lane = 0; lane < 32; lane++)
-            {
-                if (w.Runs(lane))
-                {
-                    Arg to = i.Operands[0][0], from = i.Operands[1][0];
-                    int shared = machine.SharedAt(w[to.Register, lane] + (ulong)to.Number, bytes);
-                    ulong global = w[from.Register, lane] + (ulong)from.Number;
-                    int source = i.Operands.Length > 3 ? (int)Value(w, i.Operands[3][0], lane) : bytes;
-                    if (source < 0 || source > bytes)
-                    {
-                        throw new InvalidOperationException($"{source} bytes of a source of {bytes}");
-                    }
-
-                    machine.Shared.AsSpan(shared, bytes).Fill(0xff);
-                    w.Copies[^1].Add(new PtxWarp.Copy(shared, global, bytes, source));
-                    touched.Add(shared);
-                }
-            }
-
-            PtxBanks.Count(machine, touched, bytes);
-        };
-    }
-
-    private void Wait(PtxWarp w, int pending)
-    {
-        while (w.Copies.Count - 1 > pending)
-        {
-            foreach (PtxWarp.Copy copy in w.Copies[0])
-            {
-                Span<byte> target = machine.Shared.AsSpan(copy.Shared, copy.Bytes);
-                target.Clear();
-                if (copy.SourceBytes > 0)
-                {
-                    if (copy.Global % (ulong)copy.Bytes != 0)
-                    {
-                        throw new InvalidOperationException($"a copy of {copy.Bytes} from a misaligned address");
-                    }
-
-                    for (int b = 0; b < copy.SourceBytes; b++)
-                    {
-                        target[b] = *machine.Global(copy.Global + (ulong)b, 1);
-                    }
-                }
-            }
-
-            w.Copies.RemoveAt(0);
-        }
     }
 
     private static Action<PtxWarp> Vote(Instruction i) => w =>

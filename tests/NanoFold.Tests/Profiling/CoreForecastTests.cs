@@ -13,12 +13,12 @@ public class CoreForecastTests
     [TestCase(6, 6)]
     [TestCase(64, 6)]
     public void CoresBeginWithTheirShareAndThenHelp(int cores, double seconds)
-        => Assert.That(new ItemTimes("a", true, [1, 2, 3, 4, 5, 6]).On(cores), Is.EqualTo(seconds));
+        => Assert.That(new ItemTimes("a", true, false, [1, 2, 3, 4, 5, 6]).On(cores), Is.EqualTo(seconds));
 
     [Test]
     public void TimeIsSaidByWhereItIsLost()
     {
-        var items = new StepItems([new ItemTimes("a", true, [1, 1, 1]), new ItemTimes("b", true, [2, 2]), new ItemTimes("b", false, [2, 3])], SerialSeconds: 3);
+        var items = new StepItems([new ItemTimes("a", true, false, [1, 1, 1]), new ItemTimes("b", true, false, [2, 2]), new ItemTimes("b", false, false, [2, 3])], SerialSeconds: 3);
         CoreForecast two = CoreForecast.Of(items, 2, secondsPerRun: 0.1);
 
         Assert.That(items.Seconds, Is.EqualTo(15));

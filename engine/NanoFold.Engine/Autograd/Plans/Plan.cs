@@ -12,6 +12,7 @@ public sealed class Plan : IDisposable
 {
     private readonly PlanBuilder _builder;
     private PlanStep[] _steps = [];
+    private PlanStep[] _joined = [];
     private DeviceBuffer? _arena;
     private Replay? _replay;
 
@@ -49,6 +50,7 @@ public sealed class Plan : IDisposable
         {
             _arena = arena;
             _steps = _builder.Resolve(arena);
+            _joined = [.. _builder.Joined(_steps)];
             _replay?.Dispose();
             _replay = Tape.Nodes.Any(n => n.Op.ReadsBack) ? null : new Replay(Tape.Backend, () => Run(null));
         }
@@ -71,7 +73,7 @@ public sealed class Plan : IDisposable
     internal void RunForward()
     {
         Backend backend = Tape.Backend;
-        foreach (PlanStep step in _steps)
+        foreach (PlanStep step in _joined)
         {
             if (step.IsBackward)
             {
@@ -94,7 +96,8 @@ public sealed class Plan : IDisposable
         }
 
         Backend backend = Tape.Backend;
-        foreach (PlanStep step in _steps)
+        // To be noted each by itself they are run so.
+        foreach (PlanStep step in log is null ? _joined : _steps)
         {
             log?.Begin(EventKind.Op, step);
             step.Run(backend);
@@ -106,7 +109,7 @@ public sealed class Plan : IDisposable
     internal void RunWhile(Func<bool> goesOn)
     {
         Backend backend = Tape.Backend;
-        foreach (PlanStep step in _steps)
+        foreach (PlanStep step in _joined)
         {
             step.Run(backend);
             if (step.ReadsBack && !goesOn())

@@ -36,7 +36,7 @@ internal sealed class PlanBuilder
         _scratch = new int[calls.Count];
         for (int t = 0; t < calls.Count; t++)
         {
-            TouchOperands(calls[t], t);
+            TouchOperands(calls[t], t, _schedule.Together(t));
         }
 
         for (int id = 0; id < _values.Count; id++)
@@ -94,6 +94,27 @@ internal sealed class PlanBuilder
         return steps;
     }
 
+    /// <summary>The calls of a run: those of <see cref="Resolve"/>, products that are computed together in one.</summary>
+    public IEnumerable<PlanStep> Joined(PlanStep[] steps)
+    {
+        for (int t = 0, last; t < steps.Length; t = last + 1)
+        {
+            (_, last) = _schedule.Together(t);
+            PlanStep[] together = steps[t..(last + 1)];
+            if (together.Length == 1 || together.Any(step => step.Prepared is not null))
+            {
+                foreach (PlanStep step in together)
+                {
+                    yield return step;
+                }
+            }
+            else
+            {
+                yield return steps[t] with { Products = [.. together.Select(step => step.Call!.Node.Op.ForwardProduct(step.Call))] };
+            }
+        }
+    }
+
     public PlanProfile Profile() => new PlanProfiler(_tape, _schedule.Calls, _arena, [.. Holders()]).Profile();
 
     public View View(Tensor tensor, DeviceBuffer arena) => Original(tensor, arena);
@@ -123,12 +144,13 @@ internal sealed class PlanBuilder
         return blocks;
     }
 
-    private void TouchOperands(in ScheduledCall call, int t)
+    // Calls that are done at the same time need their operands from the first to the last of them.
+    private void TouchOperands(in ScheduledCall call, int t, (int First, int Last) together)
     {
         _scratch[t] = -1;
         if (call.Kind == PlanStepKind.Fill)
         {
-            TouchGradient(call.Target, t);
+            TouchGradient(call.Target, together);
             return;
         }
 
@@ -144,12 +166,12 @@ internal sealed class PlanBuilder
 
             if (!backward || _schedule.BackwardReads(node, i))
             {
-                TouchValue(input.Id, call, t);
+                TouchValue(input.Id, call, together);
             }
 
             if (backward && _schedule.WantsGradient(node, i))
             {
-                TouchGradient(input.Id, t);
+                TouchGradient(input.Id, together);
             }
         }
 
@@ -158,47 +180,49 @@ internal sealed class PlanBuilder
             int id = node.Outputs[i].Id;
             if (!backward || node.Op.BackwardReadsOutput(i))
             {
-                TouchValue(id, call, t);
+                TouchValue(id, call, together);
             }
 
             if (backward && _schedule.HasGradient(id))
             {
-                TouchGradient(id, t);
+                TouchGradient(id, together);
             }
         }
 
         long scratchBytes = backward ? node.Op.BackwardScratchBytes(node) : node.Op.ForwardScratchBytes(node);
         if (scratchBytes > 0)
         {
-            _scratch[t] = _arena.Add(scratchBytes, t);
+            _scratch[t] = _arena.Add(scratchBytes, together.First);
+            _arena.Touch(_scratch[t], together.Last);
         }
     }
 
-    private void TouchValue(int id, in ScheduledCall call, int t)
+    private void TouchValue(int id, in ScheduledCall call, (int First, int Last) calls)
     {
         TapeValue value = _values[id];
         if (value.Kind == ValueKind.Activation)
         {
-            Touch(_schedule.ReadsRecomputed(call, id) ? _recomputed : _original, id, t);
+            Touch(_schedule.ReadsRecomputed(call, id) ? _recomputed : _original, id, calls);
         }
     }
 
-    private void TouchGradient(int id, int t)
+    private void TouchGradient(int id, (int First, int Last) calls)
     {
         if (_values[id].Kind == ValueKind.Activation)
         {
-            Touch(_gradient, id, t);
+            Touch(_gradient, id, calls);
         }
     }
 
-    private void Touch(int[] blocks, int id, int t)
+    private void Touch(int[] blocks, int id, (int First, int Last) calls)
     {
         if (blocks[id] < 0)
         {
-            blocks[id] = _arena.Add(_values[id].Layout.Count * _values[id].Type.Size(), t);
+            blocks[id] = _arena.Add(_values[id].Layout.Count * _values[id].Type.Size(), calls.First);
         }
 
-        _arena.Touch(blocks[id], t);
+        _arena.Touch(blocks[id], calls.First);
+        _arena.Touch(blocks[id], calls.Last);
     }
 
     private View Value(Tensor tensor, in ScheduledCall call, DeviceBuffer arena)

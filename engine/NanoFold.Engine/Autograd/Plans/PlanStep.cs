@@ -22,6 +22,9 @@ internal sealed record PlanStep(PlanStepKind Kind, OpCall? Call, bool IsRecomput
     /// <summary>The forward call made ready, see <see cref="Op.Prepare"/>.</summary>
     public PreparedCall? Prepared { get; init; }
 
+    /// <summary>The products of this and the calls after it that are computed together; null for a call by itself.</summary>
+    public MatMulArgs[]? Products { get; init; }
+
     /// <summary>Whether it belongs to the backward pass.</summary>
     public bool IsBackward => Kind != PlanStepKind.Forward || IsRecomputed;
 
@@ -33,6 +36,12 @@ internal sealed record PlanStep(PlanStepKind Kind, OpCall? Call, bool IsRecomput
         if (Prepared is not null)
         {
             Prepared.Run();
+            return;
+        }
+
+        if (Products is not null)
+        {
+            backend.MatMulTogether(Products);
             return;
         }
 

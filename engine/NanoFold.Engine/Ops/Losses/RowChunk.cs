@@ -68,18 +68,15 @@ internal readonly struct RowChunk
     /// <param name="gradient">dLogits.</param>
     public void Backward(Backend backend, OpCall call, int x, int weight, in View gradient)
     {
-        if (!call.InputGradient(x).IsNone)
+        MatMulArgs dx = new()
         {
-            backend.MatMul(new MatMulArgs { A = gradient, B = call.Input(weight), Y = Of(call.InputGradient(x)), Accumulate = call.Accumulates(x), Rounding = call.Rounding });
-        }
-
-        if (!call.InputGradient(weight).IsNone)
+            A = gradient, B = call.Input(weight), Y = call.InputGradient(x) is { IsNone: false } all ? Of(all) : default, Accumulate = call.Accumulates(x), Rounding = call.Rounding,
+        };
+        MatMulArgs dw = new()
         {
-            backend.MatMul(new MatMulArgs
-            {
-                A = gradient, TransposeA = true, B = Of(call.Input(x)), Y = call.InputGradient(weight), Accumulate = !IsFirst || call.Accumulates(weight), Rounding = call.Rounding,
-            });
-        }
+            A = gradient, TransposeA = true, B = Of(call.Input(x)), Y = call.InputGradient(weight), Accumulate = !IsFirst || call.Accumulates(weight), Rounding = call.Rounding,
+        };
+        LinearOp.TogetherWhereWanted(backend, dx, dw);
     }
 
     private static int Most(int rows, int width) => (int)Math.Clamp(Elements / width, 1, rows);

@@ -88,7 +88,9 @@ internal sealed class Muon : AdamW
     private readonly ParameterStore _store;
     private readonly IKernel<MuonMomentumCall> _momentum;
     private readonly IKernel<MuonApplyCall> _apply;
-    private readonly Parameter[] _hidden;
+    private readonly Hidden[][] _together;
+    private readonly Hidden[] _chosen;
+    private readonly View[] _updates;
     private readonly StepSlot _rate;
     private readonly long _start;
     private readonly DeviceBuffer? _update;
@@ -103,12 +105,22 @@ internal sealed class Muon : AdamW
         _rate = builder.Rate("matrixLearningRate", config.MatrixLearningRate!.Value);
         ElementRange matrices = _store.Range(ParameterRole.Matrix);
         _start = matrices.Start;
-        _hidden = [.. _store.Parameters.Where(p => p.Role == ParameterRole.Matrix && !p.Frozen)];
-        if (_hidden.Length > 0)
+        // A stack of experts' matrices is updated one by one.
+        Hidden[] hidden =
+        [
+            .. _store.Parameters.Where(p => p.Role == ParameterRole.Matrix && !p.Frozen)
+                .SelectMany(p => Enumerable.Range(0, checked((int)(p.Layout.Count / Matrix(p).Count))).Select(i => new Hidden(p, Matrix(p), i * Matrix(p).Count))),
+        ];
+        _together = [.. hidden.GroupBy(m => (Rows: m.Shape[0], Columns: m.Shape[1])).SelectMany(shape => shape.Chunk(NewtonSchulz.Most(shape.Key.Rows, shape.Key.Columns)))];
+        int most = _together.Select(batch => batch.Length).DefaultIfEmpty(0).Max();
+        (_chosen, _updates) = (new Hidden[most], new View[most]);
+        if (hidden.Length > 0)
         {
             _update = builder.Scratch(matrices.Count);
-            _newtonSchulz = new NewtonSchulz(builder, _hidden.Select(m => (m.Layout[-2], m.Layout[-1])), config.Iterations);
+            _newtonSchulz = new NewtonSchulz(builder, hidden.Select(m => (m.Shape[0], m.Shape[1])), config.Iterations);
         }
+
+        static Layout Matrix(Parameter parameter) => Layout.Of(parameter.Layout[-2], parameter.Layout[-1]);
     }
 
     public override string NameOf(ParameterRole role) => role == ParameterRole.Matrix ? "muon" : base.NameOf(role);
@@ -121,23 +133,29 @@ internal sealed class Muon : AdamW
             return;
         }
 
-        foreach (Parameter parameter in _hidden)
+        foreach (Hidden[] batch in _together)
         {
-            if (parameter.Offset < range.Elements.Start || parameter.Offset >= range.Elements.End)
+            int count = 0;
+            foreach (Hidden hidden in batch)
             {
-                continue;
+                if (hidden.Parameter.Offset >= range.Elements.Start && hidden.Parameter.Offset < range.Elements.End)
+                {
+                    _updates[count] = new View(_update!, hidden.Parameter.Offset - _start + hidden.Offset, hidden.Shape, _store.Type);
+                    _chosen[count++] = hidden;
+                }
             }
 
-            // A stack of experts' matrices is updated one by one.
-            int rows = parameter.Layout[-2], columns = parameter.Layout[-1];
-            Layout matrix = Layout.Of(rows, columns);
-            double factor = _config.RateFactor(parameter), shape = ShapeFactor(rows, columns);
-            for (long offset = 0; offset < parameter.Layout.Count; offset += matrix.Count)
+            if (count > 0)
             {
-                var update = new View(_update!, parameter.Offset - _start + offset, matrix, _store.Type);
-                _newtonSchulz!.Apply(range.State, update);
+                _newtonSchulz!.Apply(range.State, _updates.AsSpan(0, count));
+            }
+
+            for (int i = 0; i < count; i++)
+            {
+                (Parameter parameter, Layout shape, long offset) = _chosen[i];
+                double size = _config.RateFactor(parameter) * ShapeFactor(shape[0], shape[1]);
                 _apply.Run(new MuonApplyCall(
-                    range.State, _rate, _store.Values(parameter).With(matrix, offset), update, _config.MatrixWeightDecay!.Value / (factor * shape), factor * shape));
+                    range.State, _rate, _store.Values(parameter).With(shape, offset), _updates[i], _config.MatrixWeightDecay!.Value / size, size));
             }
         }
     }
@@ -162,4 +180,7 @@ internal sealed class Muon : AdamW
     private double ShapeFactor(int rows, int columns) => _config.Adjust == MuonAdjustment.MatchRms
         ? 0.2 * Math.Sqrt(Math.Max(rows, columns))
         : Math.Sqrt(Math.Max(1, (double)rows / columns));
+
+    /// <summary>One matrix of a parameter, so many elements after its beginning.</summary>
+    private readonly record struct Hidden(Parameter Parameter, Layout Shape, long Offset);
 }

@@ -10,6 +10,9 @@ namespace NanoFold.Engine.Training;
 /// </summary>
 internal sealed class NewtonSchulz
 {
+    /// <summary>Elements of small matrices of one shape that are brought near at once: each is too little work for several threads, and they stay in a cache together.</summary>
+    private const long ElementsAtOnce = 1 << 18;
+
     private readonly Backend _backend;
     private readonly int _iterations;
     private readonly OperandRounding _rounding;
@@ -29,26 +32,33 @@ internal sealed class NewtonSchulz
         _rounding = builder.Rounding;
         _type = builder.Store.Type;
         _normalize = _backend.Require<NormalizeFrobeniusCall>();
-        foreach ((int rows, int columns) in shapes)
+        foreach (((int rows, int columns), int count) in shapes.CountBy(shape => shape))
         {
-            int side = Math.Min(rows, columns);
-            _matrixElements = Math.Max(_matrixElements, Align((long)rows * columns));
-            _gramElements = Math.Max(_gramElements, Align((long)side * side));
+            int side = Math.Min(rows, columns), most = Math.Min(count, Most(rows, columns));
+            _matrixElements = Math.Max(_matrixElements, Align((long)most * rows * columns));
+            _gramElements = Math.Max(_gramElements, Align((long)most * side * side));
         }
 
         _scratch = builder.Scratch(2 * _matrixElements + 2 * _gramElements);
     }
 
-    /// <summary>Orthogonalises <paramref name="matrix"/> in place.</summary>
-    public void Apply(StepState state, in View matrix)
+    /// <summary>How many matrices of a shape may come at once.</summary>
+    public static int Most(int rows, int columns) => (int)Math.Max(1, ElementsAtOnce / ((long)rows * columns));
+
+    /// <summary>Orthogonalises matrices of one shape, at most <see cref="Most"/>, in place: each to the bits that it has alone.</summary>
+    public void Apply(StepState state, ReadOnlySpan<View> matrices)
     {
-        int rows = matrix.Layout[0], columns = matrix.Layout[1], side = Math.Min(rows, columns);
+        int count = matrices.Length, rows = matrices[0].Layout[0], columns = matrices[0].Layout[1], side = Math.Min(rows, columns);
         bool isTall = rows > columns;
-        View x = Scratch(0, matrix.Layout), product = Scratch(_matrixElements, matrix.Layout);
-        View gram = Scratch(2 * _matrixElements, Layout.Of(side, side));
-        View polynomial = Scratch(2 * _matrixElements + _gramElements, Layout.Of(side, side));
-        _normalize.Run(new NormalizeFrobeniusCall(state, matrix, x));
-        for (int i = 0; i < _iterations; i++)
+        Layout matrix = Layout.Of(rows, columns), all = Layout.Of(count, rows, columns), square = Layout.Of(count, side, side);
+        View x = Scratch(0, all), product = Scratch(_matrixElements, all);
+        View gram = Scratch(2 * _matrixElements, square), polynomial = Scratch(2 * _matrixElements + _gramElements, square);
+        for (int i = 0; i < count; i++)
+        {
+            _normalize.Run(new NormalizeFrobeniusCall(state, matrices[i], x.With(matrix, i * matrix.Count)));
+        }
+
+        for (int step = 1; step <= _iterations; step++)
         {
             _backend.MatMul(new MatMulArgs { A = x, B = x, TransposeA = isTall, TransposeB = !isTall, Y = gram, IsSymmetric = true, Rounding = _rounding });
             _backend.MatMul(new MatMulArgs { A = gram, B = gram, Y = polynomial, IsSymmetric = true, Rounding = _rounding });
@@ -56,7 +66,15 @@ internal sealed class NewtonSchulz
             _backend.MatMul(isTall
                 ? new MatMulArgs { A = x, B = polynomial, Y = product, Rounding = _rounding }
                 : new MatMulArgs { A = polynomial, B = x, Y = product, Rounding = _rounding });
-            _backend.Zip(default(Step), x, product, i == _iterations - 1 ? matrix : x);
+            if (step < _iterations)
+            {
+                _backend.Zip(default(Step), x, product, x);
+            }
+        }
+
+        for (int i = 0; i < count; i++)
+        {
+            _backend.Zip(default(Step), x.With(matrix, i * matrix.Count), product.With(matrix, i * matrix.Count), matrices[i]);
         }
     }
 

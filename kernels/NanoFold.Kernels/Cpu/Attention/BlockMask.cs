@@ -10,11 +10,8 @@ namespace NanoFold.Kernels.Cpu.Attention;
 /// What is visible in a block of scores, stored key by key: scores[j, c] with key j in [0, Keys) and query column c in [0, Columns).
 /// Column c stands at position c / Group, key j at Offset + j, both relative to the block's first query, as the rule is.
 /// </summary>
-internal readonly unsafe struct BlockMask(int keys, int columns, int group, int offset, VisibleRule rule)
+internal readonly unsafe partial struct BlockMask(int keys, int columns, int group, int offset, VisibleRule rule)
 {
-    /// <summary>Rows beyond the visible ones that tiles of 6 keys or 6 columns may touch; they hold zeros.</summary>
-    private const int Margin = Tiles.Rows - 1;
-
     public int Keys => keys;
 
     public int Columns => columns;
@@ -42,29 +39,41 @@ internal readonly unsafe struct BlockMask(int keys, int columns, int group, int 
     public void ZeroMargin<V>(void* values, nint row, int low, int high)
         where V : struct, ICpuLane<V>
     {
+        int margin = Tiles.Height<V>() - 1;
         low = Math.Min(low, high);
-        for (int j = Math.Max(0, low - Margin); j < low; j++)
+        for (int j = Math.Max(0, low - margin); j < low; j++)
         {
             V.Store(values, j * row, default);
         }
 
-        for (int j = high, end = Math.Min(keys, high + Margin); j < end; j++)
+        for (int j = high, end = Math.Min(keys, high + margin); j < end; j++)
         {
             V.Store(values, j * row, default);
         }
     }
 
-    /// <summary>Writes −∞ to the invisible scores that lie between KeyLow and KeyHigh of each lane of columns.</summary>
-    /// <param name="scores">[Keys, row].</param>
-    /// <param name="positions">c / Group for each column, padded to whole lanes.</param>
-    public void Apply<V>(void* scores, nint row, void* positions)
+    /// <summary>The same around what <see cref="Products{V}"/> computes, where tiles of columns reach into the next lane.</summary>
+    public void ZeroMargins<V>(void* values, nint row)
         where V : struct, ICpuLane<V>
     {
-        V hidden = V.Constant(double.NegativeInfinity);
+        for (int c = 0; c < columns && V.Width % Tiles.Height<V>() != 0; c += V.Width)
+        {
+            (int low, int high) = Computed<V>(c);
+            ZeroMargin<V>(Element.At<V>(values, c), row, low, high);
+        }
+    }
+
+    /// <summary>Writes −∞, or another value, to the invisible scores among those that <see cref="Products{V}"/> computes.</summary>
+    /// <param name="scores">[Keys, row].</param>
+    /// <param name="positions">c / Group for each column, padded to whole lanes.</param>
+    public void Hide<V>(void* scores, nint row, void* positions, double value = double.NegativeInfinity)
+        where V : struct, ICpuLane<V>
+    {
+        V hidden = V.Constant(value);
         for (int c = 0; c < columns; c += V.Width)
         {
             int last = Math.Min(c + V.Width, columns) - 1;
-            int low = KeyLow(c), high = KeyHigh(last);
+            (int low, int high) = Computed<V>(c);
             V position = V.Load(positions, c);
             // Visible from KeyHigh(c) on only to later columns of the lane: those that the key's queries begin with.
             for (int j = Math.Max(low, KeyHigh(c)); j < high; j++)
@@ -142,8 +151,8 @@ internal readonly unsafe struct BlockMask(int keys, int columns, int group, int 
         }
     }
 
-    /// <summary>Writes −∞ where the documents of key and column differ (Group = 1).</summary>
-    public void ApplyDocuments<V>(void* scores, nint row, int* keyDocuments, int* columnDocuments)
+    /// <summary>Writes −∞, or another value, where the documents of key and column differ (Group = 1).</summary>
+    public void HideDocuments<V>(void* scores, nint row, int* keyDocuments, int* columnDocuments, double value = double.NegativeInfinity)
         where V : struct, ICpuLane<V>
     {
         for (int j = 0; j < keys; j++)
@@ -154,30 +163,8 @@ internal readonly unsafe struct BlockMask(int keys, int columns, int group, int 
             {
                 if (columnDocuments[c] != document)
                 {
-                    Element.Set<V>(scores, j * row + c, double.NegativeInfinity);
+                    Element.Set<V>(scores, j * row + c, value);
                 }
-            }
-        }
-    }
-
-    /// <summary>All scores whose tile holds a visible one: scores[j, c] = Σ_d keys[j, d] · queries[d, c].</summary>
-    /// <param name="source">Rows of keys (or values), <paramref name="rowStride"/> elements apart.</param>
-    /// <param name="transposed">Columns packed by <see cref="BlockPacking.Transposed{V}"/>.</param>
-    public void Products<V>(void* source, nint rowStride, int depth, void* transposed, void* scores, nint scoreRow)
-        where V : struct, ICpuLane<V>
-    {
-        int padded = LaneSize.Of<V>().Padded(columns);
-        for (int c = 0; c < padded; c += 2 * V.Width)
-        {
-            int width = Math.Min(2 * V.Width, padded - c);
-            int low = KeyLow(c), high = KeyHigh(Math.Min(c + width, columns) - 1);
-            if (low < high)
-            {
-                // A last tile may reach beyond the visible keys, not beyond the block.
-                int rows = Math.Min(keys - low, BlockSizes.Count(high - low, Tiles.Rows) * Tiles.Rows);
-                Tiles.Down<V>(
-                    Element.At<V>(source, low * rowStride), rowStride, rows, depth,
-                    Element.At<V>(transposed, (nint)c * depth), width, Element.At<V>(scores, low * scoreRow + c), scoreRow);
             }
         }
     }

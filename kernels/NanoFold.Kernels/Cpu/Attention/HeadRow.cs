@@ -55,6 +55,15 @@ internal static unsafe class HeadRow
         where V : struct, ICpuLane<V>
         => new Span<byte>(target, checked((int)(count * Element.Size<V>()))).Clear();
 
+    public static void ZeroRows<V>(void* target, nint row, int rows, int depth)
+        where V : struct, ICpuLane<V>
+    {
+        for (nint r = 0; r < rows; r++)
+        {
+            Zero<V>(Element.At<V>(target, r * row), depth);
+        }
+    }
+
     /// <summary>target[i] = Σ a · b over rows i.</summary>
     public static void Dots<V>(void* a, nint aRow, void* b, nint bRow, int rows, int depth, void* target)
         where V : struct, ICpuLane<V>

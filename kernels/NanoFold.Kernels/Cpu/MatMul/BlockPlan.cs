@@ -43,11 +43,14 @@ internal readonly struct BlockPlan
     /// <param name="readsInPlace">Whether tiles may read operands where they lie.</param>
     /// <param name="rowUnit">Blocks of rows are a multiple of so many, and of a tile's.</param>
     /// <param name="elementBytes">Bytes of an element, and of a step of a line.</param>
-    public BlockPlan(in Product product, int steps, int stepUnit, bool readsInPlace, int rowUnit, int elementBytes, int tileRows, int tileColumns)
+    /// <param name="tileRows">Rows of a tile.</param>
+    /// <param name="tileColumns">Columns of a tile, and of a strip.</param>
+    /// <param name="isAlone">Whether one thread computes all of it, so that no item is cut smaller for others.</param>
+    public BlockPlan(in Product product, int steps, int stepUnit, bool readsInPlace, int rowUnit, int elementBytes, int tileRows, int tileColumns, bool isAlone)
     {
         int depthBlocks = Ceiling(steps, Math.Min(MaxDepth, StripBytes / (tileColumns * elementBytes)));
         DepthBlock = Ceiling(Ceiling(steps, depthBlocks), stepUnit) * stepUnit;
-        int wanted = Math.Clamp(product.Rows / (product.Rows < FewRows ? LeastOfFewRows : LeastRows), 1, WantedItems);
+        int wanted = isAlone ? 1 : Math.Clamp(product.Rows / (product.Rows < FewRows ? LeastOfFewRows : LeastRows), 1, WantedItems);
         int blocks = Math.Max(Ceiling(product.Rows, MaxRows), wanted);
         int unit = Math.Max(tileRows, rowUnit);
         RowBlock = Ceiling(Ceiling(product.Rows, blocks), unit) * unit;
@@ -70,7 +73,7 @@ internal readonly struct BlockPlan
 
         ColumnSpan = strips * tileColumns;
         // Each chunk of columns packs a again, which costs little where it is one block.
-        int chunks = Math.Clamp(WantedItems / blocks, 1, Math.Max(1, strips / (blocks == 1 ? 4 : LeastStrips)));
+        int chunks = isAlone ? 1 : Math.Clamp(WantedItems / blocks, 1, Math.Max(1, strips / (blocks == 1 ? 4 : LeastStrips)));
         ChunkStrips = Ceiling(strips, chunks);
     }
 

@@ -27,11 +27,13 @@ internal unsafe struct BlockedPass<TKernel, TOperands, O, V, T>
     private int _k;
     private int _depth;
 
-    public BlockedPass(in Product product)
+    /// <param name="product">The product.</param>
+    /// <param name="isAlone">Whether one thread computes all of it.</param>
+    public BlockedPass(in Product product, bool isAlone = false)
     {
         _product = product;
         _steps = Steps<TOperands, T>.Of(product.Depth);
-        _plan = new BlockPlan(product, _steps, TOperands.StepUnit, TOperands.ReadsInPlace, TOperands.RowUnit, sizeof(T), TKernel.Rows, TKernel.Columns);
+        _plan = new BlockPlan(product, _steps, TOperands.StepUnit, TOperands.ReadsInPlace, TOperands.RowUnit, sizeof(T), TKernel.Rows, TKernel.Columns, isAlone);
         _rowBlocks = BlockPlan.Ceiling(product.Rows, _plan.RowBlock);
     }
 

@@ -9,6 +9,7 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 public sealed unsafe class CpuMatMul
 {
     private const double AloneFlops = 1 << 25;
+    private const int MostTogether = 8;
 
     private readonly CpuContext _context;
     private readonly Engine _single;
@@ -47,6 +48,34 @@ public sealed unsafe class CpuMatMul
         {
             engine.MultiplyParts(_context, batches[i], sequences);
         }
+    }
+
+    /// <summary>Products of which none needs another; see <see cref="Backend.MatMulTogether"/>.</summary>
+    /// <exception cref="ArgumentException">Shapes or types do not fit.</exception>
+    public void MatMulTogether(ReadOnlySpan<MatMulArgs> products)
+    {
+        Span<Product> joined = stackalloc Product[MostTogether];
+        int count = 0;
+        Engine? engine = null;
+        foreach (ref readonly MatMulArgs args in products)
+        {
+            BackendChecks.MatMul(args, weights: true);
+            var batches = new Batches(args);
+            Engine own = EngineOf(args.Y.Type, args.Rounding);
+            // One thread has nothing to share: it does better with what one product packs in its cache.
+            bool joins = _context.Workers.SharesRuns && _context.Sequences == 1 && batches.Count == 1 && count < MostTogether && (engine ?? own) == own;
+            if (joins && batches[0] is var product && own.Joins(_context, product))
+            {
+                joined[count++] = product;
+                engine = own;
+            }
+            else
+            {
+                MatMul(args);
+            }
+        }
+
+        engine?.MultiplyTogether(_context, joined[..count]);
     }
 
     /// <summary>A product of few rows to be done over and over; null for others, which take long.</summary>

@@ -12,6 +12,12 @@ internal abstract class Engine
     /// <summary>One product, cut over all workers.</summary>
     public abstract void Multiply(CpuContext context, in Product product);
 
+    /// <summary>Whether a product may be one of <see cref="MultiplyTogether"/>.</summary>
+    public abstract bool Joins(CpuContext context, in Product product);
+
+    /// <summary>Products of which none needs another, cut over all workers as if they were one.</summary>
+    public abstract void MultiplyTogether(CpuContext context, Span<Product> products);
+
     /// <summary>One product by one worker alone.</summary>
     public abstract void MultiplyAlone(CpuContext context, in Product product, int worker);
 
@@ -79,6 +85,19 @@ internal sealed unsafe class Engine<TKernel, TOperands, O, V, T>(string name) : 
         }
     }
 
+    public override bool Joins(CpuContext context, in Product product) =>
+        !product.IsSymmetric && !RoundedPass.Fits(context, product) && !SkinnyPass<O, V, T>.Fits(Oriented(product));
+
+    public override void MultiplyTogether(CpuContext context, Span<Product> products)
+    {
+        foreach (ref Product product in products)
+        {
+            product = Oriented(product);
+        }
+
+        JoinedPasses<TKernel, TOperands, O, V, T>.Run(context, products);
+    }
+
     private static void MultiplyFloats(CpuContext context, in Product product)
     {
         Product seen = Oriented(product);
@@ -90,17 +109,7 @@ internal sealed unsafe class Engine<TKernel, TOperands, O, V, T>(string name) : 
             return;
         }
 
-        var pass = new BlockedPass<TKernel, TOperands, O, V, T>(seen);
-        byte* scratch = (byte*)context.Scratch(0, pass.ScratchBytes + pass.PackedBytes);
-        pass.Start(scratch + pass.ScratchBytes);
-        do
-        {
-            var pack = new PackWork { Pass = &pass };
-            context.Workers.Run(pass.PackItems, ref pack);
-            var tiles = new TileWork { Context = context, Pass = &pass };
-            context.Workers.Run(pass.TileItems, ref tiles);
-        }
-        while (pass.Next());
+        JoinedPasses<TKernel, TOperands, O, V, T>.Run(context, new ReadOnlySpan<Product>(in seen));
         if (seen.IsSymmetric)
         {
             var mirror = new MirrorWork { Mirror = new Mirror<T>(seen) };
@@ -129,7 +138,7 @@ internal sealed unsafe class Engine<TKernel, TOperands, O, V, T>(string name) : 
             return;
         }
 
-        var pass = new BlockedPass<TKernel, TOperands, O, V, T>(seen);
+        var pass = new BlockedPass<TKernel, TOperands, O, V, T>(seen, isAlone: true);
         byte* scratch = (byte*)context.Scratch(worker, pass.ScratchBytes + pass.PackedBytes);
         pass.Start(scratch + pass.ScratchBytes);
         do
@@ -227,25 +236,10 @@ internal sealed unsafe class Engine<TKernel, TOperands, O, V, T>(string name) : 
         public readonly void Invoke(long item, int worker) => Pass->Multiply(item, (byte*)Context.Scratch(worker, Pass->ScratchBytes));
     }
 
-    private struct PackWork : IWork
-    {
-        public BlockedPass<TKernel, TOperands, O, V, T>* Pass;
-
-        public readonly void Invoke(long item, int worker) => Pass->Pack(item);
-    }
-
     private struct MirrorWork : IWork
     {
         public Mirror<T> Mirror;
 
         public readonly void Invoke(long item, int worker) => Mirror.Fill(item);
-    }
-
-    private struct TileWork : IWork
-    {
-        public required CpuContext Context;
-        public BlockedPass<TKernel, TOperands, O, V, T>* Pass;
-
-        public readonly void Invoke(long item, int worker) => Pass->Multiply(item, (byte*)Context.Scratch(worker, Pass->ScratchBytes));
     }
 }

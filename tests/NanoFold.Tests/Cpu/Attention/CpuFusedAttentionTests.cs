@@ -69,6 +69,33 @@ public sealed class CpuFusedAttentionTests
     public void KeysMayOutnumberQueriesAndValuesMayBeWider(bool causal) =>
         Verify(IsaExtensions.Best, new AttentionReference(1, 30, 2, 1, 10) { Keys = 141, ValueDepth = 21, Kind = causal ? VisibleKind.Causal : VisibleKind.Full, Window = 100, Sinks = 3 });
 
+    /// <summary>Heads of whole vectors are read and written where they lie: over one block and several, with keys that some or no query sees.</summary>
+    [TestCase(64, 32, 1, 0, 0)]
+    [TestCase(71, 64, 2, 0, 0)]
+    [TestCase(96, 16, 1, 20, 3)]
+    [TestCase(97, 32, 3, 0, 0)]
+    [TestCase(161, 48, 1, 7, 2)]
+    [TestCase(200, 32, 3, 50, 110)]
+    [TestCase(257, 16, 3, 100, 0)]
+    public void ReadsAndWritesHeadsOfWholeVectorsInPlace(int time, int depth, int keyHeads, int window, int sinks)
+    {
+        foreach (Isa isa in s_paths)
+        {
+            Verify(isa, new AttentionReference(2, time, keyHeads == 2 ? 4 : 3, keyHeads, depth) { Window = window, Sinks = sinks }, strided: time % 2 == 1);
+        }
+    }
+
+    [Test]
+    public void KeysThatNobodySeesHaveNoGradients([ValueSource(nameof(s_paths))] Isa isa, [Values(24, 32)] int depth)
+    {
+        // Keys before the window of the first query, between blocks of documents, and after the last one in a list.
+        Verify(isa, new AttentionReference(1, 20, 2, 1, depth) { Keys = 260, Window = 30 });
+        Verify(isa, new AttentionReference(1, 230, 2, 1, depth) { Documents = [.. Enumerable.Range(0, 230).Select(i => i / 110)], Window = 40 });
+    }
+
+    [Test]
+    public void RowsThatShareLinesOfTheCacheArePacked() => Verify(IsaExtensions.Best, new AttentionReference(1, 40, 16, 16, 32));
+
     [Test]
     public void AddsPartialSumsOfLongSequences([Values(0, 70)] int window) =>
         Verify(IsaExtensions.Best, new AttentionReference(1, 450, 2, 1, 8) { Window = window, Sinks = 5 });

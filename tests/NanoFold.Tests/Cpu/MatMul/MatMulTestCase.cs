@@ -54,7 +54,9 @@ internal sealed class MatMulTestCase : IDisposable
         });
     }
 
-    public void Run(CpuMatMul matMul) => matMul.MatMul(new MatMulArgs
+    public void Run(CpuMatMul matMul) => matMul.MatMul(Args);
+
+    public MatMulArgs Args => new()
     {
         A = A.View,
         B = B.View,
@@ -65,7 +67,7 @@ internal sealed class MatMulTestCase : IDisposable
         Accumulate = Accumulate,
         Bias = Bias is null ? default : Bias.View.With(Layout.Of(Bias.View.Layout[-1])),
         Residual = Residual?.View ?? default,
-    });
+    };
 
     public void Dispose()
     {

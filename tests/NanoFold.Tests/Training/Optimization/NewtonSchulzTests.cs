@@ -1,8 +1,9 @@
-using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Geometry.Spectra;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Training.Optimization;
 
@@ -43,23 +44,46 @@ public class NewtonSchulzTests
         Assert.That(Apply(new double[40], 5, 8), Has.All.Zero);
     }
 
-    private static double[] Apply(double[] matrix, int rows, int columns)
+    [TestCase(24, 40)]
+    [TestCase(40, 24)]
+    [TestCase(128, 128)]
+    public void SeveralMatricesHaveTheBitsOfEachAlone(int rows, int columns)
+    {
+        double[][] matrices = [.. Enumerable.Range(0, 5).Select(i => Numbers.Uniform($"matrix {i}", rows * columns, -1, 1))];
+        double[][] together = Apply(matrices, rows, columns);
+        Assert.That(together, Is.EqualTo(matrices.Select(matrix => Apply(matrix, rows, columns))));
+    }
+
+    private static double[] Apply(double[] matrix, int rows, int columns) => Apply([matrix], rows, columns)[0];
+
+    private static double[][] Apply(double[][] matrices, int rows, int columns)
     {
         using var backend = new CpuBackend(2);
         // Larger matrices share the scratch.
         using var store = new ParameterStore(backend);
         using StepState state = backend.NewState();
         using var builder = new OptimizerBuilder(store, state);
-        var newtonSchulz = new NewtonSchulz(builder, [(rows, columns), (8, 300), (90, 90)]);
-        using DeviceBuffer buffer = backend.Allocate(matrix.Length * sizeof(float));
-        var view = new View(buffer, 0, Layout.Of(rows, columns), DType.Float32);
-        backend.Upload<float>([.. matrix.Select(v => (float)v)], view);
+        var newtonSchulz = new NewtonSchulz(builder, [.. matrices.Select(_ => (rows, columns)), (8, 300), (90, 90)]);
+        Layout layout = Layout.Of(rows, columns);
+        using DeviceBuffer buffer = backend.Allocate(matrices.Length * layout.Count * sizeof(float));
+        View[] views = [.. matrices.Select((_, i) => new View(buffer, i * layout.Count, layout, DType.Float32))];
+        for (int i = 0; i < views.Length; i++)
+        {
+            backend.Upload<float>([.. matrices[i].Select(v => (float)v)], views[i]);
+        }
+
         // As decided for a step whose gradients are finite: else nothing is to be done.
         state.Set(StepSlot.GradientScale, 1.0);
-        newtonSchulz.Apply(state, view);
-        var result = new float[matrix.Length];
-        backend.Download(view, result.AsSpan());
-        return [.. result.Select(v => (double)v)];
+        newtonSchulz.Apply(state, views);
+        return
+        [
+            .. views.Select(view =>
+            {
+                var result = new float[layout.Count];
+                backend.Download(view, result.AsSpan());
+                return result.Select(v => (double)v).ToArray();
+            }),
+        ];
     }
 
     // X ← 3.4445 X − 4.7750 A X + 2.0315 A² X, A = X Xᵀ, five times, from X / ‖X‖.

@@ -108,7 +108,7 @@ public class PublishedOptimizerTests
         var matrix = new View(buffer, 0, Layout.Of(rows, columns), DType.Float64);
         Host.Write(backend, matrix, Rows(problem, $"grads.{name}")[0]);
         state.Set(StepSlot.GradientScale, 1.0);
-        iterations.Apply(state, matrix);
+        iterations.Apply(state, [matrix]);
 
         var agreement = new CaseAgreement("optimizers", $"newton_schulz {name}");
         agreement.Off(Host.Read(backend, matrix).Zip(Rows(runs, $"newton_schulz.{name}.float64").SelectMany(row => row), (a, b) => Math.Abs(a - b)).Max(), Exact, "matrix after five iterations");

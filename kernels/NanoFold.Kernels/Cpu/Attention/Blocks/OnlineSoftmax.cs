@@ -40,7 +40,8 @@ internal readonly unsafe struct OnlineSoftmax
     public long Bytes { get; }
 
     /// <summary>Starts anew with the queries of <paramref name="rows"/> columns; see <see cref="BlockPacking.Transposed{V}"/>.</summary>
-    public void Start<V>(void* queries, nint timeStride, nint headStride, int group, int rows, int depth, double scale)
+    /// <param name="clears">Whether output is set to 0, for blocks that are all added.</param>
+    public void Start<V>(void* queries, nint timeStride, nint headStride, int group, int rows, int depth, double scale, bool clears = true)
         where V : struct, ICpuLane<V>
     {
         BlockPacking.Transposed<V>(queries, timeStride, headStride, group, rows, depth, Queries, scale * SoftmaxPower.BitsPerNat);
@@ -51,8 +52,16 @@ internal readonly unsafe struct OnlineSoftmax
             V.Store(_sum, c, default);
         }
 
-        HeadRow.Zero<V>(_output, _columns * _outputRow);
+        if (clears)
+        {
+            Clear<V>();
+        }
     }
+
+    /// <summary>Output as of columns that saw no key.</summary>
+    public void Clear<V>()
+        where V : struct, ICpuLane<V>
+        => HeadRow.Zero<V>(_output, _columns * _outputRow);
 
     /// <summary>A score in nats without a value joins the columns from <paramref name="first"/> on, which have seen no key yet.</summary>
     public void Join<V>(int first, int count, double score)
@@ -66,28 +75,22 @@ internal readonly unsafe struct OnlineSoftmax
     }
 
     /// <summary>Takes in one block of masked scores [keys, scoreRow] and its values; scores become exponentials.</summary>
-    /// <param name="values">Packed by <see cref="BlockPacking.Rows{V}"/>, <paramref name="valuePanelRows"/> rows to a panel.</param>
-    public void Add<V>(in BlockMask mask, void* scores, nint scoreRow, void* values, int valuePanelRows)
+    /// <param name="values">Rows of the block's keys.</param>
+    /// <param name="isFirst">Whether output is written and not added to.</param>
+    public void Add<V>(in BlockMask mask, void* scores, nint scoreRow, in RowPanels values, bool isFirst = false)
         where V : struct, ICpuLane<V>
     {
-        for (int c = 0; c < mask.Columns; c += V.Width)
-        {
-            int low = mask.KeyLow(c), high = mask.KeyHigh(Math.Min(c + V.Width, mask.Columns) - 1);
-            Exponentiate<V>(Element.At<V>(scores, c), scoreRow, low, high, c);
-            mask.ZeroMargin<V>(Element.At<V>(scores, c), scoreRow, low, high);
-        }
+        Exponentiate<V>(mask, scores, scoreRow);
+        mask.Across<V, SumEnd>(scores, scoreRow, values, 0, _output, _outputRow, !isFirst, default);
+    }
 
-        for (int c = 0; c < mask.Columns; c += Tiles.Rows)
-        {
-            int rows = Math.Min(Tiles.Rows, mask.Columns - c);
-            int low = mask.KeyLow(c), high = mask.KeyHigh(c + rows - 1);
-            if (low < high)
-            {
-                Tiles.Across<V>(
-                    Element.At<V>(scores, low * scoreRow + c), 1, scoreRow, rows, high - low,
-                    values, valuePanelRows, low, _valueLanes, Element.At<V>(_output, c * _outputRow), _outputRow);
-            }
-        }
+    /// <summary>The same for a block that is the only one: outputs divided by their sums go straight to y, whose rows are whole lanes.</summary>
+    public void Only<V>(in BlockMask mask, void* scores, nint scoreRow, in RowPanels values, void* y, nint yRow)
+        where V : struct, ICpuLane<V>
+    {
+        Exponentiate<V>(mask, scores, scoreRow);
+        Divisors<V>(0, mask.Columns);
+        mask.Across<V, FactorEnd>(scores, scoreRow, values, 0, y, yRow, false, new FactorEnd(_correction, Element.Size<V>()));
     }
 
     /// <summary>Outputs of columns [first, first + rows), divided by their sums; 0 where they saw no key.</summary>
@@ -95,16 +98,7 @@ internal readonly unsafe struct OnlineSoftmax
     public void Finish<V>(int first, int rows, void* y, nint yRow)
         where V : struct, ICpuLane<V>
     {
-        V zero = default, one = V.Constant(1);
-        int start = first / V.Width * V.Width;
-        for (int c = start; c < first + rows; c += V.Width)
-        {
-            V sum = V.Load(_sum, c);
-            // Not a number is neither 0 nor above it, and stays.
-            V isEmpty = V.SelectGreater(sum, zero, zero, V.SelectGreater(one, sum, one, zero));
-            V.Store(_correction, c, (one - isEmpty) / (sum + isEmpty));
-        }
-
+        Divisors<V>(first, rows);
         HeadRow.WriteRows<V>(
             Element.At<V>(_output, first * _outputRow), _outputRow, y, yRow, rows, _valueDepth, Element.At<V>(_correction, first), 1);
     }
@@ -136,15 +130,45 @@ internal readonly unsafe struct OnlineSoftmax
         }
     }
 
+    private void Exponentiate<V>(in BlockMask mask, void* scores, nint scoreRow)
+        where V : struct, ICpuLane<V>
+    {
+        for (int c = 0; c < mask.Columns; c += V.Width)
+        {
+            int low = mask.KeyLow(c), high = mask.KeyHigh(Math.Min(c + V.Width, mask.Columns) - 1);
+            Exponentiate<V>(Element.At<V>(scores, c), scoreRow, low, high, c);
+            mask.ZeroMargin<V>(Element.At<V>(scores, c), scoreRow, low, high);
+        }
+    }
+
+    /// <summary>1 / sum of columns, 0 where it is 0.</summary>
+    private void Divisors<V>(int first, int rows)
+        where V : struct, ICpuLane<V>
+    {
+        V zero = default, one = V.Constant(1);
+        int start = first / V.Width * V.Width;
+        for (int c = start; c < first + rows; c += V.Width)
+        {
+            V sum = V.Load(_sum, c);
+            // Not a number is neither 0 nor above it, and stays.
+            V isEmpty = V.SelectGreater(sum, zero, zero, V.SelectGreater(one, sum, one, zero));
+            V.Store(_correction, c, (one - isEmpty) / (sum + isEmpty));
+        }
+    }
+
     private void Exponentiate<V>(void* scores, nint scoreRow, int low, int high, int column)
         where V : struct, ICpuLane<V>
     {
         V before = V.Load(_maximum, column);
-        V maximum = before;
-        for (nint j = low, i = low * scoreRow; j < high; j++, i += scoreRow)
+        V maximum = before, other = before;
+        nint next = low;
+        for (; next + 2 <= high; next += 2)
         {
-            maximum = V.Max(maximum, V.Load(scores, i));
+            maximum = V.Max(maximum, V.Load(scores, next * scoreRow));
+            other = V.Max(other, V.Load(scores, (next + 1) * scoreRow));
         }
+
+        maximum = V.Max(maximum, next < high ? V.Max(other, V.Load(scores, next * scoreRow)) : other);
 
         V correction = SoftmaxPower.Of(before - maximum);
         V sum = V.Load(_sum, column) * correction;
@@ -159,7 +183,7 @@ internal readonly unsafe struct OnlineSoftmax
         V.Store(_sum, column, sum);
         // Before the first block the output is 0 and the correction too, later most maxima stay: few rows are left.
         bool isFirst = V.Sum(before) <= Lowest * (V.Width - 0.5);
-        if (!isFirst)
+        if (!isFirst && V.Sum(maximum - before) != 0)
         {
             V.Store(_correction, column, correction);
             for (int c = column; c < column + V.Width; c++)

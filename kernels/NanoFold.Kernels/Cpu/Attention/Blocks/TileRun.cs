@@ -22,6 +22,9 @@ internal unsafe struct TileRun
     /// <summary>Valid rows of a tile, 1 to 6. The last one takes the place of missing ones: it is computed again and stored with equal bits.</summary>
     public int Rows;
 
+    /// <summary>What the end takes the first row for.</summary>
+    public int FirstRow;
+
     /// <summary>Steps of k.</summary>
     public int Count;
 
@@ -30,11 +33,16 @@ internal unsafe struct TileRun
     /// <summary>Whether C is added to.</summary>
     public bool Accumulate;
 
+    /// <summary>A vector of each column that the end of a tile is given; where there is no end, of no account.</summary>
+    public byte* Columns;
+
     /// <summary>Tiles of two vectors: 12 sums, two vectors of B and one broadcast are 15 of the 16 registers of AVX2.</summary>
-    public readonly void Two<O, V>()
+    public readonly void Two<O, V, TEnd>(in TEnd end)
         where O : struct, IVectorOps<V>
         where V : struct
+        where TEnd : struct, ITileEnd<V>
     {
+        V k0 = TEnd.HasColumns ? O.Load(Columns) : O.Zero, k1 = TEnd.HasColumns ? O.Load(Columns + O.Bytes) : O.Zero;
         int last = Rows - 1;
         nint r1 = Math.Min(1, last), r2 = Math.Min(2, last), r3 = Math.Min(3, last), r4 = Math.Min(4, last), r5 = last;
         byte* a = A, b = B, c = C;
@@ -86,18 +94,18 @@ internal unsafe struct TileRun
                 z += bStep;
             }
 
-            O.Store(c, s00);
-            O.Store(c + O.Bytes, s01);
-            O.Store(c1, s10);
-            O.Store(c1 + O.Bytes, s11);
-            O.Store(c2, s20);
-            O.Store(c2 + O.Bytes, s21);
-            O.Store(c3, s30);
-            O.Store(c3 + O.Bytes, s31);
-            O.Store(c4, s40);
-            O.Store(c4 + O.Bytes, s41);
-            O.Store(c5, s50);
-            O.Store(c5 + O.Bytes, s51);
+            O.Store(c, end.Of(s00, c, k0, FirstRow));
+            O.Store(c + O.Bytes, end.Of(s01, c + O.Bytes, k1, FirstRow));
+            O.Store(c1, end.Of(s10, c1, k0, FirstRow + r1));
+            O.Store(c1 + O.Bytes, end.Of(s11, c1 + O.Bytes, k1, FirstRow + r1));
+            O.Store(c2, end.Of(s20, c2, k0, FirstRow + r2));
+            O.Store(c2 + O.Bytes, end.Of(s21, c2 + O.Bytes, k1, FirstRow + r2));
+            O.Store(c3, end.Of(s30, c3, k0, FirstRow + r3));
+            O.Store(c3 + O.Bytes, end.Of(s31, c3 + O.Bytes, k1, FirstRow + r3));
+            O.Store(c4, end.Of(s40, c4, k0, FirstRow + r4));
+            O.Store(c4 + O.Bytes, end.Of(s41, c4 + O.Bytes, k1, FirstRow + r4));
+            O.Store(c5, end.Of(s50, c5, k0, FirstRow + r5));
+            O.Store(c5 + O.Bytes, end.Of(s51, c5 + O.Bytes, k1, FirstRow + r5));
             a += ANext;
             b += BNext;
             c += CNext;
@@ -105,10 +113,12 @@ internal unsafe struct TileRun
     }
 
     /// <summary>Tiles of one vector.</summary>
-    public readonly void One<O, V>()
+    public readonly void One<O, V, TEnd>(in TEnd end)
         where O : struct, IVectorOps<V>
         where V : struct
+        where TEnd : struct, ITileEnd<V>
     {
+        V k0 = TEnd.HasColumns ? O.Load(Columns) : O.Zero;
         int last = Rows - 1;
         nint r1 = Math.Min(1, last), r2 = Math.Min(2, last), r3 = Math.Min(3, last), r4 = Math.Min(4, last), r5 = last;
         byte* a = A, b = B, c = C;
@@ -142,12 +152,12 @@ internal unsafe struct TileRun
                 i += AStep;
             }
 
-            O.Store(c, s0);
-            O.Store(c1, s1);
-            O.Store(c2, s2);
-            O.Store(c3, s3);
-            O.Store(c4, s4);
-            O.Store(c5, s5);
+            O.Store(c, end.Of(s0, c, k0, FirstRow));
+            O.Store(c1, end.Of(s1, c1, k0, FirstRow + r1));
+            O.Store(c2, end.Of(s2, c2, k0, FirstRow + r2));
+            O.Store(c3, end.Of(s3, c3, k0, FirstRow + r3));
+            O.Store(c4, end.Of(s4, c4, k0, FirstRow + r4));
+            O.Store(c5, end.Of(s5, c5, k0, FirstRow + r5));
             a += ANext;
             b += BNext;
             c += CNext;

@@ -54,10 +54,10 @@ internal static unsafe class TilePass
                         problem.CachedDecay<V>(item.Batch, head, blocks.Slot), problem.Capacity, SoftmaxPower.BitsPerNat);
                 }
 
-                mask.Apply<V>(scratch.Scores, scoreRow, scratch.Positions);
+                mask.Hide<V>(scratch.Scores, scoreRow, scratch.Positions);
                 void* values = problem.ValueCache.Take<V>(item.Batch, blocks.Slot, problem.ValueHead(item.FirstHead + h), blocks.Count, problem.ValueDepth, memory + bytes + widenedKeys, out nint valueRow);
                 BlockPacking.Rows<V>(values, valueRow, blocks.Count, problem.ValueDepth, scratch.Values, BlockSizes.Keys, 0, 1);
-                state.Add<V>(mask, scratch.Scores, scoreRow, scratch.Values, BlockSizes.Keys);
+                state.Add<V>(mask, scratch.Scores, scoreRow, RowPanels.Packed<V>(scratch.Values, BlockSizes.Keys, LaneSize.Of<V>().Lanes(problem.ValueDepth)));
             }
         }
 

@@ -47,37 +47,47 @@ internal readonly unsafe struct AttentionBackwardWork : ILaneWork
             Element.Set<V>(scratch.Positions, c, c);
         }
 
-        KeyGradients sums = plan.Parts == 1 ? scratch.Sums : _gradients.Partial(_problem, batch, valueHead, part);
         KeyBlocks range = _problem.KeysOf(batch, first, first + rows - 1);
-        if (plan.Parts == 1)
-        {
-            sums.Zero<V>(0, _problem.Keys);
-        }
-        else
-        {
-            sums.Zero<V>(0, range.SinkEnd);
-            sums.Zero<V>(range.Start, range.End);
-        }
-
+        KeyGradients sums = plan.Parts == 1 ? _gradients.InPlace<V>(_problem, scratch.Sums, batch, valueHead) : _gradients.Partial(_problem, batch, valueHead, part);
+        sums.ZeroDecay<V>(0, plan.Parts == 1 ? _problem.Keys : range.SinkEnd);
+        sums.ZeroDecay<V>(range.Start, plan.Parts == 1 ? 0 : range.End);
+        var turn = new BackwardTurn(_problem, _gradients, sums, range, batch);
         for (int keyHead = valueHead * _problem.KeyGroup; keyHead < (valueHead + 1) * _problem.KeyGroup; keyHead++)
         {
-            PackKeys<V>(scratch, batch, keyHead, 0, range.SinkEnd);
-            PackKeys<V>(scratch, batch, keyHead, range.Start, range.End);
+            turn.KeyHead = keyHead;
+            turn.MetKeys = 0;
+            if (IsOneBlock && RowPanels.AreGood<V>(_problem.K.Time, _problem.Depth))
+            {
+                turn.Keys = RowPanels.InPlace<V>(_problem.K.Row<V>(batch, 0, keyHead), _problem.K.Time, _problem.Depth);
+            }
+            else
+            {
+                turn.Keys = RowPanels.Packed<V>(scratch.Keys, _problem.Keys, scratch.DepthLanes);
+                PackKeys<V>(scratch, batch, keyHead, 0, range.SinkEnd);
+                PackKeys<V>(scratch, batch, keyHead, range.Start, range.End);
+            }
+
             for (int h = keyHead * _problem.Group; h < (keyHead + 1) * _problem.Group; h++)
             {
                 for (int start = first, count; start < first + rows; start += count)
                 {
                     count = Math.Min(_queries, _problem.Lists.Together(start, first + rows));
-                    QueryBlock<V>(scratch, sums, batch, h, start, count);
+                    QueryBlock<V>(scratch, ref turn, h, start, count);
                 }
             }
+
+            turn.MeetKeys<V>(_problem.Keys, _problem.Keys);
         }
 
+        turn.MeetValues<V>(_problem.Keys, _problem.Keys);
         if (plan.Parts == 1)
         {
             _gradients.WriteKeys<V>(_problem, sums, batch, 0, _problem.Keys, valueHead);
         }
     }
+
+    /// <summary>Whether all queries meet all keys at once, so that packing a row would cost as much as reading it.</summary>
+    private bool IsOneBlock => _problem.Time <= _queries && _problem.Keys <= BlockSizes.Keys;
 
     private void PackKeys<V>(in BackwardScratch scratch, int batch, int keyHead, int first, int end)
         where V : struct, ICpuLane<V>
@@ -89,16 +99,25 @@ internal readonly unsafe struct AttentionBackwardWork : ILaneWork
         }
     }
 
-    private void QueryBlock<V>(in BackwardScratch scratch, in KeyGradients sums, int batch, int head, int start, int count)
+    private void QueryBlock<V>(in BackwardScratch scratch, ref BackwardTurn turn, int head, int start, int count)
         where V : struct, ICpuLane<V>
     {
+        int batch = turn.Batch;
         void* q = _problem.Q.Row<V>(batch, start, head);
         void* dy = _gradients.DY.Row<V>(batch, start, head);
         BlockPacking.Transposed<V>(q, _problem.Q.Time, 0, 1, count, _problem.Depth, scratch.QueryColumns, _problem.Scale * SoftmaxPower.BitsPerNat);
         BlockPacking.Rows<V>(q, _problem.Q.Time, count, _problem.Depth, scratch.QueryRows, _queries, 0, _problem.Scale);
         BlockPacking.Transposed<V>(dy, _gradients.DY.Time, 0, 1, count, _problem.ValueDepth, scratch.OutputColumns, 1);
-        BlockPacking.Rows<V>(dy, _gradients.DY.Time, count, _problem.ValueDepth, scratch.OutputRows, _queries, 0, 1);
-        HeadRow.Zero<V>(scratch.QuerySums, (nint)count * scratch.DepthRow);
+        if (IsOneBlock && RowPanels.AreGood<V>(_gradients.DY.Time, _problem.ValueDepth))
+        {
+            turn.Outputs = RowPanels.InPlace<V>(dy, _gradients.DY.Time, _problem.ValueDepth);
+        }
+        else
+        {
+            turn.Outputs = RowPanels.Packed<V>(scratch.OutputRows, _queries, scratch.ValueLanes);
+            BlockPacking.Rows<V>(dy, _gradients.DY.Time, count, _problem.ValueDepth, scratch.OutputRows, _queries, 0, 1);
+        }
+
         HeadRow.Zero<V>(scratch.LogSumExp, scratch.Columns);
         HeadRow.AddScaled(V.Constant(SoftmaxPower.BitsPerNat), _problem.LogSumExpRow<V>(batch, head, start), scratch.LogSumExp, count);
         for (int c = 0; c < count; c += V.Width)
@@ -111,17 +130,23 @@ internal readonly unsafe struct AttentionBackwardWork : ILaneWork
         HeadRow.Dots<V>(
             _problem.Y.Row<V>(batch, start, head), _problem.Y.Time, dy, _gradients.DY.Time, count, _problem.ValueDepth, scratch.Delta);
 
+        (turn.Head, turn.Start, turn.HasQuerySums) = (head, start, false);
         KeyBlocks keys = _problem.KeysOf(batch, head, start, start + count - 1);
         while (keys.Next())
         {
             if (_problem.DocumentsMeet(batch, keys, start, count, out int* keyDocuments, out int* queryDocuments))
             {
-                KeyBlock<V>(_problem.Mask(keys, start, count), scratch, sums, (batch, head, start), keys.First, keyDocuments, queryDocuments);
+                KeyBlock<V>(_problem.Mask(keys, start, count), scratch, ref turn, keys.First, keyDocuments, queryDocuments);
             }
         }
 
         if (!_gradients.DQ.IsNone)
         {
+            if (!turn.HasQuerySums)
+            {
+                HeadRow.Zero<V>(scratch.QuerySums, (nint)count * scratch.DepthRow);
+            }
+
             double scale;
             Element.Set<V>(&scale, 0, _problem.Scale);
             HeadRow.WriteRows<V>(
@@ -131,27 +156,78 @@ internal readonly unsafe struct AttentionBackwardWork : ILaneWork
     }
 
     private void KeyBlock<V>(
-        in BlockMask mask, in BackwardScratch scratch, in KeyGradients sums, (int Batch, int Head, int Start) queries, int firstKey, int* keyDocuments, int* queryDocuments)
+        in BlockMask mask, in BackwardScratch scratch, ref BackwardTurn turn, int firstKey, int* keyDocuments, int* queryDocuments)
         where V : struct, ICpuLane<V>
     {
         nint row = scratch.Columns;
-        (int batch, int head) = (queries.Batch, queries.Head);
-        int keyHead = head / _problem.Group, valueHead = keyHead / _problem.KeyGroup;
-        mask.Products<V>(_problem.K.Row<V>(batch, firstKey, keyHead), _problem.K.Time, _problem.Depth, scratch.QueryColumns, scratch.Scores, row);
-        mask.Cap<V>(scratch.Scores, row, _problem.Cap * SoftmaxPower.BitsPerNat);
-        if (_problem.HasDecay)
+        int batch = turn.Batch, head = turn.Head, keyHead = turn.KeyHead, valueHead = keyHead / _problem.KeyGroup;
+        void* k = _problem.K.Row<V>(batch, firstKey, keyHead), v = _problem.V.Row<V>(batch, firstKey, valueHead);
+        if (_problem.HasDecay || _problem.Cap > 0)
         {
-            mask.AddDecay<V>(
-                scratch.Scores, row, _problem.DecayRow<V>(batch, head, queries.Start + _problem.Shift), 0, _problem.DecayRow<V>(batch, head, firstKey), 0, SoftmaxPower.BitsPerNat);
+            mask.Products<V>(k, _problem.K.Time, _problem.Depth, scratch.QueryColumns, scratch.Scores, row);
+            mask.Cap<V>(scratch.Scores, row, _problem.Cap * SoftmaxPower.BitsPerNat);
+            if (_problem.HasDecay)
+            {
+                mask.AddDecay<V>(
+                    scratch.Scores, row, _problem.DecayRow<V>(batch, head, turn.Start + _problem.Shift), 0, _problem.DecayRow<V>(batch, head, firstKey), 0, SoftmaxPower.BitsPerNat);
+            }
+
+            Hide<V>(mask, scratch, row, keyDocuments, queryDocuments, double.NegativeInfinity);
+            mask.Products<V>(v, _problem.V.Time, _problem.ValueDepth, scratch.OutputColumns, scratch.ScoreGradients, row);
+            ScoreGradients<V>(mask, scratch, row);
+        }
+        else
+        {
+            mask.Products<V, PowerEnd>(k, _problem.K.Time, _problem.Depth, scratch.QueryColumns, scratch.Scores, row, scratch.LogSumExp, default);
+            Hide<V>(mask, scratch, row, keyDocuments, queryDocuments, 0);
+            mask.Products<V, SlopeEnd>(
+                v, _problem.V.Time, _problem.ValueDepth, scratch.OutputColumns, scratch.ScoreGradients, row, scratch.Delta,
+                new SlopeEnd((nint)((byte*)scratch.Scores - (byte*)scratch.ScoreGradients)));
+            mask.ZeroMargins<V>(scratch.Scores, row);
+            mask.ZeroMargins<V>(scratch.ScoreGradients, row);
         }
 
-        mask.Apply<V>(scratch.Scores, row, scratch.Positions);
+        if (_gradients.WantsDecay)
+        {
+            mask.SubtractRowSums<V>(scratch.ScoreGradients, row, turn.Sums.Decay<V>(head - (valueHead * _problem.Group * _problem.KeyGroup), firstKey));
+        }
+
+        int end = firstKey + mask.Keys;
+        if (!_gradients.DV.IsNone)
+        {
+            bool isMet = turn.MeetValues<V>(firstKey, end);
+            mask.Down<V>(scratch.Scores, row, turn.Outputs, turn.Sums.Value<V>(firstKey), turn.Sums.ValueRow, isMet);
+        }
+
+        if (!_gradients.DK.IsNone)
+        {
+            bool isMet = turn.MeetKeys<V>(firstKey, end);
+            mask.Down<V>(
+                scratch.ScoreGradients, row, RowPanels.Packed<V>(scratch.QueryRows, _queries, scratch.DepthLanes),
+                turn.Sums.Key<V>(keyHead % _problem.KeyGroup, firstKey), turn.Sums.KeyRow, isMet);
+        }
+
+        if (!_gradients.DQ.IsNone)
+        {
+            mask.Across<V, SumEnd>(scratch.ScoreGradients, row, turn.Keys, firstKey, scratch.QuerySums, scratch.DepthRow, turn.HasQuerySums, default);
+            turn.HasQuerySums = true;
+        }
+    }
+
+    private static void Hide<V>(in BlockMask mask, in BackwardScratch scratch, nint row, int* keyDocuments, int* queryDocuments, double value)
+        where V : struct, ICpuLane<V>
+    {
+        mask.Hide<V>(scratch.Scores, row, scratch.Positions, value);
         if (keyDocuments is not null)
         {
-            mask.ApplyDocuments<V>(scratch.Scores, row, keyDocuments, queryDocuments);
+            mask.HideDocuments<V>(scratch.Scores, row, keyDocuments, queryDocuments, value);
         }
+    }
 
-        mask.Products<V>(_problem.V.Row<V>(batch, firstKey, valueHead), _problem.V.Time, _problem.ValueDepth, scratch.OutputColumns, scratch.ScoreGradients, row);
+    /// <summary>Scores that decay or level off become P, the gradients of P those of scores.</summary>
+    private void ScoreGradients<V>(in BlockMask mask, in BackwardScratch scratch, nint row)
+        where V : struct, ICpuLane<V>
+    {
         for (int c = 0; c < mask.Columns; c += V.Width)
         {
             int low = mask.KeyLow(c), high = mask.KeyHigh(Math.Min(c + V.Width, mask.Columns) - 1);
@@ -167,47 +243,6 @@ internal readonly unsafe struct AttentionBackwardWork : ILaneWork
 
             mask.ZeroMargin<V>(p, row, low, high);
             mask.ZeroMargin<V>(ds, row, low, high);
-        }
-
-        if (_gradients.WantsDecay)
-        {
-            mask.SubtractRowSums<V>(scratch.ScoreGradients, row, sums.Decay<V>(head - (valueHead * _problem.Group * _problem.KeyGroup), firstKey));
-        }
-
-        for (int j = 0; j < mask.Keys; j += Tiles.Rows)
-        {
-            int rows = Math.Min(Tiles.Rows, mask.Keys - j);
-            int low = mask.ColumnLow(j), high = mask.ColumnHigh(j + rows - 1);
-            if (low >= high)
-            {
-                continue;
-            }
-
-            if (!_gradients.DV.IsNone)
-            {
-                Tiles.Across<V>(
-                    Element.At<V>(scratch.Scores, j * row + low), row, 1, rows, high - low, scratch.OutputRows, _queries, low,
-                    scratch.ValueLanes, sums.Value<V>(firstKey + j), sums.ValueRow);
-            }
-
-            if (!_gradients.DK.IsNone)
-            {
-                Tiles.Across<V>(
-                    Element.At<V>(scratch.ScoreGradients, j * row + low), row, 1, rows, high - low, scratch.QueryRows, _queries, low,
-                    scratch.DepthLanes, sums.Key<V>(keyHead % _problem.KeyGroup, firstKey + j), sums.KeyRow);
-            }
-        }
-
-        for (int c = 0; c < mask.Columns && !_gradients.DQ.IsNone; c += Tiles.Rows)
-        {
-            int rows = Math.Min(Tiles.Rows, mask.Columns - c);
-            int low = mask.KeyLow(c), high = mask.KeyHigh(c + rows - 1);
-            if (low < high)
-            {
-                Tiles.Across<V>(
-                    Element.At<V>(scratch.ScoreGradients, low * row + c), 1, row, rows, high - low, scratch.Keys, _problem.Keys, firstKey + low,
-                    scratch.DepthLanes, Element.At<V>(scratch.QuerySums, (nint)c * scratch.DepthRow), scratch.DepthRow);
-            }
         }
     }
 

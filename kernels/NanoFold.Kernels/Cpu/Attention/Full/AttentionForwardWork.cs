@@ -53,7 +53,7 @@ internal readonly unsafe struct AttentionForwardWork : ILaneWork
         {
             int start = first + i * _queries, count = Math.Min(_queries, first + rows - start);
             OnlineSoftmax state = scratch.State(i);
-            state.Start<V>(_problem.Q.Row<V>(batch, start, head), _problem.Q.Time, 0, 1, count, _problem.Depth, _problem.Scale);
+            state.Start<V>(_problem.Q.Row<V>(batch, start, head), _problem.Q.Time, 0, 1, count, _problem.Depth, _problem.Scale, clears: false);
             if (_problem.HasSinkLogits)
             {
                 state.Join<V>(0, count, _problem.SinkLogit<V>(head));
@@ -66,9 +66,15 @@ internal readonly unsafe struct AttentionForwardWork : ILaneWork
         }
 
         KeyBlocks keys = _problem.KeysOf(batch, head, first, first + rows - 1);
+        int started = 0;
+        bool isInPlace = blocks == 1 && RowPanels.AreGood<V>(_problem.V.Time, _problem.ValueDepth);
         while (keys.Next())
         {
-            bool packed = false;
+            bool packed = isInPlace;
+            void* v = _problem.V.Row<V>(batch, keys.First, valueHead);
+            RowPanels values = isInPlace
+                ? RowPanels.InPlace<V>(v, _problem.V.Time, _problem.ValueDepth)
+                : RowPanels.Packed<V>(scratch.Values, BlockSizes.Keys, lane.Lanes(_problem.ValueDepth));
             for (int i = 0; i < blocks; i++)
             {
                 int start = first + i * _queries, count = Math.Min(_queries, first + rows - start);
@@ -81,7 +87,7 @@ internal readonly unsafe struct AttentionForwardWork : ILaneWork
                 if (!packed)
                 {
                     BlockPacking.Rows<V>(
-                        _problem.V.Row<V>(batch, keys.First, valueHead), _problem.V.Time, keys.Count, _problem.ValueDepth, scratch.Values, BlockSizes.Keys, 0, 1);
+                        v, _problem.V.Time, keys.Count, _problem.ValueDepth, scratch.Values, BlockSizes.Keys, 0, 1);
                     packed = true;
                 }
 
@@ -95,13 +101,22 @@ internal readonly unsafe struct AttentionForwardWork : ILaneWork
                         _problem.DecayRow<V>(batch, head, keys.First), 0, SoftmaxPower.BitsPerNat);
                 }
 
-                mask.Apply<V>(scratch.Scores, scratch.ScoreRow, scratch.Positions);
+                mask.Hide<V>(scratch.Scores, scratch.ScoreRow, scratch.Positions);
                 if (keyDocuments is not null)
                 {
-                    mask.ApplyDocuments<V>(scratch.Scores, scratch.ScoreRow, keyDocuments, queryDocuments);
+                    mask.HideDocuments<V>(scratch.Scores, scratch.ScoreRow, keyDocuments, queryDocuments);
                 }
 
-                state.Add<V>(mask, scratch.Scores, scratch.ScoreRow, scratch.Values, BlockSizes.Keys);
+                bool isFirst = (started & (1 << i)) == 0;
+                started |= 1 << i;
+                if (isInPlace && isFirst && IsLast(keys) && _problem.ValueDepth % V.Width == 0)
+                {
+                    state.Only<V>(mask, scratch.Scores, scratch.ScoreRow, values, _problem.Y.Row<V>(batch, start, head), _problem.Y.Time);
+                    state.WriteLogSumExp<V>(_problem.LogSumExpRow<V>(batch, head, start), count);
+                    return;
+                }
+
+                state.Add<V>(mask, scratch.Scores, scratch.ScoreRow, values, isFirst);
             }
         }
 
@@ -109,8 +124,15 @@ internal readonly unsafe struct AttentionForwardWork : ILaneWork
         {
             int start = first + i * _queries, count = Math.Min(_queries, first + rows - start);
             OnlineSoftmax state = scratch.State(i);
+            if ((started & (1 << i)) == 0)
+            {
+                state.Clear<V>();
+            }
+
             state.Finish<V>(0, count, _problem.Y.Row<V>(batch, start, head), _problem.Y.Time);
             state.WriteLogSumExp<V>(_problem.LogSumExpRow<V>(batch, head, start), count);
         }
     }
+
+    private static bool IsLast(KeyBlocks keys) => !keys.Next();
 }

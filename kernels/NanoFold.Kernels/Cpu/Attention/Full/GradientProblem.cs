@@ -50,6 +50,13 @@ internal readonly unsafe struct GradientProblem
         return new KeyGradients(_scratch + (index * GradientPlan.PartialBytes(problem.Shape)), problem.Shape, sizeof(float));
     }
 
+    /// <summary>Sums of a worker; those that are written and not added to the gradients, in whole lanes, are made where they are to be.</summary>
+    public KeyGradients InPlace<V>(in AttentionProblem problem, in KeyGradients sums, int batch, int valueHead)
+        where V : struct, ICpuLane<V>
+        => new(
+            sums, IsInPlace<V>(DK, AccumulateK, problem.Depth) ? DK.Row<V>(batch, 0, valueHead * problem.KeyGroup) : null, DK.Head, DK.Time, problem.Depth,
+            IsInPlace<V>(DV, AccumulateV, problem.ValueDepth) ? DV.Row<V>(batch, 0, valueHead) : null, DV.Time, problem.ValueDepth);
+
     /// <summary>dk, dv and dc of keys [first, end) from their sums.</summary>
     public void WriteKeys<V>(in AttentionProblem problem, in KeyGradients sums, int batch, int first, int end, int valueHead)
         where V : struct, ICpuLane<V>
@@ -59,10 +66,15 @@ internal readonly unsafe struct GradientProblem
         for (int i = 0; i < problem.KeyGroup && !DK.IsNone; i++)
         {
             void* dk = DK.Row<V>(batch, first, (valueHead * problem.KeyGroup) + i);
+            if (sums.Key<V>(i, first) == dk)
+            {
+                continue;
+            }
+
             HeadRow.WriteRows<V>(sums.Key<V>(i, first), sums.KeyRow, dk, DK.Time, end - first, problem.Depth, &one, 0, AccumulateK);
         }
 
-        if (!DV.IsNone)
+        if (!DV.IsNone && sums.Value<V>(first) != DV.Row<V>(batch, first, valueHead))
         {
             HeadRow.WriteRows<V>(
                 sums.Value<V>(first), sums.ValueRow, DV.Row<V>(batch, first, valueHead), DV.Time, end - first, problem.ValueDepth, &one, 0, AccumulateV);
@@ -87,4 +99,8 @@ internal readonly unsafe struct GradientProblem
     public void WriteSinkLogit<V>(int head, double value)
         where V : struct, ICpuLane<V>
         => Element.Set<V>(_dSinkLogits.Address, head, value + (_accumulateSinkLogits ? Element.Get<V>(_dSinkLogits.Address, head) : 0));
+
+    private static bool IsInPlace<V>(in HeadRows gradient, bool accumulates, int depth)
+        where V : struct, ICpuLane<V>
+        => !gradient.IsNone && !accumulates && depth % V.Width == 0;
 }

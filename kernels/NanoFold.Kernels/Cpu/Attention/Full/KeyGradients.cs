@@ -11,7 +11,8 @@ namespace NanoFold.Kernels.Cpu.Attention.Full;
 internal readonly unsafe struct KeyGradients
 {
     private readonly void* _key, _value, _decay;
-    private readonly int _keys, _keyHeads, _heads;
+    private readonly int _keys, _keyHeads, _heads, _depth, _valueDepth;
+    private readonly nint _keyHead;
 
     /// <param name="memory">As many bytes as <see cref="Bytes"/> says, or null.</param>
     /// <param name="shape">Of the problem.</param>
@@ -22,12 +23,34 @@ internal readonly unsafe struct KeyGradients
         _keys = shape.Keys;
         _keyHeads = shape.KeyHeads / shape.ValueHeads;
         _heads = shape.HasDecay ? shape.ValueGroup : 0;
-        KeyRow = GradientPlan.Padded(shape.Depth);
-        ValueRow = GradientPlan.Padded(shape.ValueDepth);
+        KeyRow = _depth = GradientPlan.Padded(shape.Depth);
+        ValueRow = _valueDepth = GradientPlan.Padded(shape.ValueDepth);
+        _keyHead = _keys * KeyRow;
         _key = cursor.Take((long)_keyHeads * _keys * KeyRow * size);
         _value = cursor.Take((long)_keys * ValueRow * size);
         _decay = cursor.Take((long)_heads * GradientPlan.Padded(_keys) * size);
         Bytes = cursor.Used;
+    }
+
+    /// <summary>The same sums, but dk or dv where they are to be in the end, or neither.</summary>
+    /// <param name="sums">Of a worker.</param>
+    /// <param name="dk">Of the first key head that shares the value head, or null.</param>
+    /// <param name="keyHead">Elements between key heads.</param>
+    /// <param name="dv">Of the value head, or null.</param>
+    public KeyGradients(in KeyGradients sums, void* dk, nint keyHead, nint keyRow, int depth, void* dv, nint valueRow, int valueDepth)
+    {
+        this = sums;
+        if (dk is not null)
+        {
+            _key = dk;
+            (_keyHead, KeyRow, _depth) = (keyHead, keyRow, depth);
+        }
+
+        if (dv is not null)
+        {
+            _value = dv;
+            (ValueRow, _valueDepth) = (valueRow, valueDepth);
+        }
     }
 
     public long Bytes { get; }
@@ -40,19 +63,19 @@ internal readonly unsafe struct KeyGradients
     }
 
     /// <summary>Elements between rows.</summary>
-    public int KeyRow { get; }
+    public nint KeyRow { get; }
 
-    public int ValueRow { get; }
+    public nint ValueRow { get; }
 
     /// <param name="head">Key head, counted from the first that shares the value head.</param>
     /// <param name="index">Of the key.</param>
     public void* Key<V>(int head, int index)
         where V : struct, ICpuLane<V>
-        => Element.At<V>(_key, (((nint)head * _keys) + index) * KeyRow);
+        => Element.At<V>(_key, (head * _keyHead) + (index * KeyRow));
 
     public void* Value<V>(int index)
         where V : struct, ICpuLane<V>
-        => Element.At<V>(_value, (nint)index * ValueRow);
+        => Element.At<V>(_value, index * ValueRow);
 
     /// <param name="head">Query head, counted from the first that reads the value head.</param>
     /// <param name="index">Of the key.</param>
@@ -63,18 +86,29 @@ internal readonly unsafe struct KeyGradients
     public void Zero<V>(int first, int end)
         where V : struct, ICpuLane<V>
     {
-        if (first < end)
+        for (int head = 0; head < _keyHeads; head++)
         {
-            for (int head = 0; head < _keyHeads; head++)
-            {
-                HeadRow.Zero<V>(Key<V>(head, first), (nint)(end - first) * KeyRow);
-            }
+            ZeroKeys<V>(head, first, end);
+        }
 
-            HeadRow.Zero<V>(Value<V>(first), (nint)(end - first) * ValueRow);
-            for (int head = 0; head < _heads; head++)
-            {
-                HeadRow.Zero<V>(Decay<V>(head, first), end - first);
-            }
+        ZeroValues<V>(first, end);
+        ZeroDecay<V>(first, end);
+    }
+
+    public void ZeroKeys<V>(int head, int first, int end)
+        where V : struct, ICpuLane<V>
+        => HeadRow.ZeroRows<V>(Key<V>(head, first), KeyRow, end - first, _depth);
+
+    public void ZeroValues<V>(int first, int end)
+        where V : struct, ICpuLane<V>
+        => HeadRow.ZeroRows<V>(Value<V>(first), ValueRow, end - first, _valueDepth);
+
+    public void ZeroDecay<V>(int first, int end)
+        where V : struct, ICpuLane<V>
+    {
+        for (int head = 0; head < _heads && first < end; head++)
+        {
+            HeadRow.Zero<V>(Decay<V>(head, first), end - first);
         }
     }
 
@@ -84,10 +118,10 @@ internal readonly unsafe struct KeyGradients
     {
         for (int head = 0; head < _keyHeads; head++)
         {
-            Add<V>(Key<V>(head, index), other.Key<V>(head, index), KeyRow);
+            Add<V>(Key<V>(head, index), other.Key<V>(head, index), _depth);
         }
 
-        Add<V>(Value<V>(index), other.Value<V>(index), ValueRow);
+        Add<V>(Value<V>(index), other.Value<V>(index), _valueDepth);
         for (int head = 0; head < _heads; head++)
         {
             double sum = Element.Get<V>(Decay<V>(head, index), 0) + Element.Get<V>(other.Decay<V>(head, index), 0);
