@@ -13,6 +13,8 @@ namespace NanoFold.Kernels.Gpu;
 /// <summary>What every GPU kernel shares: the accelerator and its stream, compiled kernels, scratch memory, states.</summary>
 public sealed class GpuContext : IDisposable
 {
+    private const int DeviceGroupSize = 256;
+
     private readonly Dictionary<(Type Work, int Threads), Delegate> _kernels = [];
     private readonly List<CompiledKernel> _compiled = [];
     private readonly List<IDisposable> _outgrown = [];
@@ -67,7 +69,7 @@ public sealed class GpuContext : IDisposable
     public long SharedBytes => _openCl?.Capabilities.LocalBytes ?? Accelerator.MaxSharedMemoryPerGroup;
 
     /// <summary>Threads of a group that works on a row.</summary>
-    public int GroupSize => !IsSimulator ? 256 : HasWarps ? 2 * WarpSum.Lanes : 16;
+    public int GroupSize => !IsSimulator ? DeviceGroupSize : HasWarps ? 2 * WarpSum.Lanes : 16;
 
     /// <summary>Counts what was launched: what was read before may be stale once it has changed.</summary>
     internal long Version { get; private set; }
@@ -256,7 +258,7 @@ public sealed class GpuContext : IDisposable
             throw new InvalidOperationException($"gpu: {typeof(TWork).Name} was compiled while a step was captured; run it once before");
         }
 
-        KernelSpecialization limits = IsCuda && TWork.GroupsTogether > 0 ? new(GroupSize, TWork.GroupsTogether) : KernelSpecialization.Empty;
+        KernelSpecialization limits = IsCuda ? CudaLimits<TWork>() : KernelSpecialization.Empty;
         Action<AcceleratorStream, KernelConfig, TWork> kernel = _openCl is null ? Accelerator.LoadKernel<TWork>(Entry, limits) : _openCl.Load<TWork>(threads);
         if (IsCuda)
         {
@@ -265,6 +267,11 @@ public sealed class GpuContext : IDisposable
 
         return kernel;
     }
+
+    /// <summary>What CUDA's compiler is told of a work's groups.</summary>
+    internal static KernelSpecialization CudaLimits<TWork>()
+        where TWork : struct, IGpuWork<TWork>
+        => TWork.GroupsTogether > 0 ? new(DeviceGroupSize, TWork.GroupsTogether) : KernelSpecialization.Empty;
 
     /// <summary>What is compiled for a work.</summary>
     internal static void Entry<TWork>(TWork work)

@@ -8,6 +8,7 @@ using NanoFold.Cli.Commands.Compression;
 using NanoFold.Cli.Commands.Interchange;
 using NanoFold.Cli.Commands.Live;
 using NanoFold.Cli.Commands.Interventions;
+using NanoFold.Cli.Commands.Kernels;
 using NanoFold.Cli.Commands.Scaling;
 using NanoFold.Cli.Commands.Serving;
 using NanoFold.Cli.Commands.Surveys;
@@ -59,6 +60,7 @@ public static class Program
         new("compress", "Compress a file by what a model predicts, or one that learns meanwhile", CompressCommand.Build),
         new("decompress", "The file as it was, of what compress wrote", DecompressCommand.Build),
         new("devices", "The devices that can compute", DevicesCommand.Build),
+        new("kernels", "The programs of CUDA devices as PTX: written, checked, and what an assembler makes of them", KernelsCommand.Build),
         new("completion", "A script for bash, zsh, fish or pwsh that completes verbs, options and settings", CompletionCommand.Build),
         new(Help, "What a verb does and takes: help VERB is VERB --help", BuildHelp),
     ];

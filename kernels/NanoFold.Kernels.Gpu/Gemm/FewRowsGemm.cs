@@ -22,7 +22,9 @@ internal sealed class FewRowsGemm
     private FewRowsGemm(in GemmSpec spec, GemmTile tile)
     {
         (_spec, _tile, _elements) = (spec, tile, 16 / spec.Input.Size());
-        _w = new PtxWriter("gemm_rows", 60, tile.Threads, Unsafe.SizeOf<GemmArguments>());
+
+        // Eight rows are told how few blocks will do: left alone, the compiler saves registers for three of them and has no room for some addresses.
+        _w = new PtxWriter("gemm_rows", 60, tile.Threads, Unsafe.SizeOf<GemmArguments>(), tile.M == MostRows ? 2 : 0);
     }
 
     /// <summary>Two columns a warp, four chunks of each on their way.</summary>

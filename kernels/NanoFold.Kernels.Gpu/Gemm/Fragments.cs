@@ -14,6 +14,8 @@ internal sealed class Fragments
     private readonly bool _isA;
     private readonly int _groups;
     private readonly Reg _address;
+    private readonly Reg[] _addresses = [];
+    private readonly int _displacement;
 
     /// <param name="w">Of the kernel.</param>
     /// <param name="tile">In shared memory.</param>
@@ -22,7 +24,8 @@ internal sealed class Fragments
     /// <param name="first">Row or column of the tile where the warp's begin.</param>
     /// <param name="extent">The warp's rows or columns, a power of two from 16.</param>
     /// <param name="shared">Address of the operand in the first stage.</param>
-    public Fragments(PtxWriter w, SharedTile tile, bool isA, Reg lane, Reg first, int extent, Reg shared)
+    /// <param name="keepsAddresses">Addresses that differ by an exclusive or are kept in registers: a few more of these, fewer instructions a step.</param>
+    public Fragments(PtxWriter w, SharedTile tile, bool isA, Reg lane, Reg first, int extent, Reg shared, bool keepsAddresses = false)
     {
         (_w, _tile, _isA, _groups) = (w, tile, isA, extent / 16);
         Reg low = w.And(lane, 7), middle = w.And(w.Shr(lane, 3), 1), high = w.Shr(lane, 4);
@@ -46,7 +49,21 @@ internal sealed class Fragments
         }
 
         _address = w.Add(offset, shared);
+        if (keepsAddresses && (tile.AlongDepth || tile.Type != GpuType.Float32))
+        {
+            // Stages lie multiples of 256 bytes apart, which the exclusive or does not touch.
+            _addresses = [.. Enumerable.Range(0, tile.AlongDepth ? tile.DepthBytes / 32 : _groups).Select(i => Differing(_address, i))];
+        }
     }
+
+    private Fragments(Fragments other, int bytes)
+    {
+        (_w, _tile, _isA, _groups, _address, _addresses) = (other._w, other._tile, other._isA, other._groups, other._address, other._addresses);
+        _displacement = other._displacement + bytes;
+    }
+
+    /// <summary>Fragments of a tile of the same kind so many bytes further on, a multiple of 256: they share addresses in registers with these.</summary>
+    public Fragments Further(int bytes) => new(this, bytes);
 
     /// <summary>Registers of step <paramref name="step"/> in the stage at <paramref name="stage"/>, four for each 16 rows or columns.</summary>
     public Reg[][] Load(Reg stage, int step)
@@ -55,10 +72,10 @@ internal sealed class Fragments
         Reg address = _w.Add(_address, stage);
         if (_tile.AlongDepth)
         {
-            Reg at = step == 0 ? address : _w.Xor(address, 32 * step);
+            Reg at = At(address, stage, step);
             for (int i = 0; i < _groups; i++)
             {
-                result[i] = Round(_w.LoadMatrix(4, transpose: false, at, 16 * i * _tile.Pitch));
+                result[i] = Round(_w.LoadMatrix(4, transpose: false, at, (16 * i * _tile.Pitch) + _displacement));
             }
 
             return result;
@@ -68,8 +85,8 @@ internal sealed class Fragments
         {
             if (_tile.Type != GpuType.Float32)
             {
-                Reg at = i == 0 ? address : _w.Xor(address, 32 * i);
-                result[i] = _w.LoadMatrix(4, transpose: true, at, 16 * step * _tile.Pitch);
+                Reg at = At(address, stage, i);
+                result[i] = _w.LoadMatrix(4, transpose: true, at, (16 * step * _tile.Pitch) + _displacement);
                 continue;
             }
 
@@ -79,7 +96,7 @@ internal sealed class Fragments
                 Reg at = i + half == 0 ? address : _w.Xor(address, 64 * i + 32 * half);
                 for (int depth = 0; depth < 2; depth++)
                 {
-                    Reg word = _w.LoadShared(RegKind.B32, at, (8 * step + 4 * depth) * _tile.Pitch);
+                    Reg word = _w.LoadShared(RegKind.B32, at, ((8 * step + 4 * depth) * _tile.Pitch) + _displacement);
                     result[i][_isA ? half + 2 * depth : 2 * half + depth] = word;
                 }
             }
@@ -89,6 +106,10 @@ internal sealed class Fragments
 
         return result;
     }
+
+    private Reg At(Reg address, Reg stage, int index) => _addresses.Length > 0 ? _w.Add(_addresses[index], stage) : Differing(address, index);
+
+    private Reg Differing(Reg address, int index) => index == 0 ? address : _w.Xor(address, 32 * index);
 
     private Reg[] Round(Reg[] values)
         => _tile.Type == GpuType.Float32 ? Array.ConvertAll(values, v => _w.RoundTensorFloat(v)) : values;

@@ -75,9 +75,16 @@ internal sealed class GemmEpilogue
         }
 
         Reg y = _w.MadWide(row, _strideY, place.Y);
+        Reg[] values = Scale(place.Bias, sums);
+        if (_spec.Residual is null && !_spec.Accumulate)
+        {
+            // What touches no memory is done for rows that are not there too: a predicate on each instruction costs registers.
+            GemmElements.Store(_w, _spec.Output, y, 0, values, inside);
+            return;
+        }
+
         using (_w.When(inside))
         {
-            Reg[] values = Scale(place.Bias, sums);
             if (_spec.Residual is { } type)
             {
                 GemmElements.Round(_w, _spec.Output, values);

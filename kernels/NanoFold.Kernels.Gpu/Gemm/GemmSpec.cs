@@ -118,7 +118,7 @@ internal readonly record struct GemmChoice(GemmFamily Family, GemmTile Tile, int
 internal static class GemmTiles
 {
     /// <summary>Counts up when kernels change: what was measured of others no longer counts.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     public static IReadOnlyList<GemmTile> Mma { get; } =
     [

@@ -79,9 +79,9 @@ internal sealed class MmaGemm
         var tileB = new SharedTile(_spec.Input, _spec.IsDepthContiguous(false), _tile.N, _tile.DepthBytes);
         Reg sharedB = _w.Add(_shared, tileA.Bytes);
         var copyA = new TileCopy(_w, tileA, _spec.AlignA, _spec.RaggedDepth, thread, _shared, block.A, block.StrideA, block.Row, block.Rows, block.DepthBegin, block.DepthEnd);
-        var copyB = new TileCopy(_w, tileB, _spec.AlignB, _spec.RaggedDepth, thread, sharedB, block.B, block.StrideB, block.Column, block.Columns, block.DepthBegin, block.DepthEnd);
-        var fragmentsA = new Fragments(_w, tileA, true, _lane, _warpRow, _tile.WarpM, _shared);
-        var fragmentsB = new Fragments(_w, tileB, false, _lane, _warpColumn, _tile.WarpN, sharedB);
+        var copyB = new TileCopy(_w, tileB, _spec.AlignB, _spec.RaggedDepth, thread, sharedB, block.B, block.StrideB, block.Column, block.Columns, block.DepthBegin, block.DepthEnd, copyA);
+        var fragmentsA = new Fragments(_w, tileA, true, _lane, _warpRow, _tile.WarpM, _shared, keepsAddresses: true);
+        var fragmentsB = new Fragments(_w, tileB, false, _lane, _warpColumn, _tile.WarpN, sharedB, keepsAddresses: true);
 
         _w.Comment("fill all stages but one");
         Reg write = _w.New(RegKind.B32), read = _w.New(RegKind.B32), left = _w.New(RegKind.B32);

@@ -16,9 +16,11 @@ internal sealed class TileCopy
     private readonly Reg _target;
     private readonly Reg _source;
     private readonly Reg _left;
+    private readonly bool _countsForItself;
     private readonly Reg _step;
     private readonly Reg[] _offsets;
     private readonly Reg[] _pieces;
+    private readonly Reg _insideBytes;
 
     /// <param name="w">Of the kernel.</param>
     /// <param name="tile">In shared memory.</param>
@@ -32,8 +34,9 @@ internal sealed class TileCopy
     /// <param name="end">Of all rows or columns.</param>
     /// <param name="depthBegin">Where the depth begins.</param>
     /// <param name="depthEnd">Where it ends.</param>
+    /// <param name="before">The copies of the other operand, which advance before these: where a thread is at the same place of the depth in both, it is counted once.</param>
     public TileCopy(
-        PtxWriter w, SharedTile tile, int align, bool ragged, Reg thread, Reg shared, Reg address, Reg stride, Reg first, Reg end, Reg depthBegin, Reg depthEnd)
+        PtxWriter w, SharedTile tile, int align, bool ragged, Reg thread, Reg shared, Reg address, Reg stride, Reg first, Reg end, Reg depthBegin, Reg depthEnd, TileCopy? before = null)
     {
         (_w, _tile, _align, _ragged) = (w, tile, align, ragged && tile.AlongDepth);
         int chunks = tile.Pitch / 16, size = tile.Type.Size();
@@ -47,7 +50,8 @@ internal sealed class TileCopy
         Reg row = w.Shr(thread, int.Log2(chunks)), chunk = w.And(thread, chunks - 1);
         _target = w.Add(tile.Offset(w, row, chunk), shared);
         _source = w.New(RegKind.B64);
-        _left = w.New(RegKind.B32);
+        _countsForItself = before is null || before._tile.AlongDepth != tile.AlongDepth || before._tile.Pitch != tile.Pitch;
+        _left = _countsForItself ? w.New(RegKind.B32) : before!._left;
         _pieces = [];
         if (tile.AlongDepth)
         {
@@ -60,7 +64,7 @@ internal sealed class TileCopy
             }
 
             w.Set(_source, w.MadWide(depth, size, w.MadWide(first, stride, address)));
-            w.Set(_left, w.Sub(depthEnd, depth));
+            Count(w.Sub(depthEnd, depth));
             _step = w.Op(RegKind.B64, "mov.b64", tile.DepthBytes);
             return;
         }
@@ -77,18 +81,22 @@ internal sealed class TileCopy
         }
         else
         {
-            int elements = align / size;
-            _pieces = new Reg[tile.ChunkElements / elements];
-            for (int i = 0; i < _pieces.Length; i++)
+            _insideBytes = w.Min(w.Mul(w.Sub(end, column), size), 16);
+            if (align > 2)
             {
-                _pieces[i] = w.Compare("lt", w.Add(column, i * elements), end);
+                int elements = align / size;
+                _pieces = new Reg[tile.ChunkElements / elements];
+                for (int i = 0; i < _pieces.Length; i++)
+                {
+                    _pieces[i] = w.Compare("lt", w.Add(column, i * elements), end);
+                }
             }
 
             source = w.MadWide(column, size, source);
         }
 
         w.Set(_source, source);
-        w.Set(_left, w.Sub(depthEnd, firstDepth));
+        Count(w.Sub(depthEnd, firstDepth));
         _step = w.MulWide(stride, tile.Depth);
     }
 
@@ -109,12 +117,12 @@ internal sealed class TileCopy
             int offset = i * _rowsAPass * _tile.Pitch;
             if (_tile.AlongDepth)
             {
-                Chunk(target, offset, _w.Add(_source, _w.Widen(_offsets[i])), _left);
+                Chunk(target, offset, _w.Add(_source, _w.Widen(_offsets[i])), 0);
             }
             else
             {
                 Reg source = i == 0 ? _source : _w.MadWide(_offsets[0], i, _source);
-                Chunk(target, offset, source, i == 0 ? _left : _w.Sub(_left, i * _rowsAPass));
+                Chunk(target, offset, source, i * _rowsAPass);
             }
         }
     }
@@ -123,71 +131,95 @@ internal sealed class TileCopy
     public void Advance()
     {
         _w.Set(_source, _w.Add(_source, _step));
-        _w.Set(_left, _w.Sub(_left, _tile.Depth));
+        Count(_w.Sub(_left, _tile.Depth));
     }
 
-    private void Chunk(Reg target, int offset, Reg source, Reg left)
+    private void Count(Reg left)
+    {
+        if (_countsForItself)
+        {
+            _w.Set(_left, left);
+        }
+    }
+
+    /// <summary>A chunk that is so many steps of the depth after the thread's first one.</summary>
+    private void Chunk(Reg target, int offset, Reg source, int depth)
     {
         int size = _tile.Type.Size();
         if (_align == 16)
         {
             Reg bytes = _ragged
-                ? _w.Max(_w.Min(_w.Mul(left, size), 16), 0)
-                : _w.Select(_w.Compare("gt", left, 0), 16, 0);
+                ? _w.Max(_w.Min(_w.Mul(_left, size), 16), 0)
+                : _w.Select(_w.Compare("gt", _left, depth), 16, 0);
             _w.CopyAsync(target, offset, source, 0, 16, bytes);
         }
         else if (_align == 4)
         {
             for (int i = 0; i < 4; i++)
             {
-                _w.CopyAsync(target, offset + 4 * i, source, 4 * i, 4, PieceBytes(left, i));
+                _w.CopyAsync(target, offset + 4 * i, source, 4 * i, 4, PieceBytes(depth, i));
             }
         }
         else
         {
-            CopyElements(target, offset, source, left);
+            CopyWords(target, offset, source, depth);
         }
     }
 
-    private Reg PieceBytes(Reg left, int piece)
+    private Reg PieceBytes(int depth, int piece)
     {
         if (!_tile.AlongDepth)
         {
-            Reg inside = _w.Both(_w.Compare("gt", left, 0), _pieces[piece]);
+            Reg inside = _w.Both(_w.Compare("gt", _left, depth), _pieces[piece]);
             // A pair of 16-bit elements of which one is past the end is read whole: it is within the same aligned word.
             return _w.Select(inside, 4, 0);
         }
 
         if (_tile.Type == GpuType.Float32)
         {
-            return _w.Select(_w.Compare("gt", left, piece), 4, 0);
+            return _w.Select(_w.Compare("gt", _left, piece), 4, 0);
         }
 
-        return _w.Max(_w.Min(_w.Mul(_w.Sub(left, 2 * piece), 2), 4), 0);
+        return _w.Max(_w.Min(_w.Mul(_w.Sub(_left, 2 * piece), 2), 4), 0);
     }
 
-    /// <summary>Odd 16-bit elements cannot be copied in the background: they go through registers.</summary>
-    private void CopyElements(Reg target, int offset, Reg source, Reg left)
+    /// <summary>
+    /// Rows of an odd number of 16-bit elements cannot be copied in the background: their chunks go through registers, as the five words of 4 bytes that hold them, which are
+    /// shifted where a row begins in the middle of one. A word is read where an element of the matrix is in it.
+    /// </summary>
+    private void CopyWords(Reg target, int offset, Reg source, int depth)
     {
-        var pairs = new Reg[4];
-        var elements = new Reg[8];
-        for (int i = 0; i < 8; i++)
+        Reg odd = _w.And(_w.Op(RegKind.B32, "cvt.u32.u64", source), 2), aligned = _w.And(source, -4), bits = _w.Shl(odd, 3);
+        Reg bytes = _tile.AlongDepth
+            ? _w.Add(odd, _w.Min(_w.Mul(_left, 2), 16))
+            : _w.Select(_w.Compare("gt", _left, depth), _w.Add(odd, _insideBytes), 0);
+        Reg[] words = _w.New(RegKind.B32, 5), pairs = new Reg[4];
+        for (int i = 0; i < words.Length; i++)
         {
-            Reg inside = _tile.AlongDepth ? _w.Compare("gt", left, i) : _w.Both(_w.Compare("gt", left, 0), _pieces[i]);
-            elements[i] = _w.Op(RegKind.B16, "mov.b16", 0);
-            using (_w.When(inside))
+            _w.Set(words[i], 0);
+            using (_w.When(_w.Compare("gt", bytes, 4 * i)))
             {
-                _w.Emit($"ld.global.b16 {elements[i]}, [{source}+{2 * i}]");
+                _w.Emit($"ld.global.b32 {words[i]}, [{aligned}+{4 * i}]");
             }
         }
 
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < pairs.Length; i++)
         {
-            pairs[i] = _w.New(RegKind.B32);
-            _w.Emit($"mov.b32 {pairs[i]}, {{{elements[2 * i]}, {elements[2 * i + 1]}}}");
+            pairs[i] = _w.Op(RegKind.B32, "shf.r.wrap.b32", words[i], words[i + 1], bits);
         }
 
         _w.StoreShared(target, offset, pairs);
+        if (!_tile.AlongDepth)
+        {
+            return;
+        }
+
+        // What shares a word with the last element of the depth is no element of it.
+        Reg last = _w.Mad(_left, 2, target), zero = _w.Op(RegKind.B16, "mov.b16", 0);
+        using (_w.When(_w.Op(RegKind.Predicate, "setp.lt.u32", _left, 8)))
+        {
+            _w.StoreShared(last, offset, zero);
+        }
     }
 }
 

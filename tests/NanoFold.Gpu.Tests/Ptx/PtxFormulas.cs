@@ -34,6 +34,8 @@ internal static class PtxFormulas
         "shr.u64" => (a, b, _) => a >> (int)b,
         "cvta.param.u64" => (a, _, _) => a,
         "cvt.s64.s32" => (a, _, _) => (ulong)(int)a,
+        "cvt.u32.u64" => (a, _, _) => (uint)a,
+        "shf.r.wrap.b32" => (a, b, c) => (uint)((b << 32 | (uint)a) >> (int)(c & 31)),
         "add.f32" or "add.rn.f32" => (a, b, _) => Bits(Float(a) + Float(b)),
         "sub.f32" or "sub.rn.f32" => (a, b, _) => Bits(Float(a) - Float(b)),
         "mul.f32" or "mul.rn.f32" => (a, b, _) => Bits(Float(a) * Float(b)),

@@ -76,11 +76,17 @@ internal struct FlashTensor
     }
 
     /// <summary>Address of a head's first row.</summary>
-    public static Reg Rows(PtxWriter w, string tensor, Reg batch, Reg head)
+    public static Reg Rows(PtxWriter w, string tensor, Reg batch, Reg head) => w.MadWide(head, HeadStride(w, tensor), Heads(w, tensor, batch));
+
+    /// <summary>Address of head 0's first row.</summary>
+    public static Reg Heads(PtxWriter w, string tensor, Reg batch)
     {
         Reg address = Field(w, RegKind.B64, tensor, nameof(Address)), step = Field(w, RegKind.B64, tensor, nameof(Batch));
-        return w.MadWide(head, Field(w, RegKind.B32, tensor, nameof(Head)), w.Mad(w.Widen(batch), step, address));
+        return w.Mad(w.Widen(batch), step, address);
     }
+
+    /// <summary>Bytes between heads.</summary>
+    public static Reg HeadStride(PtxWriter w, string tensor) => Field(w, RegKind.B32, tensor, nameof(Head));
 
     /// <summary>Bytes between neighbors in time.</summary>
     public static Reg Stride(PtxWriter w, string tensor) => Field(w, RegKind.B32, tensor, nameof(Time));

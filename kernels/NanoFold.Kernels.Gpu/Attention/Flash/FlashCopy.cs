@@ -32,9 +32,19 @@ internal sealed class FlashCopy
     }
 
     /// <summary>Begins to copy rows from <paramref name="first"/> on to shared address <paramref name="shared"/>; there are <paramref name="end"/> in all.</summary>
-    public void Copy(Reg shared, Reg first, Reg end)
+    public void Copy(Reg shared, Reg first, Reg end) => Copy(_source, shared, first, end);
+
+    /// <summary>The same of a head, where the rows are those of head 0.</summary>
+    /// <param name="head">Its number.</param>
+    /// <param name="step">Bytes between heads.</param>
+    /// <param name="shared">Where they go.</param>
+    /// <param name="first">The first row.</param>
+    /// <param name="end">Number of rows.</param>
+    public void CopyHead(Reg head, Reg step, Reg shared, Reg first, Reg end) => Copy(_w.MadWide(head, step, _source), shared, first, end);
+
+    private void Copy(Reg rows, Reg shared, Reg first, Reg end)
     {
-        Reg row = _w.Add(first, _row), target = _w.Add(_target, shared), source = _w.MadWide(row, _stride, _source);
+        Reg row = _w.Add(first, _row), target = _w.Add(_target, shared), source = _w.MadWide(row, _stride, rows);
         Reg left = _w.Select(_isThere, _w.Sub(end, row), 0);
         for (int i = 0; i < _passes; i++)
         {

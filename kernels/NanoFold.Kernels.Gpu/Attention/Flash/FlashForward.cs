@@ -51,7 +51,7 @@ internal sealed class FlashForward : FlashQueries
                 copyK.Copy(W.Add(keys, stage), key, Keys);
                 copyV.Copy(W.Add(values, stage), key, Keys);
             },
-            () => kept = Keep(q),
+            () => kept = Keep(q, 0),
             (key, stage) =>
             {
                 Reg[] scores = Scores(q, kept, k, stage);

@@ -73,9 +73,11 @@ internal abstract class FlashKernel
     protected Fragments TransposedFragments(Reg shared) => new(W, TransposedTile, false, Lane, Zero, Spec.Depth, shared);
 
     /// <summary>All fragments of the warp's rows, step by step of the head dimension; null where they are loaded as they are needed.</summary>
-    protected Reg[][][]? Keep(Fragments rows)
+    /// <param name="rows">The fragments.</param>
+    /// <param name="tensor">Which of the own rows' tensors: 0 or 1.</param>
+    protected Reg[][][]? Keep(Fragments rows, int tensor)
     {
-        if (!Spec.KeepsRows)
+        if (tensor >= Spec.Kept)
         {
             return null;
         }

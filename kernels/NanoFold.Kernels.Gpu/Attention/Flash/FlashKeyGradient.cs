@@ -13,6 +13,9 @@ internal sealed class FlashKeyGradient : FlashKernel
     private readonly Reg _batch, _keyHead, _first, _warpKey;
     private readonly FlashVisible _visible;
 
+    // Of head 0: what does not change from step to step.
+    private readonly FlashCopy _copyQ, _copyDY;
+
     private FlashKeyGradient(in FlashSpec spec)
         : base(spec)
     {
@@ -22,6 +25,8 @@ internal sealed class FlashKeyGradient : FlashKernel
         _visible = new FlashVisible(W, spec, _batch);
         _first = W.Mul(W.BlockY(), spec.Rows);
         _warpKey = W.Add(_first, WarpRow);
+        _copyQ = HeadsOf(nameof(FlashArguments.Q));
+        _copyDY = HeadsOf(nameof(FlashArguments.DY));
     }
 
     public static PtxProgram Write(in FlashSpec spec) => new FlashKeyGradient(spec).Write();
@@ -34,8 +39,8 @@ internal sealed class FlashKeyGradient : FlashKernel
         Reg statistics = W.Add(sharedDY, columns.Bytes);
         CopyOf(rows, nameof(FlashArguments.K), _batch, _keyHead).Copy(Shared, _first, _visible.Keys);
         CopyOf(rows, nameof(FlashArguments.V), _batch, _keyHead).Copy(sharedV, _first, _visible.Keys);
-        Fragments k = RowFragments(Shared), v = RowFragments(sharedV), q = ColumnFragments(sharedQ), dy = ColumnFragments(sharedDY);
-        Fragments acrossQ = TransposedFragments(sharedQ), acrossDY = TransposedFragments(sharedDY);
+        Fragments k = RowFragments(Shared), v = k.Further(rows.Bytes), q = ColumnFragments(sharedQ), dy = q.Further(columns.Bytes);
+        Fragments acrossQ = TransposedFragments(sharedQ), acrossDY = acrossQ.Further(columns.Bytes);
         Reg bitScale = FlashArguments.Read(W, RegKind.F32, nameof(FlashArguments.BitScale));
         Reg[] dk = Zeros(Spec.RowTiles * DepthTiles * 4), dv = Zeros(Spec.RowTiles * DepthTiles * 4);
 
@@ -63,7 +68,7 @@ internal sealed class FlashKeyGradient : FlashKernel
         W.WaitCopies(0);
         W.Barrier();
         BranchIf(isNothing, done);
-        Reg[][][]? keptK = Keep(k), keptV = Keep(v);
+        Reg[][][]? keptK = Keep(k, 0), keptV = Keep(v, 1);
         W.Mark(loop);
         W.WaitCopies(0);
         W.Barrier();
@@ -111,10 +116,12 @@ internal sealed class FlashKeyGradient : FlashKernel
         }
     }
 
+    private FlashCopy HeadsOf(string tensor) => new(W, ColumnTile, Thread, FlashTensor.Heads(W, tensor, _batch), FlashTensor.Stride(W, tensor), Depth);
+
     private void Copies(Reg head, Reg query, Reg stage, Reg sharedQ, Reg sharedDY, Reg statistics)
     {
-        CopyOf(ColumnTile, nameof(FlashArguments.Q), _batch, head).Copy(W.Add(sharedQ, stage), query, _visible.Time);
-        CopyOf(ColumnTile, nameof(FlashArguments.DY), _batch, head).Copy(W.Add(sharedDY, stage), query, _visible.Time);
+        _copyQ.CopyHead(head, FlashTensor.HeadStride(W, nameof(FlashArguments.Q)), W.Add(sharedQ, stage), query, _visible.Time);
+        _copyDY.CopyHead(head, FlashTensor.HeadStride(W, nameof(FlashArguments.DY)), W.Add(sharedDY, stage), query, _visible.Time);
 
         // Four numbers a thread: the first threads copy log-sum-exps, the next as many delta.
         int threads = Spec.Columns / 4;

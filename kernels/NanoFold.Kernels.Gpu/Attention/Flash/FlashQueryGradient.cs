@@ -21,8 +21,8 @@ internal sealed class FlashQueryGradient : FlashQueries
         FlashCopy copyQ = CopyOf(rows, nameof(FlashArguments.Q), Batch, Head), copyDY = CopyOf(rows, nameof(FlashArguments.DY), Batch, Head);
         FlashCopy copyK = CopyOf(columns, nameof(FlashArguments.K), Batch, KeyHead), copyV = CopyOf(columns, nameof(FlashArguments.V), Batch, KeyHead);
         Reg sharedDY = W.Add(Shared, rows.Bytes), keys = W.Add(sharedDY, rows.Bytes), values = W.Add(keys, columns.Bytes);
-        Fragments q = RowFragments(Shared), dy = RowFragments(sharedDY);
-        Fragments k = ColumnFragments(keys), v = ColumnFragments(values), across = TransposedFragments(keys);
+        Fragments q = RowFragments(Shared), dy = q.Further(rows.Bytes);
+        Fragments k = ColumnFragments(keys), v = k.Further(columns.Bytes), across = TransposedFragments(keys);
         Reg bitScale = FlashArguments.Read(W, RegKind.F32, nameof(FlashArguments.BitScale));
         Reg[] bits = Statistics(nameof(FlashArguments.Bits)), delta = Statistics(nameof(FlashArguments.Delta));
         for (int i = 0; i < bits.Length; i++)
@@ -40,7 +40,7 @@ internal sealed class FlashQueryGradient : FlashQueries
                 copyK.Copy(W.Add(keys, stage), key, Keys);
                 copyV.Copy(W.Add(values, stage), key, Keys);
             },
-            () => (keptQ, keptDY) = (Keep(q), Keep(dy)),
+            () => (keptQ, keptDY) = (Keep(q, 0), Keep(dy, 1)),
             (key, stage) =>
             {
                 Reg[] scores = Scores(q, keptQ, k, stage);

@@ -17,8 +17,8 @@ internal enum FlashPass
 /// <param name="Documents">Whether documents are compared.</param>
 /// <param name="RowTiles">Tiles of 16 rows (queries, or keys in <see cref="FlashPass.KeyGradient"/>) that a warp owns.</param>
 /// <param name="Columns">Keys (or queries) of a step.</param>
-/// <param name="KeepsRows">Fragments of the own rows stay in registers; otherwise each step loads them again.</param>
-internal readonly record struct FlashSpec(FlashPass Pass, GpuType Type, int Depth, bool HasPrefix, bool Documents, int RowTiles, int Columns, bool KeepsRows)
+/// <param name="Kept">Of the own rows' tensors (q; q and dy; k and v) the first so many stay in registers as fragments; those of others are loaded again in each step.</param>
+internal readonly record struct FlashSpec(FlashPass Pass, GpuType Type, int Depth, bool HasPrefix, bool Documents, int RowTiles, int Columns, int Kept)
 {
     public const int MostDepth = 128;
 
@@ -41,18 +41,19 @@ internal readonly record struct FlashSpec(FlashPass Pass, GpuType Type, int Dept
         int depth = headDim <= 32 ? 32 : headDim <= 64 ? 64 : MostDepth;
         // Masks that need more registers.
         bool isWide = hasPrefix || documents;
-        (int rowTiles, int columns, bool keeps) = (pass, depth) switch
+        (int rowTiles, int columns, int kept) = (pass, depth) switch
         {
-            (FlashPass.Forward, 32) => (2, 64, false),
-            (FlashPass.Forward, 64) => (2, 64, true),
-            (FlashPass.Forward, _) => isWide ? (1, 64, false) : (2, 48, false),
-            (FlashPass.QueryGradient, MostDepth) => isWide ? (1, 64, true) : (2, 32, false),
-            (FlashPass.QueryGradient, _) => (2, 32, true),
-            (FlashPass.KeyGradient, MostDepth) => (1, 32, true),
-            (FlashPass.KeyGradient, 64) when isWide => (1, 64, true),
-            _ => (2, 32, false),
+            (FlashPass.Forward, 32) => (2, 64, 0),
+            (FlashPass.Forward, 64) => (2, 64, 1),
+            (FlashPass.Forward, _) => isWide ? (1, 64, 0) : (2, 48, 0),
+            (FlashPass.QueryGradient, MostDepth) => isWide ? (1, 64, documents ? 1 : 2) : (2, 32, 0),
+            (FlashPass.QueryGradient, 64) => (2, 32, documents ? 1 : 2),
+            (FlashPass.QueryGradient, _) => (2, 32, 2),
+            (FlashPass.KeyGradient, MostDepth) => (1, 32, 0),
+            (FlashPass.KeyGradient, 64) when isWide => (1, 64, 2),
+            _ => (2, 32, 0),
         };
-        return new FlashSpec(pass, type, depth, hasPrefix, documents, rowTiles, columns, keeps);
+        return new FlashSpec(pass, type, depth, hasPrefix, documents, rowTiles, columns, kept);
     }
 
     public PtxProgram Write() => Pass switch

@@ -4,17 +4,19 @@ using ILGPU.Backends;
 using ILGPU.Backends.EntryPoints;
 using ILGPU.Backends.OpenCL;
 using ILGPU.Backends.PTX;
+using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
-using NanoFold.Kernels.Gpu;
 using NanoFold.Kernels.Gpu.Loops;
 
-namespace NanoFold.Gpu.Tests.Compilation;
+namespace NanoFold.Kernels.Gpu.Programs;
 
 /// <summary>Compiles work structs as for a device, without one. For one thread at a time.</summary>
 internal sealed class WorkCompiler : IDisposable
 {
     private static readonly MethodInfo s_entry = typeof(GpuContext).GetMethod(nameof(GpuContext.Entry), BindingFlags.Static | BindingFlags.NonPublic)!;
+
+    private static readonly MethodInfo s_limits = typeof(GpuContext).GetMethod(nameof(GpuContext.CudaLimits), BindingFlags.Static | BindingFlags.NonPublic)!;
 
     private readonly Context _context = Context.Create(builder => builder.EnableAlgorithms().Optimize(OptimizationLevel.O2));
     private readonly Dictionary<CudaArchitecture, PTXBackend> _cuda = [];
@@ -52,12 +54,12 @@ internal sealed class WorkCompiler : IDisposable
             _cuda.Add(architecture, backend);
         }
 
-        return ((PTXCompiledKernel)Compile(backend, work)).PTXAssembly;
+        return ((PTXCompiledKernel)Compile(backend, work, Limits(work))).PTXAssembly;
     }
 
     /// <summary>Null for what is for CUDA only.</summary>
     public string? ToOpenCl(Type work)
-        => work.IsGenericType && work.GetGenericArguments().Contains(typeof(WarpSum)) ? null : ((CLCompiledKernel)Compile(_openCl, work)).Source;
+        => work.IsGenericType && work.GetGenericArguments().Contains(typeof(WarpSum)) ? null : ((CLCompiledKernel)Compile(_openCl, work, KernelSpecialization.Empty)).Source;
 
     public void Dispose()
     {
@@ -70,11 +72,15 @@ internal sealed class WorkCompiler : IDisposable
         _context.Dispose();
     }
 
-    private static CompiledKernel Compile(Backend backend, Type work)
+    /// <summary>See <see cref="IGpuWork{T}.GroupsTogether"/>.</summary>
+    private static KernelSpecialization Limits(Type work)
+        => (KernelSpecialization)s_limits.MakeGenericMethod(work).Invoke(null, null)!;
+
+    private static CompiledKernel Compile(ILGPU.Backends.Backend backend, Type work, KernelSpecialization limits)
     {
         try
         {
-            return backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(s_entry.MakeGenericMethod(work)), default);
+            return backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(s_entry.MakeGenericMethod(work)), limits);
         }
         catch (Exception e) when (e is InternalCompilerException or NotSupportedException or CapabilityNotSupportedException)
         {

@@ -1,16 +1,15 @@
-using NanoFold.Engine.Ops;
-using NanoFold.Kernels;
+using System.Reflection;
 using NanoFold.Kernels.Calls.Time;
-using NanoFold.Kernels.Gpu;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
 using NanoFold.Kernels.Gpu.Norm;
 using NanoFold.Kernels.Gpu.Pointwise;
 
-namespace NanoFold.Gpu.Tests.Compilation;
+namespace NanoFold.Kernels.Gpu.Programs;
 
-/// <summary>Every work struct with every type that it is run with: elements, pieces, and the formulas of the engine.</summary>
-internal static class Works
+/// <summary>Every work struct with every type that it is run with: elements, pieces, and formulas.</summary>
+/// <param name="formulas">Where formulas of pointwise ops and of updates are found: the engine.</param>
+internal sealed class Works(Assembly formulas)
 {
     private static readonly Type[] s_elements = [typeof(F32), typeof(BF16), typeof(F16)];
     private static readonly Type[] s_pieces = [typeof(RaggedPiece), typeof(AlignedPiece)];
@@ -18,10 +17,12 @@ internal static class Works
     private static readonly Type[] s_moves = [typeof(MoveWork<>), typeof(FillWork<>)];
     private static readonly HashSet<(Type Sum, Type Pieces)> s_forward = NormSplits.All(GpuNorm.MostForward), s_backward = NormSplits.All(NormGroups.MostPieces);
 
-    public static IReadOnlyList<Type> All { get; } =
-        [.. typeof(GpuBackend).Assembly.GetTypes().Where(t => t.IsValueType && Implements(t, typeof(IGpuWork<>))).SelectMany(Closed).OrderBy(WorkName.Of, StringComparer.Ordinal)];
+    private readonly Type[] _types = formulas.GetTypes();
 
-    private static IEnumerable<Type> Closed(Type work)
+    public IReadOnlyList<Type> All()
+        => [.. typeof(GpuBackend).Assembly.GetTypes().Where(t => t.IsValueType && Implements(t, typeof(IGpuWork<>))).SelectMany(Closed).OrderBy(WorkName.Of, StringComparer.Ordinal)];
+
+    private IEnumerable<Type> Closed(Type work)
     {
         if (!work.IsGenericTypeDefinition)
         {
@@ -56,7 +57,7 @@ internal static class Works
         return elements.Length < 2 || elements[^1] == elements[0] || elements[^1] == typeof(F32);
     }
 
-    private static Type[] Candidates(Type parameter)
+    private Type[] Candidates(Type parameter)
     {
         Type[] constraints = parameter.GetGenericParameterConstraints();
         return constraints.Any(c => c.IsGenericType && c.GetGenericTypeDefinition() == typeof(IElement<>)) ? s_elements
@@ -66,25 +67,27 @@ internal static class Works
             : constraints.Contains(typeof(INormKind)) ? [typeof(RmsKind), typeof(LayerKind)]
             : constraints.Contains(typeof(IRecurrentCell)) ? [.. typeof(IRecurrentCell).Assembly.GetTypes().Where(t => t.IsValueType && typeof(IRecurrentCell).IsAssignableFrom(t))]
             : constraints.Contains(typeof(IPointwise)) ? [.. Formulas()]
-            : constraints.Contains(typeof(IUpdateFormula)) ? [.. typeof(OpCases).Assembly.GetTypes().Where(t => t.IsValueType && typeof(IUpdateFormula).IsAssignableFrom(t))]
+            : constraints.Contains(typeof(IUpdateFormula)) ? [.. _types.Where(t => t.IsValueType && typeof(IUpdateFormula).IsAssignableFrom(t))]
             : throw new NotSupportedException($"{parameter.DeclaringType}: what is {parameter} run with?");
     }
 
-    private static IEnumerable<Type> Formulas() =>
+    private IEnumerable<Type> Formulas() =>
     [
         typeof(Identity),
         .. Formulas(typeof(IUnaryOp), typeof(Unary<>)), .. Formulas(typeof(IBinaryOp), typeof(Binary<>)),
         .. Formulas(typeof(ITernaryOp), typeof(Ternary<>)), .. Formulas(typeof(IPairOp), typeof(Pair<>)),
     ];
 
-    /// <summary>The engine's formulas, those of activations with each of these.</summary>
-    private static IEnumerable<Type> Formulas(Type formula, Type wrapper)
-    {
-        Type[] all = typeof(OpCases).Assembly.GetTypes();
-        Type[] activations = [.. all.Where(t => t.IsValueType && typeof(IActivation).IsAssignableFrom(t))];
-        return all.Where(t => t.IsValueType && formula.IsAssignableFrom(t))
-            .SelectMany(t => t.IsGenericTypeDefinition ? activations.Select(a => t.MakeGenericType(a)) : [t])
+    /// <summary>Formulas; one that is made of others, as of an activation, with each of these.</summary>
+    private IEnumerable<Type> Formulas(Type formula, Type wrapper)
+        => _types.Where(t => t.IsValueType && formula.IsAssignableFrom(t))
+            .SelectMany(t => t.IsGenericTypeDefinition ? Parts(t).Select(part => t.MakeGenericType(part)) : [t])
             .Select(t => wrapper.MakeGenericType(t));
+
+    private IEnumerable<Type> Parts(Type formula)
+    {
+        Type kind = formula.GetGenericArguments().Single().GetGenericParameterConstraints().Single(constraint => constraint.IsInterface);
+        return _types.Where(t => t.IsValueType && !t.IsGenericType && kind.IsAssignableFrom(t));
     }
 
     private static bool Implements(Type type, Type definition) => type.GetInterfaces().Any(i => i.IsGenericType && i.GetGenericTypeDefinition() == definition);

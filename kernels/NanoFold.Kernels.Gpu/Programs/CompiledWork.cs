@@ -1,6 +1,4 @@
-using NanoFold.Kernels.Gpu;
-
-namespace NanoFold.Gpu.Tests.Compilation;
+namespace NanoFold.Kernels.Gpu.Programs;
 
 /// <summary>What a work became.</summary>
 /// <param name="Work">The struct.</param>

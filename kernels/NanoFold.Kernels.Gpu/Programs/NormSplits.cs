@@ -1,7 +1,7 @@
 using NanoFold.Kernels.Gpu.Loops;
 using NanoFold.Kernels.Gpu.Norm;
 
-namespace NanoFold.Gpu.Tests.Compilation;
+namespace NanoFold.Kernels.Gpu.Programs;
 
 /// <summary>The kernels that norms of all widths are shared out to.</summary>
 internal static class NormSplits

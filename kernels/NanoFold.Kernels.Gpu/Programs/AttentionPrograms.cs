@@ -1,0 +1,17 @@
+using NanoFold.Kernels.Gpu.Attention.Flash;
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Kernels.Gpu.Programs;
+
+/// <summary>Flash attention in all variants.</summary>
+internal static class AttentionPrograms
+{
+    public static IEnumerable<GpuProgram> All
+        => from pass in Enum.GetValues<FlashPass>()
+           from type in new[] { GpuType.BFloat16, GpuType.Float16 }
+           from depth in new[] { 32, 64, 128 }
+           from hasPrefix in new[] { false, true }
+           from documents in new[] { false, true }
+           let spec = FlashSpec.Of(pass, type, depth, hasPrefix, documents)
+           select new GpuProgram(spec.Name.Replace('_', '-'), $"flash {pass} {depth}{(hasPrefix ? ", prefix" : "")}{(documents ? ", documents" : "")}", () => ProductPrograms.Text(spec.Write()));
+}
