@@ -1,5 +1,7 @@
 using NanoFold.Kernels.Gpu.Gemm;
+using NanoFold.Kernels.Gpu.Gemm.Wgmma;
 using NanoFold.Kernels.Gpu.Ptx;
+using NanoFold.Kernels.Gpu.Ptx.Lint;
 
 namespace NanoFold.Kernels.Gpu.Programs;
 
@@ -9,7 +11,7 @@ internal static class ProductPrograms
     public static IEnumerable<GpuProgram> All
         => from kind in Kinds()
            from key in Keys(kind.Spec)
-           from architecture in key is { Family: GemmFamily.Mma, Spec.Input: GpuType.Float32 } ? new[] { 80, 90 } : [80]
+           from architecture in Architectures(key)
            select new GpuProgram(Name(key, kind.Edge, architecture), Group(key, kind.Edge), () => Text(key.Write(architecture)));
 
     public static GpuProgramText Text(PtxProgram program) => new(program.Text, program.Threads, program.SharedBytes);
@@ -17,10 +19,23 @@ internal static class ProductPrograms
     private static IEnumerable<GemmKernelKey> Keys(GemmSpec spec) =>
     [
         .. GemmTiles.Mma.Where(tile => MmaGemm.Fits(spec, tile)).Select(tile => new GemmKernelKey(GemmFamily.Mma, spec, tile)),
+        .. Warpgroups(spec).Select(tile => new GemmKernelKey(GemmFamily.Wgmma, spec, tile)),
         .. GemmTiles.Simt.Select(tile => new GemmKernelKey(GemmFamily.Simt, spec, tile)),
         .. FewRows(spec).Select(tile => new GemmKernelKey(GemmFamily.FewRows, spec, tile)),
         .. spec is { Mode: GemmMode.Batch, ColumnsA: false, ColumnsB: false } ? [new GemmKernelKey(GemmFamily.Reduce, spec, default)] : Array.Empty<GemmKernelKey>(),
     ];
+
+    private static int[] Architectures(GemmKernelKey key) => key switch
+    {
+        { Family: GemmFamily.Wgmma } => [WgmmaGemm.Architecture],
+        { Family: GemmFamily.Mma, Spec.Input: GpuType.Float32 } => [80, 90],
+        _ => [80],
+    };
+
+    private static IEnumerable<GemmTile> Warpgroups(GemmSpec spec)
+        => spec is { Input: not GpuType.Float32, Mode: GemmMode.Batch, AlignA: 16, AlignB: 16, RaggedDepth: false }
+            ? GemmTiles.Wgmma.Where(tile => WgmmaGemm.SharedBytes(spec, tile) <= PtxLint.MostShared(WgmmaGemm.Architecture))
+            : [];
 
     private static IEnumerable<GemmTile> FewRows(GemmSpec spec)
         => Enumerable.Range(1, FewRowsGemm.MostRows).Where(rows => FewRowsGemm.Fits(new GemmProblem { Input = spec.Input, Output = spec.Output, M = rows }, spec)).Select(FewRowsGemm.Tile).Distinct();
@@ -41,7 +56,7 @@ internal static class ProductPrograms
         }
 
         GemmSpec spec = key.Spec;
-        string operands = key.Family != GemmFamily.Mma ? $"{spec.Input}" : spec.Input == GpuType.Float32 ? "tf32" : "16 bits";
+        string operands = key.Family is not (GemmFamily.Mma or GemmFamily.Wgmma) ? $"{spec.Input}" : spec.Input == GpuType.Float32 ? "tf32" : "16 bits";
         string rows = (spec.AlignA < 16, spec.AlignB < 16) switch
         {
             (false, false) => "",

@@ -50,7 +50,7 @@ internal sealed class PtxDivergence
             for (int i = _flow.Start(block); i < _flow.End(block); i++)
             {
                 PtxLine line = _listing.Lines[i];
-                if (PtxOpcodes.Find(line.Opcode)?.Meeting == PtxMeeting.Block && (_isSkipped[block] || (line.Guard >= 0 && _differs[line.Guard])))
+                if (PtxOpcodes.Find(line.Opcode)?.Meeting == PtxMeeting.Block && !IsOfSome(line) && (_isSkipped[block] || (line.Guard >= 0 && _differs[line.Guard])))
                 {
                     yield return $"{line.Text}: some threads of the block may not come to it";
                 }
@@ -77,7 +77,11 @@ internal sealed class PtxDivergence
 
     private bool IsApart(int choice) => _listing.Lines[_flow.End(choice) - 1].Guard is >= 0 and var guard && _differs[guard];
 
+    /// <summary>A barrier of so many threads, with a number of its own, is for those that come to it.</summary>
+    private static bool IsOfSome(PtxLine line) => line.Text.Contains(',', StringComparison.Ordinal);
+
     private static bool HasThread(PtxLine line)
         => line.Text.Contains("%tid", StringComparison.Ordinal) || line.Text.Contains("%laneid", StringComparison.Ordinal) || line.Text.Contains("%warpid", StringComparison.Ordinal)
-            || line.Opcode.StartsWith("atom", StringComparison.Ordinal) || line.Opcode.StartsWith("activemask", StringComparison.Ordinal);
+            || line.Opcode.StartsWith("atom", StringComparison.Ordinal) || line.Opcode.StartsWith("activemask", StringComparison.Ordinal)
+            || line.Opcode.StartsWith("elect", StringComparison.Ordinal);
 }

@@ -32,7 +32,7 @@ public static class PtxLint
         faults.AddRange(listing.Lines.Where(line => line.Label is { } label && !listing.Labels.ContainsKey(label)).Select(line => $"{line.Text}: there is no such label"));
         var flow = new PtxFlow(listing);
         var liveness = new PtxLiveness(listing, flow);
-        int most = MostRegisters(Math.Max(threads, listing.MostThreads), listing.LeastBlocks);
+        int most = Math.Max(listing.TakenRegisters, MostRegisters(Math.Max(threads, listing.MostThreads), listing.LeastBlocks));
         if (threads > 0)
         {
             faults.AddRange(liveness.ReadBeforeSet.Select(register => $"register {register} is read before it is set"));

@@ -55,6 +55,9 @@ internal sealed partial class PtxListing
     /// <summary>Blocks that a multiprocessor must be able to hold, 0 where it is not said.</summary>
     public int LeastBlocks { get; private set; }
 
+    /// <summary>Registers that a thread takes for itself when others gave theirs away (<c>setmaxnreg.inc</c>), 0 where none does.</summary>
+    public int TakenRegisters { get; private set; }
+
     /// <summary>Of shared memory that it declares with a size.</summary>
     public int StaticSharedBytes { get; private set; }
 
@@ -86,6 +89,7 @@ internal sealed partial class PtxListing
         MostThreads = match.Success ? match.Groups["n"].Captures.Aggregate(1, (product, n) => product * int.Parse(n.Value, CultureInfo.InvariantCulture)) : 0;
         match = BlocksLine().Match(text);
         LeastBlocks = match.Success ? Number(match, "n") : 0;
+        TakenRegisters = TakenLine().Matches(text).Select(m => Number(m, "n")).DefaultIfEmpty(0).Max();
         StaticSharedBytes = SharedArray().Matches(text).Sum(m => Number(m, "bytes"));
     }
 
@@ -180,6 +184,9 @@ internal sealed partial class PtxListing
 
     [GeneratedRegex(@"^\s*\.minnctapersm (?<n>\d+)", RegexOptions.Multiline)]
     private static partial Regex BlocksLine();
+
+    [GeneratedRegex(@"setmaxnreg\.inc\S* (?<n>\d+)")]
+    private static partial Regex TakenLine();
 
     [GeneratedRegex(@"\.shared \.align \d+ \.b8 \w+\[(?<bytes>\d+)\]")]
     private static partial Regex SharedArray();
