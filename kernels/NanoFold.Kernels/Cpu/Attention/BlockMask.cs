@@ -8,9 +8,9 @@ namespace NanoFold.Kernels.Cpu.Attention;
 
 /// <summary>
 /// What is visible in a block of scores, stored key by key: scores[j, c] with key j in [0, Keys) and query column c in [0, Columns).
-/// Column c stands at position c / Group, key j at Offset + j, both relative to the block's first query, as the rule is.
+/// Column c stands at position c / Group, key j at Offset + j, both relative to the block's first query, as the rule and the spans of documents are.
 /// </summary>
-internal readonly unsafe partial struct BlockMask(int keys, int columns, int group, int offset, VisibleRule rule)
+internal readonly unsafe partial struct BlockMask(int keys, int columns, int group, int offset, VisibleRule rule, DocumentSpans documents = default)
 {
     public int Keys => keys;
 
@@ -18,19 +18,19 @@ internal readonly unsafe partial struct BlockMask(int keys, int columns, int gro
 
     /// <summary>First key that a column at or after <paramref name="column"/> may see.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int KeyLow(int column) => Clamp(rule.Start(Position(column)) - offset, keys);
+    public int KeyLow(int column) => Clamp(Start(Position(column)) - offset, keys);
 
     /// <summary>One after the last key that a column at or before <paramref name="column"/> may see.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int KeyHigh(int column) => Clamp(rule.End(Position(column)) - offset, keys);
+    public int KeyHigh(int column) => Clamp(End(Position(column)) - offset, keys);
 
     /// <summary>First column that sees a key at or after <paramref name="key"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int ColumnLow(int key) => (int)Math.Clamp((long)rule.QueryStart(offset + key) * group, 0, columns);
+    public int ColumnLow(int key) => (int)Math.Clamp((long)QueryStart(offset + key) * group, 0, columns);
 
     /// <summary>One after the last column that sees a key at or before <paramref name="key"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int ColumnHigh(int key) => (int)Math.Clamp((long)rule.QueryEnd(offset + key) * group, 0, columns);
+    public int ColumnHigh(int key) => (int)Math.Clamp((long)QueryEnd(offset + key) * group, 0, columns);
 
     public bool IsEmpty => KeyLow(0) >= KeyHigh(columns - 1);
 
@@ -79,14 +79,14 @@ internal readonly unsafe partial struct BlockMask(int keys, int columns, int gro
             for (int j = Math.Max(low, KeyHigh(c)); j < high; j++)
             {
                 V s = V.Load(scores, j * row + c);
-                V.Store(scores, j * row + c, V.SelectGreater(position, V.Constant(rule.QueryStart(offset + j) - 0.5), s, hidden));
+                V.Store(scores, j * row + c, V.SelectGreater(position, V.Constant(QueryStart(offset + j) - 0.5), s, hidden));
             }
 
             // Out of the window of later columns before KeyLow(last).
             for (int j = low, end = Math.Min(high, KeyLow(last)); j < end; j++)
             {
                 V s = V.Load(scores, j * row + c);
-                V.Store(scores, j * row + c, V.SelectGreater(V.Constant(rule.QueryEnd(offset + j) - 0.5), position, s, hidden));
+                V.Store(scores, j * row + c, V.SelectGreater(V.Constant(QueryEnd(offset + j) - 0.5), position, s, hidden));
             }
         }
     }
@@ -151,8 +151,8 @@ internal readonly unsafe partial struct BlockMask(int keys, int columns, int gro
         }
     }
 
-    /// <summary>Writes −∞, or another value, where the documents of key and column differ (Group = 1).</summary>
-    public void HideDocuments<V>(void* scores, nint row, int* keyDocuments, int* columnDocuments, double value = double.NegativeInfinity)
+    /// <summary>Writes −∞, or another value, where the documents of key and column differ (Group = 1), for documents that come back and so have no spans.</summary>
+    public void HideDocuments<V>(void* scores, nint row, int* keyDocuments, int* columnDocuments, double value)
         where V : struct, ICpuLane<V>
     {
         for (int j = 0; j < keys; j++)
@@ -197,6 +197,15 @@ internal readonly unsafe partial struct BlockMask(int keys, int columns, int gro
             }
         }
     }
+
+    // The bounds of the rule within documents, by positions.
+    private int Start(int query) => documents.IsNone ? rule.Start(query) : Math.Max(rule.Start(query), documents.Start(query));
+
+    private int End(int query) => documents.IsNone ? rule.End(query) : Math.Min(rule.End(query), documents.End(query));
+
+    private int QueryStart(int key) => documents.IsNone ? rule.QueryStart(key) : Math.Max(rule.QueryStart(key), documents.Start(key));
+
+    private int QueryEnd(int key) => documents.IsNone ? rule.QueryEnd(key) : Math.Min(rule.QueryEnd(key), documents.End(key));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private int Position(int column) => group == 1 ? column : column / group;

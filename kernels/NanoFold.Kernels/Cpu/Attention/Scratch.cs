@@ -6,7 +6,7 @@ namespace NanoFold.Kernels.Cpu.Attention;
 /// <summary>Hands out aligned pieces of a worker's scratch. Started at null it only measures.</summary>
 internal unsafe struct ScratchCursor(void* start)
 {
-    private const int Alignment = 64;
+    public const int Alignment = 64;
 
     private readonly byte* _start = (byte*)start;
     private byte* _next = (byte*)start;

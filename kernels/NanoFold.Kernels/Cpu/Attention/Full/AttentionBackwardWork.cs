@@ -134,9 +134,10 @@ internal readonly unsafe struct AttentionBackwardWork : ILaneWork
         KeyBlocks keys = _problem.KeysOf(batch, head, start, start + count - 1);
         while (keys.Next())
         {
-            if (_problem.DocumentsMeet(batch, keys, start, count, out int* keyDocuments, out int* queryDocuments))
+            BlockMask mask = _problem.Mask(batch, keys, start, count);
+            if (!mask.IsEmpty && _problem.DocumentsMeet(batch, keys, start, count, out int* keyDocuments, out int* queryDocuments))
             {
-                KeyBlock<V>(_problem.Mask(keys, start, count), scratch, ref turn, keys.First, keyDocuments, queryDocuments);
+                KeyBlock<V>(mask, scratch, ref turn, keys.First, keyDocuments, queryDocuments);
             }
         }
 

@@ -78,7 +78,7 @@ internal readonly unsafe struct AttentionForwardWork : ILaneWork
             for (int i = 0; i < blocks; i++)
             {
                 int start = first + i * _queries, count = Math.Min(_queries, first + rows - start);
-                BlockMask mask = _problem.Mask(keys, start, count);
+                BlockMask mask = _problem.Mask(batch, keys, start, count);
                 if (mask.IsEmpty || !_problem.DocumentsMeet(batch, keys, start, count, out int* keyDocuments, out int* queryDocuments))
                 {
                     continue;
@@ -104,7 +104,7 @@ internal readonly unsafe struct AttentionForwardWork : ILaneWork
                 mask.Hide<V>(scratch.Scores, scratch.ScoreRow, scratch.Positions);
                 if (keyDocuments is not null)
                 {
-                    mask.HideDocuments<V>(scratch.Scores, scratch.ScoreRow, keyDocuments, queryDocuments);
+                    mask.HideDocuments<V>(scratch.Scores, scratch.ScoreRow, keyDocuments, queryDocuments, double.NegativeInfinity);
                 }
 
                 bool isFirst = (started & (1 << i)) == 0;

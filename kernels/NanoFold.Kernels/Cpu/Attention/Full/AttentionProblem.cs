@@ -16,6 +16,7 @@ internal readonly unsafe struct AttentionProblem
     private readonly void* _decay, _sinkLogits;
     private readonly int* _prefixes, _documents;
     private readonly DocumentReach _reach;
+    private readonly int* _spans;
     private readonly KeyLists _lists;
 
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
@@ -38,7 +39,10 @@ internal readonly unsafe struct AttentionProblem
         _documents = args.Visible.Documents.Ints;
         if (shape.HasDocuments)
         {
-            _reach = new DocumentReach(_documents, Batch, Keys, memory.Take(DocumentReach.Bytes(Batch, Keys)));
+            var cursor = new ScratchCursor(memory.Take(DocumentReach.Bytes(Batch, Keys) + DocumentSpans.Bytes(Batch, Keys) + ScratchCursor.Alignment));
+            _reach = new DocumentReach(_documents, Batch, Keys, cursor.Take(DocumentReach.Bytes(Batch, Keys)));
+            _spans = (int*)cursor.Take(DocumentSpans.Bytes(Batch, Keys));
+            DocumentSpans.Fill(_documents, Batch, Keys, _spans);
         }
 
         _lists = new KeyLists(args.Visible.Blocks, Batch * Heads, Time, Keys);
@@ -77,18 +81,23 @@ internal readonly unsafe struct AttentionProblem
     /// <summary>The keys that queries may see, whatever blocks are listed.</summary>
     public KeyBlocks KeysOf(int batch, int firstQuery, int lastQuery) => Walk(batch, firstQuery, lastQuery, default);
 
-    /// <summary>The visible part of a block of keys × queries [firstQuery, firstQuery + queries).</summary>
-    public BlockMask Mask(in KeyBlocks keys, int firstQuery, int queries)
-        => new(keys.Count, queries, 1, keys.First - firstQuery - Shift, keys.RuleFrom(firstQuery + Shift));
+    /// <summary>The visible part of a block of keys × queries [firstQuery, firstQuery + queries), but for documents that come back.</summary>
+    public BlockMask Mask(int batch, in KeyBlocks keys, int firstQuery, int queries)
+    {
+        int position = firstQuery + Shift, first = Math.Min(keys.First, position), last = Math.Max(keys.First + keys.Count, position + queries) - 1;
+        DocumentSpans spans = Spans(batch);
+        bool isOne = spans.IsNone || spans.Start(last) <= first;
+        return new(keys.Count, queries, 1, keys.First - position, keys.RuleFrom(position), isOne ? default : spans.From(position));
+    }
 
     /// <summary>
-    /// False where no document of the keys can be one of the queries'. Ranges are compared, so packed documents are skipped block by block.
-    /// Otherwise the documents of both, which are null where all are one.
+    /// False where no document of the keys can be one of the queries', though the mask is not empty: documents come back, and their ranges are compared.
+    /// Otherwise the documents of both, which are null where the mask says all.
     /// </summary>
     public bool DocumentsMeet(int batch, in KeyBlocks keys, int firstQuery, int queries, out int* ofKeys, out int* ofQueries)
     {
         ofKeys = ofQueries = null;
-        if (_documents is null)
+        if (_documents is null || !Spans(batch).IsNone)
         {
             return true;
         }
@@ -121,9 +130,13 @@ internal readonly unsafe struct AttentionProblem
     private KeyBlocks Walk(int batch, int firstQuery, int lastQuery, in KeyList list)
     {
         VisibleRule rule = _prefixes is null ? Shape.Rule : Shape.Rule.WithPrefix(_prefixes[batch]);
-        (int Low, int High) reach = _documents is null ? (0, Keys) : _reach.Of(batch, firstQuery + Shift, lastQuery + Shift);
-        return new KeyBlocks(rule, firstQuery + Shift, lastQuery + Shift, Keys, BlockSizes.Keys, reach, list);
+        int first = firstQuery + Shift, last = lastQuery + Shift;
+        DocumentSpans spans = Spans(batch);
+        (int Low, int High) reach = _documents is null ? (0, Keys) : spans.IsNone ? _reach.Of(batch, first, last) : (spans.Start(first), spans.End(last));
+        return new KeyBlocks(rule, first, last, Keys, BlockSizes.Keys, reach, list);
     }
+
+    private DocumentSpans Spans(int batch) => _spans is null ? default : DocumentSpans.Of(_spans, batch, Keys);
 
     private static void Range(int* documents, int count, out int low, out int high)
     {
