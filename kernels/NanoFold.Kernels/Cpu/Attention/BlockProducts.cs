@@ -51,11 +51,11 @@ internal readonly unsafe partial struct BlockMask
         }
     }
 
-    /// <summary>target[c, ..] (+)= Σ_j values[j, c] · rows[j, ..] over the keys j that columns of a tile see.</summary>
+    /// <summary>target[c, ..] = source[c, ..] + Σ_j values[j, c] · rows[j, ..] over the keys j that columns of a tile see.</summary>
     /// <param name="values">[Keys, row], 0 where the column does not see the key.</param>
     /// <param name="rows">Of the keys; those of the block begin with <paramref name="first"/>.</param>
-    /// <param name="accumulate">Whether target is added to; else it is 0 where columns see nothing.</param>
-    public void Across<V, TEnd>(void* values, nint row, in RowPanels rows, int first, void* target, nint targetRow, bool accumulate, in TEnd end)
+    /// <param name="source">What is added to: null for 0, or target.</param>
+    public void Across<V, TEnd>(void* values, nint row, in RowPanels rows, int first, void* target, nint targetRow, void* source, nint sourceRow, in TEnd end)
         where V : struct, ICpuLane<V>
         where TEnd : struct, ITileEnd, IRowEnd<TEnd>
     {
@@ -63,14 +63,11 @@ internal readonly unsafe partial struct BlockMask
         for (int c = 0; c < columns; c += height)
         {
             int count = Math.Min(height, columns - c), low = KeyLow(c), high = KeyHigh(c + count - 1);
-            void* to = Element.At<V>(target, c * targetRow);
-            if (low < high)
+            if (low < high || source != target)
             {
-                Tiles.Across<V, TEnd>(Element.At<V>(values, (low * row) + c), 1, row, count, high - low, rows, first + low, to, targetRow, accumulate, end.From(c));
-            }
-            else if (!accumulate)
-            {
-                HeadRow.ZeroRows<V>(to, targetRow, count, rows.Lanes * V.Width);
+                Tiles.Across<V, TEnd>(
+                    Element.At<V>(values, (low * row) + c), 1, row, count, Math.Max(0, high - low), rows, first + low, Element.At<V>(target, c * targetRow), targetRow,
+                    source is null ? null : Element.At<V>(source, c * sourceRow), sourceRow, end.From(c));
             }
         }
     }
@@ -86,14 +83,11 @@ internal readonly unsafe partial struct BlockMask
         for (int j = 0; j < keys; j += height)
         {
             int count = Math.Min(height, keys - j), low = ColumnLow(j), high = ColumnHigh(j + count - 1);
-            void* to = Element.At<V>(target, j * targetRow);
-            if (low < high)
+            if (low < high || !accumulate)
             {
-                Tiles.Across<V, SumEnd>(Element.At<V>(values, (j * row) + low), row, 1, count, high - low, rows, low, to, targetRow, accumulate, default);
-            }
-            else if (!accumulate)
-            {
-                HeadRow.ZeroRows<V>(to, targetRow, count, rows.Lanes * V.Width);
+                void* to = Element.At<V>(target, j * targetRow);
+                Tiles.Across<V, SumEnd>(
+                    Element.At<V>(values, (j * row) + low), row, 1, count, Math.Max(0, high - low), rows, low, to, targetRow, accumulate ? to : null, targetRow, default);
             }
         }
     }

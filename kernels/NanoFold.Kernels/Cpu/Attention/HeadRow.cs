@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using NanoFold.Kernels.Cpu.Loops;
+using NanoFold.Kernels.Cpu.MatMul.Tiles;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention;
@@ -68,7 +70,17 @@ internal static unsafe class HeadRow
     public static void Dots<V>(void* a, nint aRow, void* b, nint bRow, int rows, int depth, void* target)
         where V : struct, ICpuLane<V>
     {
-        for (nint r = 0; r < rows; r++)
+        nint r = 0;
+        for (; r + 4 <= rows && V.Width >= 8; r += 4)
+        {
+            V p0 = Products<V>(Element.At<V>(a, r * aRow), Element.At<V>(b, r * bRow), depth);
+            V p1 = Products<V>(Element.At<V>(a, (r + 1) * aRow), Element.At<V>(b, (r + 1) * bRow), depth);
+            V p2 = Products<V>(Element.At<V>(a, (r + 2) * aRow), Element.At<V>(b, (r + 2) * bRow), depth);
+            V p3 = Products<V>(Element.At<V>(a, (r + 3) * aRow), Element.At<V>(b, (r + 3) * bRow), depth);
+            SumFour(p0, p1, p2, p3).Store((float*)target + r);
+        }
+
+        for (; r < rows; r++)
         {
             Element.Set<V>(target, r, Dot<V>(Element.At<V>(a, r * aRow), Element.At<V>(b, r * bRow), depth));
         }
@@ -77,6 +89,29 @@ internal static unsafe class HeadRow
     /// <summary>Σ a · b over a row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Dot<V>(void* a, void* b, int depth)
+        where V : struct, ICpuLane<V>
+        => V.Sum(Products<V>(a, b, depth));
+
+    /// <summary>target += factor · source.</summary>
+    /// <param name="target">Padded to whole lanes.</param>
+    public static void AddScaled<V>(V factor, void* source, void* target, int depth)
+        where V : struct, ICpuLane<V>
+    {
+        nint i = 0;
+        for (; i + V.Width <= depth; i += V.Width)
+        {
+            V.Store(target, i, V.MultiplyAdd(factor, V.Load(source, i), V.Load(target, i)));
+        }
+
+        if (i < depth)
+        {
+            V.Store(target, i, V.MultiplyAdd(factor, V.LoadPart(source, i, depth - (int)i), V.Load(target, i)));
+        }
+    }
+
+    /// <summary>Σ a · b over a row but for the sum of a lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Products<V>(void* a, void* b, int depth)
         where V : struct, ICpuLane<V>
     {
         V sum = default, other = default;
@@ -98,43 +133,14 @@ internal static unsafe class HeadRow
             sum = V.MultiplyAdd(V.LoadPart(a, i, rest), V.LoadPart(b, i, rest), sum);
         }
 
-        return V.Sum(sum + other);
+        return sum + other;
     }
 
-    /// <summary>target += factor · source.</summary>
-    /// <param name="target">Padded to whole lanes.</param>
-    public static void AddScaled<V>(V factor, void* source, void* target, int depth)
+    /// <summary>The sums of four lanes of 8 or 16 floats, each to the bits of its own.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> SumFour<V>(V a, V b, V c, V d)
         where V : struct, ICpuLane<V>
-    {
-        nint i = 0;
-        for (; i + V.Width <= depth; i += V.Width)
-        {
-            V.Store(target, i, V.MultiplyAdd(factor, V.Load(source, i), V.Load(target, i)));
-        }
-
-        if (i < depth)
-        {
-            V.Store(target, i, V.MultiplyAdd(factor, V.LoadPart(source, i, depth - (int)i), V.Load(target, i)));
-        }
-    }
-}
-
-/// <summary>A [B, T, H, D] tensor as kernels walk it: its address and strides, in elements; rows of D are contiguous.</summary>
-internal readonly unsafe struct HeadRows(in View view)
-{
-    private readonly void* _start = view.Address;
-    private readonly nint _batch = view.IsNone ? 0 : (nint)view.Layout.Stride(0);
-    private readonly nint _head = view.IsNone ? 0 : (nint)view.Layout.Stride(2);
-
-    /// <summary>Elements between neighbors in time.</summary>
-    public readonly nint Time = view.IsNone ? 0 : (nint)view.Layout.Stride(1);
-
-    /// <summary>Elements between neighboring heads.</summary>
-    public nint Head => _head;
-
-    public bool IsNone => _start is null;
-
-    public void* Row<V>(int batch, int time, int head)
-        where V : struct, ICpuLane<V>
-        => Element.At<V>(_start, batch * _batch + time * Time + head * _head);
+        => typeof(V) == typeof(Lane16)
+            ? Ops512.SumFour(((Lane16)(object)a).Value, ((Lane16)(object)b).Value, ((Lane16)(object)c).Value, ((Lane16)(object)d).Value)
+            : Ops256.SumFour(((Lane8)(object)a).Value, ((Lane8)(object)b).Value, ((Lane8)(object)c).Value, ((Lane8)(object)d).Value);
 }

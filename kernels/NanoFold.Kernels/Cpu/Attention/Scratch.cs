@@ -33,6 +33,9 @@ internal readonly struct LaneSize(int width, int bytes)
         where V : struct, ICpuLane<V>
         => new(V.Width, V.Type.Size());
 
+    /// <summary>A lane that no machine has wider: what is laid out for it has room for any.</summary>
+    public static LaneSize Widest(DType type) => new(16, type.Size());
+
     /// <summary>Lanes that hold <paramref name="count"/> elements.</summary>
     public int Lanes(int count) => (count + Width - 1) / Width;
 

@@ -35,6 +35,22 @@ internal static unsafe class Element
         }
     }
 
+    /// <summary>target[i] = i for <paramref name="count"/> elements, in whole lanes.</summary>
+    public static void Count<V>(void* target, int count)
+        where V : struct, ICpuLane<V>
+    {
+        for (int i = 0; i < Math.Min(V.Width, count); i++)
+        {
+            Set<V>(target, i, i);
+        }
+
+        V first = V.Load(target, 0);
+        for (int i = V.Width; i < count; i += V.Width)
+        {
+            V.Store(target, i, first + V.Constant(i));
+        }
+    }
+
     public static void Fill<V>(void* target, int count, double value)
         where V : struct, ICpuLane<V>
     {

@@ -82,7 +82,8 @@ internal readonly unsafe struct ChunkProducts(FetchAhead* ahead)
             Rows = rows,
             Count = depth,
             Tiles = lanes / 2,
-            Accumulate = accumulate,
+            From = accumulate ? (byte*)c : null,
+            FromRow = cRow * size,
         };
         if (run.Tiles > 0)
         {
@@ -93,6 +94,7 @@ internal readonly unsafe struct ChunkProducts(FetchAhead* ahead)
         {
             run.B += run.Tiles * run.BNext;
             run.C += run.Tiles * run.CNext;
+            run.From = accumulate ? run.C : null;
             run.BStep = (lanes == b.Lanes ? b.LastRow : b.Row) * size;
             run.Tiles = 1;
             Tiles.Run<V>(run, V.Width);

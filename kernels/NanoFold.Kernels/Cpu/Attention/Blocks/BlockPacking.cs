@@ -58,7 +58,12 @@ internal static unsafe class BlockPacking
             int panel = n / wide * wide;
             int width = Math.Min(wide, padded - panel);
             void* target = Element.At<V>(panels, (nint)panel * depth + (n - panel));
-            if (V.Type == DType.Float32 && V.Width >= 8 && Avx.IsSupported)
+            if (typeof(V) == typeof(Lane16) && Avx512F.IsSupported && group == 1 && n + 16 <= rows)
+            {
+                SixteenColumns.Transpose((float*)source + (n * timeStride), timeStride, depth, (float*)target, width, (float)scale);
+                n += 16;
+            }
+            else if (V.Type == DType.Float32 && V.Width >= 8 && Avx.IsSupported)
             {
                 float* from = (float*)source;
                 Eight(

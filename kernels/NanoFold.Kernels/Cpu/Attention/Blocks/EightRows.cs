@@ -18,23 +18,25 @@ internal static unsafe class EightRows
         where TEnd : struct, ITileEnd<V>
     {
         V k0 = TEnd.HasColumns ? O.Load(run.Columns) : O.Zero, k1 = TEnd.HasColumns ? O.Load(run.Columns + O.Bytes) : O.Zero;
-        nint row = run.ARow, step = run.AStep, bStep = run.BStep, cRow = run.CRow;
-        byte* a = run.A, b = run.B, c = run.C;
+        nint row = run.ARow, step = run.AStep, bStep = run.BStep, cRow = run.CRow, fromRow = run.FromRow;
+        byte* a = run.A, b = run.B, c = run.C, from = run.From;
         for (int tile = 0; tile < run.Tiles; tile++)
         {
             byte* d = c + 3 * cRow, e = c + 6 * cRow;
             V s00 = O.Zero, s01 = O.Zero, s10 = O.Zero, s11 = O.Zero, s20 = O.Zero, s21 = O.Zero, s30 = O.Zero, s31 = O.Zero;
             V s40 = O.Zero, s41 = O.Zero, s50 = O.Zero, s51 = O.Zero, s60 = O.Zero, s61 = O.Zero, s70 = O.Zero, s71 = O.Zero;
-            if (run.Accumulate)
+            if (from is not null)
             {
-                Load<O, V>(c, ref s00, ref s01);
-                Load<O, V>(c + cRow, ref s10, ref s11);
-                Load<O, V>(c + 2 * cRow, ref s20, ref s21);
-                Load<O, V>(d, ref s30, ref s31);
-                Load<O, V>(d + cRow, ref s40, ref s41);
-                Load<O, V>(d + 2 * cRow, ref s50, ref s51);
-                Load<O, V>(e, ref s60, ref s61);
-                Load<O, V>(e + cRow, ref s70, ref s71);
+                byte* f = from + 3 * fromRow, g = from + 6 * fromRow;
+                Load<O, V>(from, ref s00, ref s01);
+                Load<O, V>(from + fromRow, ref s10, ref s11);
+                Load<O, V>(from + 2 * fromRow, ref s20, ref s21);
+                Load<O, V>(f, ref s30, ref s31);
+                Load<O, V>(f + fromRow, ref s40, ref s41);
+                Load<O, V>(f + 2 * fromRow, ref s50, ref s51);
+                Load<O, V>(g, ref s60, ref s61);
+                Load<O, V>(g + fromRow, ref s70, ref s71);
+                from += run.CNext;
             }
 
             byte* x = a, low = a + 3 * row, last = a + 6 * row, z = b;
@@ -76,22 +78,24 @@ internal static unsafe class EightRows
         where TEnd : struct, ITileEnd<V>
     {
         V k0 = TEnd.HasColumns ? O.Load(run.Columns) : O.Zero;
-        nint row = run.ARow, step = run.AStep, bStep = run.BStep, cRow = run.CRow;
-        byte* a = run.A, b = run.B, c = run.C;
+        nint row = run.ARow, step = run.AStep, bStep = run.BStep, cRow = run.CRow, fromRow = run.FromRow;
+        byte* a = run.A, b = run.B, c = run.C, from = run.From;
         for (int tile = 0; tile < run.Tiles; tile++)
         {
             byte* d = c + 3 * cRow, e = c + 6 * cRow;
             V s0 = O.Zero, s1 = O.Zero, s2 = O.Zero, s3 = O.Zero, s4 = O.Zero, s5 = O.Zero, s6 = O.Zero, s7 = O.Zero;
-            if (run.Accumulate)
+            if (from is not null)
             {
-                s0 = O.Load(c);
-                s1 = O.Load(c + cRow);
-                s2 = O.Load(c + 2 * cRow);
-                s3 = O.Load(d);
-                s4 = O.Load(d + cRow);
-                s5 = O.Load(d + 2 * cRow);
-                s6 = O.Load(e);
-                s7 = O.Load(e + cRow);
+                byte* f = from + 3 * fromRow, g = from + 6 * fromRow;
+                s0 = O.Load(from);
+                s1 = O.Load(from + fromRow);
+                s2 = O.Load(from + 2 * fromRow);
+                s3 = O.Load(f);
+                s4 = O.Load(f + fromRow);
+                s5 = O.Load(f + 2 * fromRow);
+                s6 = O.Load(g);
+                s7 = O.Load(g + fromRow);
+                from += run.CNext;
             }
 
             byte* x = a, low = a + 3 * row, last = a + 6 * row, z = b;

@@ -1,3 +1,4 @@
+using System.Numerics;
 using NanoFold.Kernels.Cpu.Attention.Cached;
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
@@ -80,17 +81,18 @@ internal readonly unsafe struct OnlineSoftmax
     public void Add<V>(in BlockMask mask, void* scores, nint scoreRow, in RowPanels values, bool isFirst = false)
         where V : struct, ICpuLane<V>
     {
-        Exponentiate<V>(mask, scores, scoreRow);
-        mask.Across<V, SumEnd>(scores, scoreRow, values, 0, _output, _outputRow, !isFirst, default);
+        Exponentiate<V>(mask, scores, scoreRow, isFirst);
+        mask.Across<V, SumEnd>(scores, scoreRow, values, 0, _output, _outputRow, isFirst ? null : _output, _outputRow, default);
     }
 
-    /// <summary>The same for a block that is the only one: outputs divided by their sums go straight to y, whose rows are whole lanes.</summary>
-    public void Only<V>(in BlockMask mask, void* scores, nint scoreRow, in RowPanels values, void* y, nint yRow)
+    /// <summary>The same for the last block: outputs divided by their sums go straight to y, whose rows are whole lanes.</summary>
+    public void AddLast<V>(in BlockMask mask, void* scores, nint scoreRow, in RowPanels values, bool isFirst, void* y, nint yRow)
         where V : struct, ICpuLane<V>
     {
-        Exponentiate<V>(mask, scores, scoreRow);
+        Exponentiate<V>(mask, scores, scoreRow, isFirst);
         Divisors<V>(0, mask.Columns);
-        mask.Across<V, FactorEnd>(scores, scoreRow, values, 0, y, yRow, false, new FactorEnd(_correction, Element.Size<V>()));
+        mask.Across<V, FactorEnd>(
+            scores, scoreRow, values, 0, y, yRow, isFirst ? null : _output, _outputRow, new FactorEnd(_correction, Element.Size<V>()));
     }
 
     /// <summary>Outputs of columns [first, first + rows), divided by their sums; 0 where they saw no key.</summary>
@@ -130,13 +132,13 @@ internal readonly unsafe struct OnlineSoftmax
         }
     }
 
-    private void Exponentiate<V>(in BlockMask mask, void* scores, nint scoreRow)
+    private void Exponentiate<V>(in BlockMask mask, void* scores, nint scoreRow, bool isFirst)
         where V : struct, ICpuLane<V>
     {
         for (int c = 0; c < mask.Columns; c += V.Width)
         {
             int low = mask.KeyLow(c), high = mask.KeyHigh(Math.Min(c + V.Width, mask.Columns) - 1);
-            Exponentiate<V>(Element.At<V>(scores, c), scoreRow, low, high, c);
+            Exponentiate<V>(Element.At<V>(scores, c), scoreRow, low, high, c, isFirst);
             mask.ZeroMargin<V>(Element.At<V>(scores, c), scoreRow, low, high);
         }
     }
@@ -156,7 +158,7 @@ internal readonly unsafe struct OnlineSoftmax
         }
     }
 
-    private void Exponentiate<V>(void* scores, nint scoreRow, int low, int high, int column)
+    private void Exponentiate<V>(void* scores, nint scoreRow, int low, int high, int column, bool isFirst)
         where V : struct, ICpuLane<V>
     {
         V before = V.Load(_maximum, column);
@@ -181,18 +183,18 @@ internal readonly unsafe struct OnlineSoftmax
 
         V.Store(_maximum, column, maximum);
         V.Store(_sum, column, sum);
-        // Before the first block the output is 0 and the correction too, later most maxima stay: few rows are left.
-        bool isFirst = V.Sum(before) <= Lowest * (V.Width - 0.5);
-        if (!isFirst && V.Sum(maximum - before) != 0)
+        // Most maxima stay, and their corrections are 1: few rows are left.
+        uint changed = isFirst ? 0 : LaneBits.Differ(correction, V.Constant(1));
+        if (changed == 0)
         {
-            V.Store(_correction, column, correction);
-            for (int c = column; c < column + V.Width; c++)
-            {
-                if (Element.Get<V>(_correction, c) != 1)
-                {
-                    Rescale(Element.At<V>(_output, c * _outputRow), V.Splat(_correction, c));
-                }
-            }
+            return;
+        }
+
+        V.Store(_correction, column, correction);
+        for (; changed != 0; changed &= changed - 1)
+        {
+            int c = column + BitOperations.TrailingZeroCount(changed);
+            Rescale(Element.At<V>(_output, c * _outputRow), V.Splat(_correction, c));
         }
     }
 

@@ -30,8 +30,9 @@ internal unsafe struct TileRun
 
     public int Tiles;
 
-    /// <summary>Whether C is added to.</summary>
-    public bool Accumulate;
+    /// <summary>What sums begin with, in tiles as far apart as those of C, which it may be; null for 0.</summary>
+    public byte* From;
+    public nint FromRow;
 
     /// <summary>A vector of each column that the end of a tile is given; where there is no end, of no account.</summary>
     public byte* Columns;
@@ -45,27 +46,29 @@ internal unsafe struct TileRun
         V k0 = TEnd.HasColumns ? O.Load(Columns) : O.Zero, k1 = TEnd.HasColumns ? O.Load(Columns + O.Bytes) : O.Zero;
         int last = Rows - 1;
         nint r1 = Math.Min(1, last), r2 = Math.Min(2, last), r3 = Math.Min(3, last), r4 = Math.Min(4, last), r5 = last;
-        byte* a = A, b = B, c = C;
+        byte* a = A, b = B, c = C, from = From;
         for (int tile = 0; tile < Tiles; tile++)
         {
             byte* a1 = a + r1 * ARow, a2 = a + r2 * ARow, a3 = a + r3 * ARow, a4 = a + r4 * ARow, a5 = a + r5 * ARow;
             byte* c1 = c + r1 * CRow, c2 = c + r2 * CRow, c3 = c + r3 * CRow, c4 = c + r4 * CRow, c5 = c + r5 * CRow;
             V s00 = O.Zero, s01 = O.Zero, s10 = O.Zero, s11 = O.Zero, s20 = O.Zero, s21 = O.Zero;
             V s30 = O.Zero, s31 = O.Zero, s40 = O.Zero, s41 = O.Zero, s50 = O.Zero, s51 = O.Zero;
-            if (Accumulate)
+            if (from is not null)
             {
-                s00 = O.Load(c);
-                s01 = O.Load(c + O.Bytes);
-                s10 = O.Load(c1);
-                s11 = O.Load(c1 + O.Bytes);
-                s20 = O.Load(c2);
-                s21 = O.Load(c2 + O.Bytes);
-                s30 = O.Load(c3);
-                s31 = O.Load(c3 + O.Bytes);
-                s40 = O.Load(c4);
-                s41 = O.Load(c4 + O.Bytes);
-                s50 = O.Load(c5);
-                s51 = O.Load(c5 + O.Bytes);
+                byte* f1 = from + r1 * FromRow, f2 = from + r2 * FromRow, f3 = from + r3 * FromRow, f4 = from + r4 * FromRow, f5 = from + r5 * FromRow;
+                s00 = O.Load(from);
+                s01 = O.Load(from + O.Bytes);
+                s10 = O.Load(f1);
+                s11 = O.Load(f1 + O.Bytes);
+                s20 = O.Load(f2);
+                s21 = O.Load(f2 + O.Bytes);
+                s30 = O.Load(f3);
+                s31 = O.Load(f3 + O.Bytes);
+                s40 = O.Load(f4);
+                s41 = O.Load(f4 + O.Bytes);
+                s50 = O.Load(f5);
+                s51 = O.Load(f5 + O.Bytes);
+                from += CNext;
             }
 
             nint step = AStep, bStep = BStep, i = 0;
@@ -121,20 +124,21 @@ internal unsafe struct TileRun
         V k0 = TEnd.HasColumns ? O.Load(Columns) : O.Zero;
         int last = Rows - 1;
         nint r1 = Math.Min(1, last), r2 = Math.Min(2, last), r3 = Math.Min(3, last), r4 = Math.Min(4, last), r5 = last;
-        byte* a = A, b = B, c = C;
+        byte* a = A, b = B, c = C, from = From;
         for (int tile = 0; tile < Tiles; tile++)
         {
             byte* a1 = a + r1 * ARow, a2 = a + r2 * ARow, a3 = a + r3 * ARow, a4 = a + r4 * ARow, a5 = a + r5 * ARow;
             byte* c1 = c + r1 * CRow, c2 = c + r2 * CRow, c3 = c + r3 * CRow, c4 = c + r4 * CRow, c5 = c + r5 * CRow;
             V s0 = O.Zero, s1 = O.Zero, s2 = O.Zero, s3 = O.Zero, s4 = O.Zero, s5 = O.Zero;
-            if (Accumulate)
+            if (from is not null)
             {
-                s0 = O.Load(c);
-                s1 = O.Load(c1);
-                s2 = O.Load(c2);
-                s3 = O.Load(c3);
-                s4 = O.Load(c4);
-                s5 = O.Load(c5);
+                s0 = O.Load(from);
+                s1 = O.Load(from + r1 * FromRow);
+                s2 = O.Load(from + r2 * FromRow);
+                s3 = O.Load(from + r3 * FromRow);
+                s4 = O.Load(from + r4 * FromRow);
+                s5 = O.Load(from + r5 * FromRow);
+                from += CNext;
             }
 
             nint i = 0;

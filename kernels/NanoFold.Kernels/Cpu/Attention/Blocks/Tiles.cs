@@ -80,11 +80,12 @@ internal static unsafe class Tiles
     /// </summary>
     public static void Across<V>(void* a, nint aRow, nint aStep, int rows, int count, void* panels, int panelRows, int first, int lanes, void* c, nint cRow)
         where V : struct, ICpuLane<V>
-        => Across<V, SumEnd>(a, aRow, aStep, rows, count, RowPanels.Packed<V>(panels, panelRows, lanes), first, c, cRow, true, default);
+        => Across<V, SumEnd>(a, aRow, aStep, rows, count, RowPanels.Packed<V>(panels, panelRows, lanes), first, c, cRow, c, cRow, default);
 
-    /// <summary>The same with an end, written or added.</summary>
+    /// <summary>The same with an end.</summary>
+    /// <param name="from">What is added to, in rows of its own; null for 0.</param>
     public static void Across<V, TEnd>(
-        void* a, nint aRow, nint aStep, int rows, int count, in RowPanels b, int first, void* c, nint cRow, bool accumulate, in TEnd end)
+        void* a, nint aRow, nint aStep, int rows, int count, in RowPanels b, int first, void* c, nint cRow, void* from, nint fromRow, in TEnd end)
         where V : struct, ICpuLane<V>
         where TEnd : struct, ITileEnd
     {
@@ -108,7 +109,8 @@ internal static unsafe class Tiles
                 FirstRow = done,
                 Count = count,
                 Tiles = b.Lanes / 2,
-                Accumulate = accumulate,
+                From = from is null ? null : (byte*)from + (done * fromRow * size),
+                FromRow = fromRow * size,
             };
             if (run.Tiles > 0)
             {
@@ -120,6 +122,7 @@ internal static unsafe class Tiles
                 run.B = (byte*)b.Start + (((run.Tiles * b.Next) + (first * b.LastRow)) * size);
                 run.BStep = b.LastRow * size;
                 run.C += run.Tiles * run.CNext;
+                run.From += from is null ? 0 : run.Tiles * run.CNext;
                 run.Tiles = 1;
                 Run<V, TEnd>(run, V.Width, end);
             }

@@ -16,6 +16,7 @@ internal readonly unsafe struct AttentionForwardWork : ILaneWork
     private readonly CpuContext _context;
     private readonly AttentionProblem _problem;
     private readonly int _queries, _chunks;
+    private readonly long _scratchBytes;
 
     public AttentionForwardWork(CpuContext context, in AttentionProblem problem)
     {
@@ -25,6 +26,8 @@ internal readonly unsafe struct AttentionForwardWork : ILaneWork
         int together = Math.Min(problem.Lists.QuerySize, problem.Time);
         _queries = BlockSizes.Queries(together);
         _chunks = BlockSizes.Count(together, ChunkBlocks * _queries);
+        int blocks = Math.Min(ChunkBlocks, BlockSizes.Count(together, _queries));
+        _scratchBytes = new TileScratch(null, problem.Depth, problem.ValueDepth, _queries, blocks, LaneSize.Widest(problem.Type)).Bytes;
     }
 
     public long Items => (long)_problem.Batch * _problem.Heads * BlockSizes.Count(_problem.Time, _problem.Lists.QuerySize) * _chunks;
@@ -42,12 +45,8 @@ internal readonly unsafe struct AttentionForwardWork : ILaneWork
         int blocks = BlockSizes.Count(rows, _queries);
 
         var lane = LaneSize.Of<V>();
-        long bytes = new TileScratch(null, _problem.Depth, _problem.ValueDepth, _queries, blocks, lane).Bytes;
-        var scratch = new TileScratch(_context.Scratch(worker, bytes), _problem.Depth, _problem.ValueDepth, _queries, blocks, lane);
-        for (int c = 0; c < scratch.ScoreRow; c++)
-        {
-            Element.Set<V>(scratch.Positions, c, c);
-        }
+        var scratch = new TileScratch(_context.Scratch(worker, _scratchBytes), _problem.Depth, _problem.ValueDepth, _queries, blocks, lane);
+        Element.Count<V>(scratch.Positions, scratch.ScoreRow);
 
         for (int i = 0; i < blocks; i++)
         {
@@ -66,7 +65,7 @@ internal readonly unsafe struct AttentionForwardWork : ILaneWork
         }
 
         KeyBlocks keys = _problem.KeysOf(batch, head, first, first + rows - 1);
-        int started = 0;
+        int started = 0, finished = 0;
         bool isInPlace = blocks == 1 && RowPanels.AreGood<V>(_problem.V.Time, _problem.ValueDepth);
         while (keys.Next())
         {
@@ -109,14 +108,15 @@ internal readonly unsafe struct AttentionForwardWork : ILaneWork
 
                 bool isFirst = (started & (1 << i)) == 0;
                 started |= 1 << i;
-                if (isInPlace && isFirst && IsLast(keys) && _problem.ValueDepth % V.Width == 0)
+                if (_problem.ValueDepth % V.Width == 0 && _problem.IsLast(batch, keys, start, count))
                 {
-                    state.Only<V>(mask, scratch.Scores, scratch.ScoreRow, values, _problem.Y.Row<V>(batch, start, head), _problem.Y.Time);
-                    state.WriteLogSumExp<V>(_problem.LogSumExpRow<V>(batch, head, start), count);
-                    return;
+                    finished |= 1 << i;
+                    state.AddLast<V>(mask, scratch.Scores, scratch.ScoreRow, values, isFirst, _problem.Y.Row<V>(batch, start, head), _problem.Y.Time);
                 }
-
-                state.Add<V>(mask, scratch.Scores, scratch.ScoreRow, values, isFirst);
+                else
+                {
+                    state.Add<V>(mask, scratch.Scores, scratch.ScoreRow, values, isFirst);
+                }
             }
         }
 
@@ -129,10 +129,12 @@ internal readonly unsafe struct AttentionForwardWork : ILaneWork
                 state.Clear<V>();
             }
 
-            state.Finish<V>(0, count, _problem.Y.Row<V>(batch, start, head), _problem.Y.Time);
+            if ((finished & (1 << i)) == 0)
+            {
+                state.Finish<V>(0, count, _problem.Y.Row<V>(batch, start, head), _problem.Y.Time);
+            }
+
             state.WriteLogSumExp<V>(_problem.LogSumExpRow<V>(batch, head, start), count);
         }
     }
-
-    private static bool IsLast(KeyBlocks keys) => !keys.Next();
 }

@@ -90,6 +90,20 @@ internal readonly unsafe struct AttentionProblem
         return new(keys.Count, queries, 1, keys.First - position, keys.RuleFrom(position), isOne ? default : spans.From(position));
     }
 
+    /// <summary>Whether queries see no key after a block.</summary>
+    public bool IsLast(int batch, KeyBlocks keys, int firstQuery, int queries)
+    {
+        while (keys.Next())
+        {
+            if (!Mask(batch, keys, firstQuery, queries).IsEmpty)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     /// <summary>
     /// False where no document of the keys can be one of the queries', though the mask is not empty: documents come back, and their ranges are compared.
     /// Otherwise the documents of both, which are null where the mask says all.

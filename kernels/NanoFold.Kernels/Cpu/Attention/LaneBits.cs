@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using NanoFold.Kernels.Lanes;
 
-namespace NanoFold.Kernels.Cpu.Attention.Listed;
+namespace NanoFold.Kernels.Cpu.Attention;
 
 /// <summary>Comparisons of two lanes as bits, the lowest for the first element.</summary>
 internal static class LaneBits
@@ -31,15 +31,33 @@ internal static class LaneBits
         where V : struct, ICpuLane<V>
         => Greater(b, a) ^ (uint)((1UL << V.Width) - 1);
 
-    private static unsafe uint OneByOne<V>(V isGreater)
+    /// <summary>Not a = b; what is not a number differs from all.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint Differ<V>(V a, V b)
+        where V : struct, ICpuLane<V>
+    {
+        if (typeof(V) == typeof(Lane16))
+        {
+            return ~(uint)Vector512.Equals(((Lane16)(object)a).Value, ((Lane16)(object)b).Value).ExtractMostSignificantBits() & 0xffff;
+        }
+
+        if (typeof(V) == typeof(Lane8))
+        {
+            return ~Vector256.Equals(((Lane8)(object)a).Value, ((Lane8)(object)b).Value).ExtractMostSignificantBits() & 0xff;
+        }
+
+        return OneByOne(a - b);
+    }
+
+    private static unsafe uint OneByOne<V>(V isNotZero)
         where V : struct, ICpuLane<V>
     {
         double* elements = stackalloc double[8];
-        V.Store(elements, 0, isGreater);
+        V.Store(elements, 0, isNotZero);
         uint bits = 0;
         for (int i = 0; i < V.Width; i++)
         {
-            bits |= (Loops.Element.Get<V>(elements, i) > 0 ? 1u : 0) << i;
+            bits |= (Loops.Element.Get<V>(elements, i) != 0 ? 1u : 0) << i;
         }
 
         return bits;
