@@ -57,7 +57,7 @@ internal readonly unsafe struct GradientProblem
             sums, IsInPlace<V>(DK, AccumulateK, problem.Depth) ? DK.Row<V>(batch, 0, valueHead * problem.KeyGroup) : null, DK.Head, DK.Time, problem.Depth,
             IsInPlace<V>(DV, AccumulateV, problem.ValueDepth) ? DV.Row<V>(batch, 0, valueHead) : null, DV.Time, problem.ValueDepth);
 
-    /// <summary>dk, dv and dc of keys [first, end) from their sums.</summary>
+    /// <summary>dk, dv and dc of keys [first, end) from their sums, but for those that were made in place.</summary>
     public void WriteKeys<V>(in AttentionProblem problem, in KeyGradients sums, int batch, int first, int end, int valueHead)
         where V : struct, ICpuLane<V>
     {
@@ -80,6 +80,13 @@ internal readonly unsafe struct GradientProblem
                 sums.Value<V>(first), sums.ValueRow, DV.Row<V>(batch, first, valueHead), DV.Time, end - first, problem.ValueDepth, &one, 0, AccumulateV);
         }
 
+        WriteDecay<V>(problem, sums, batch, first, end, valueHead);
+    }
+
+    /// <summary>dc alone.</summary>
+    public void WriteDecay<V>(in AttentionProblem problem, in KeyGradients sums, int batch, int first, int end, int valueHead)
+        where V : struct, ICpuLane<V>
+    {
         int heads = problem.Heads / problem.ValueHeads;
         for (int i = 0; i < heads && WantsDecay; i++)
         {

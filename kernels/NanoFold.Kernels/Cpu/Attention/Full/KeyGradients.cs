@@ -112,29 +112,14 @@ internal readonly unsafe struct KeyGradients
         }
     }
 
-    /// <summary>Adds the sums of one key of another part.</summary>
-    public void Add<V>(int index, in KeyGradients other)
+    /// <summary>Adds dc of one key of another part.</summary>
+    public void AddDecay<V>(int index, in KeyGradients other)
         where V : struct, ICpuLane<V>
     {
-        for (int head = 0; head < _keyHeads; head++)
-        {
-            Add<V>(Key<V>(head, index), other.Key<V>(head, index), _depth);
-        }
-
-        Add<V>(Value<V>(index), other.Value<V>(index), _valueDepth);
         for (int head = 0; head < _heads; head++)
         {
             double sum = Element.Get<V>(Decay<V>(head, index), 0) + Element.Get<V>(other.Decay<V>(head, index), 0);
             Element.Set<V>(Decay<V>(head, index), 0, sum);
-        }
-    }
-
-    private static void Add<V>(void* target, void* source, int count)
-        where V : struct, ICpuLane<V>
-    {
-        for (nint i = 0; i < count; i += V.Width)
-        {
-            V.Store(target, i, V.Load(target, i) + V.Load(source, i));
         }
     }
 }
