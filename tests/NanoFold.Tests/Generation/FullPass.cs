@@ -15,13 +15,13 @@ internal sealed class FullPass : IDisposable
     private readonly Plan _plan;
     private readonly Tensor _logits;
 
-    public FullPass(Transformer model)
+    public FullPass(Transformer model, TapSet? taps = null)
     {
         _model = model;
         int context = model.Config.Context;
         _tokens = model.Backend.Allocate(context * sizeof(int));
         _input = new View(_tokens, 0, Layout.Of(1, context), DType.Int32);
-        var tape = new Tape(model.Backend);
+        var tape = new Tape(model.Backend, taps: taps);
         _logits = model.RecordLogits(tape, tape.External("tokens", _input));
         tape.Keep(_logits);
         _plan = new Plan(tape);
@@ -45,21 +45,33 @@ internal sealed class FullPass : IDisposable
     /// <summary>The likeliest tokens after a prompt; a full context goes on with its first tokens, where they are kept, and the last half of the others.</summary>
     public int[] Greedy(IReadOnlyList<int> prompt, int count, int keep = 0)
     {
-        int context = _model.Config.Context;
-        List<int> seen = [.. prompt.TakeLast(context)];
+        List<int> seen = Seen(prompt, [], keep);
         var output = new int[count];
         for (int i = 0; i < count; i++)
         {
             float[] logits = Logits(seen);
             output[i] = Array.IndexOf(logits, logits.Max());
-            seen.Add(output[i]);
+            seen = Seen(seen, [output[i]], keep);
+        }
+
+        return output;
+    }
+
+    /// <summary>What is passed through the model for the next token, after a prompt and tokens that it went on with.</summary>
+    public List<int> Seen(IReadOnlyList<int> prompt, IEnumerable<int> output, int keep = 0)
+    {
+        int context = _model.Config.Context;
+        List<int> seen = [.. prompt.TakeLast(context)];
+        foreach (int token in output)
+        {
+            seen.Add(token);
             if (seen.Count > context)
             {
                 seen = [.. seen.Take(keep), .. seen.TakeLast(Math.Max(1, (context - keep) / 2))];
             }
         }
 
-        return output;
+        return seen;
     }
 
     public void Dispose()

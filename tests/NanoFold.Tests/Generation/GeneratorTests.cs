@@ -28,13 +28,18 @@ public class GeneratorTests
         using Transformer model = TinyModels.Random(_backend, config);
         // What slides on is as if the context had been longer from the beginning, but for the prompt.
         using Transformer longer = TinyModels.Random(_backend, config with { Context = model.SlidesOn ? config.Context + 40 : config.Context });
-        using var full = new FullPass(longer);
+        var ties = new IndexTies(longer.Config);
+        using var full = new FullPass(longer, ties.Taps);
         using var generator = new Generator(model, new ByteTokenizer());
         foreach (string prompt in s_prompts)
         {
             int[] tokens = [.. new ByteTokenizer().Encode(prompt.Length == 0 ? "\n" : prompt).TakeLast(config.Context)];
-            GeneratedSample sample = generator.Generate([prompt], s_greedy).Samples[0];
-            Assert.That(sample.TokenIds, Is.EqualTo(full.Greedy(tokens, 40)), $"after \"{prompt}\"");
+            int[] written = [.. generator.Generate([prompt], s_greedy).Samples[0].TokenIds], expected = full.Greedy(tokens, 40);
+            int same = written.Zip(expected).TakeWhile(pair => pair.First == pair.Second).Count();
+            if (written.Length != 40 || (same < 40 && !ties.Decide(full, full.Seen(tokens, expected.Take(same)))))
+            {
+                Assert.That(written, Is.EqualTo(expected), $"after \"{prompt}\"");
+            }
         }
     }
 

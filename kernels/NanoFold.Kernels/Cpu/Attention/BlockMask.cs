@@ -34,32 +34,38 @@ internal readonly unsafe partial struct BlockMask(int keys, int columns, int gro
 
     public bool IsEmpty => KeyLow(0) >= KeyHigh(columns - 1);
 
-    /// <summary>Zeros in the rows before and after the visible ones of a lane of columns: tiles of its neighbors read them.</summary>
+    /// <summary>Zeros in the rows outside of [low, high) of a lane of columns, where tiles that reach into its neighbors read them.</summary>
     /// <param name="values">First row, at the lane's first column.</param>
-    public void ZeroMargin<V>(void* values, nint row, int low, int high)
+    /// <param name="column">The lane's first.</param>
+    public void ZeroMargin<V>(void* values, nint row, int column, int low, int high)
         where V : struct, ICpuLane<V>
     {
-        int margin = Tiles.Height<V>() - 1;
-        low = Math.Min(low, high);
-        for (int j = Math.Max(0, low - margin); j < low; j++)
+        int height = Tiles.Height<V>();
+        if (V.Width % height == 0)
+        {
+            return;
+        }
+
+        int from = KeyLow(column / height * height), to = KeyHigh(Math.Min(columns, BlockSizes.Count(column + V.Width, height) * height) - 1);
+        for (int j = from, end = Math.Min(low, high); j < end; j++)
         {
             V.Store(values, j * row, default);
         }
 
-        for (int j = high, end = Math.Min(keys, high + margin); j < end; j++)
+        for (int j = Math.Max(from, high); j < to; j++)
         {
             V.Store(values, j * row, default);
         }
     }
 
-    /// <summary>The same around what <see cref="Products{V}"/> computes, where tiles of columns reach into the next lane.</summary>
+    /// <summary>The same around what <see cref="Products{V}"/> computes.</summary>
     public void ZeroMargins<V>(void* values, nint row)
         where V : struct, ICpuLane<V>
     {
-        for (int c = 0; c < columns && V.Width % Tiles.Height<V>() != 0; c += V.Width)
+        for (int c = 0; c < columns; c += V.Width)
         {
             (int low, int high) = Computed<V>(c);
-            ZeroMargin<V>(Element.At<V>(values, c), row, low, high);
+            ZeroMargin<V>(Element.At<V>(values, c), row, c, low, high);
         }
     }
 

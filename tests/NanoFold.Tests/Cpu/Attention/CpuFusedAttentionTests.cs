@@ -54,6 +54,26 @@ public sealed class CpuFusedAttentionTests
         Verify(isa, new AttentionReference(2, Time, 2, 1, 12) { Documents = documents, Window = window, Sinks = 2 });
     }
 
+    /// <summary>Documents over several blocks and parts: numbered upward, downward, and coming back, in rows beside each other.</summary>
+    [Test]
+    public void DocumentsMayBeOfAnyLengthAndBeginAnywhere([Values] VisibleKind kind, [Values(0, 40)] int window, [Values(16, 20)] int depth)
+    {
+        const int Time = 431;
+        var random = new Random(5);
+        var documents = new int[3 * Time];
+        for (int row = 0; row < 3; row++)
+        {
+            int[] numbers = [.. Enumerable.Range(0, Time).Select(i => row == 0 ? 2 * i : row == 1 ? -3 * i : i % 4)];
+            for (int t = 0, end, n = 0; t < Time; t = end, n++)
+            {
+                end = Math.Min(Time, t + 1 + (random.Next(4) == 0 ? random.Next(5) : random.Next(150)));
+                Array.Fill(documents, numbers[n], (row * Time) + t, end - t);
+            }
+        }
+
+        Verify(IsaExtensions.Best, new AttentionReference(3, Time, 2, 1, depth) { Kind = kind, Prefixes = kind == VisibleKind.Prefix ? [50, 0, 300] : null, Documents = documents, Window = window, Sinks = 3 });
+    }
+
     [TestCase(1)]
     [TestCase(3)]
     [TestCase(2)]

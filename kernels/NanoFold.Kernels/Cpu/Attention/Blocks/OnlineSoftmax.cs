@@ -139,7 +139,7 @@ internal readonly unsafe struct OnlineSoftmax
         {
             int low = mask.KeyLow(c), high = mask.KeyHigh(Math.Min(c + V.Width, mask.Columns) - 1);
             Exponentiate<V>(Element.At<V>(scores, c), scoreRow, low, high, c, isFirst);
-            mask.ZeroMargin<V>(Element.At<V>(scores, c), scoreRow, low, high);
+            mask.ZeroMargin<V>(Element.At<V>(scores, c), scoreRow, c, low, high);
         }
     }
 

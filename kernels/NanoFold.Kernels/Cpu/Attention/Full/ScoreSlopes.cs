@@ -29,8 +29,8 @@ internal static unsafe class ScoreSlopes
                 Plain(p, ds, row, low, high, V.Load(logSumExp, c), V.Load(delta, c));
             }
 
-            mask.ZeroMargin<V>(p, row, low, high);
-            mask.ZeroMargin<V>(ds, row, low, high);
+            mask.ZeroMargin<V>(p, row, c, low, high);
+            mask.ZeroMargin<V>(ds, row, c, low, high);
         }
     }
 
