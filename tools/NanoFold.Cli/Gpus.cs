@@ -2,6 +2,7 @@ using NanoFold.Engine.Measurement;
 using NanoFold.Kernels;
 #if GPU
 using NanoFold.Kernels.Gpu;
+using NanoFold.Kernels.Gpu.Attention.Flash;
 using NanoFold.Kernels.Gpu.Gemm;
 #endif
 
@@ -38,6 +39,9 @@ internal static class Gpus
 
     /// <summary>What <c>auto</c> takes, or null.</summary>
     public static string? Preferred() => GpuDevices.List().FirstOrDefault(d => d.IsUsable && d.IsDiscreteGpu)?.Kind;
+
+    /// <summary>What is wrong with a variable of the environment, in a line; null where nothing is.</summary>
+    public static string? Fault => BackwardKernels.Fault;
 
     /// <summary>Why no device of a kind can be used, in one line; null where one can.</summary>
     public static string? WhyNot(string kind)
@@ -80,6 +84,9 @@ internal static class Gpus
 
     /// <summary>What <c>auto</c> takes, or null.</summary>
     public static string? Preferred() => null;
+
+    /// <summary>What is wrong with a variable of the environment: nothing that matters here.</summary>
+    public static string? Fault => null;
 
     /// <summary>Why no device of a kind can be used, in one line; null where one can.</summary>
     public static string? WhyNot(string kind) => NotBuilt;

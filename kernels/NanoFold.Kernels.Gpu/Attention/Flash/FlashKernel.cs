@@ -115,22 +115,45 @@ internal abstract class FlashKernel
     }
 
     /// <summary>sums += weights · columns, [WarpRows, D].</summary>
-    protected void AddOutput(Reg[] sums, Reg[] weights, Fragments columns, Reg stage)
+    protected void AddOutput(Reg[] sums, Reg[] weights, Fragments columns, Reg stage) => AddOutput(sums, i => Packed(weights, i), columns, stage);
+
+    /// <summary>The same of weights as left fragments, by the step of 16 columns.</summary>
+    protected void AddOutput(Reg[] sums, Func<int, Reg[][]> weights, Fragments columns, Reg stage)
     {
         for (int i = 0; i < Spec.Columns / 16; i++)
         {
-            var a = new Reg[Spec.RowTiles][];
-            for (int m = 0; m < a.Length; m++)
-            {
-                int left = ((m * ColumnTiles) + (2 * i)) * 4;
-                a[m] =
-                [
-                    W.Pack(Spec.Type, weights[left], weights[left + 1]), W.Pack(Spec.Type, weights[left + 2], weights[left + 3]),
-                    W.Pack(Spec.Type, weights[left + 4], weights[left + 5]), W.Pack(Spec.Type, weights[left + 6], weights[left + 7]),
-                ];
-            }
+            Multiply(sums, DepthTiles, weights(i), columns.Load(stage, i));
+        }
+    }
 
-            Multiply(sums, DepthTiles, a, columns.Load(stage, i));
+    /// <summary>Left fragments of columns 16i and on of what lies as sums of a product, rounded to 16 bits.</summary>
+    protected Reg[][] Packed(Reg[] weights, int i)
+    {
+        var a = new Reg[Spec.RowTiles][];
+        for (int m = 0; m < a.Length; m++)
+        {
+            int left = ((m * ColumnTiles) + (2 * i)) * 4;
+            a[m] =
+            [
+                W.Pack(Spec.Type, weights[left], weights[left + 1]), W.Pack(Spec.Type, weights[left + 2], weights[left + 3]),
+                W.Pack(Spec.Type, weights[left + 4], weights[left + 5]), W.Pack(Spec.Type, weights[left + 6], weights[left + 7]),
+            ];
+        }
+
+        return a;
+    }
+
+    /// <summary>sums += a · b, of fragments for one step.</summary>
+    protected void Multiply(Reg[] sums, int columnTiles, Reg[][] a, Reg[][] b)
+    {
+        for (int m = 0; m < a.Length; m++)
+        {
+            for (int n = 0; n < columnTiles; n++)
+            {
+                // There and back, so that neighbors share an operand.
+                int column = m % 2 == 0 ? n : columnTiles - 1 - n;
+                W.MultiplyAccumulate(Spec.Type, sums.AsSpan(((m * columnTiles) + column) * 4, 4), a[m], b[column / 2].AsSpan(column % 2 * 2, 2));
+            }
         }
     }
 
@@ -225,18 +248,5 @@ internal abstract class FlashKernel
         }
 
         return sums;
-    }
-
-    private void Multiply(Reg[] sums, int columnTiles, Reg[][] a, Reg[][] b)
-    {
-        for (int m = 0; m < a.Length; m++)
-        {
-            for (int n = 0; n < columnTiles; n++)
-            {
-                // There and back, so that neighbors share an operand.
-                int column = m % 2 == 0 ? n : columnTiles - 1 - n;
-                W.MultiplyAccumulate(Spec.Type, sums.AsSpan(((m * columnTiles) + column) * 4, 4), a[m], b[column / 2].AsSpan(column % 2 * 2, 2));
-            }
-        }
     }
 }
