@@ -66,7 +66,7 @@ internal sealed unsafe class FlashMachine(View[] inputs, View[] results) : IFlas
     {
         PtxProgram program = spec.Write();
         program = Edit is null || spec.Pass == FlashPass.Forward ? program : program with { Text = Edit(program.Text) };
-        var machine = new PtxMachine(program) { Schedule = Schedule, SeeksRaces = SeeksRaces };
+        var machine = new PtxMachine(program) { Schedule = Schedule, SeeksRaces = SeeksRaces && spec.Pass != FlashPass.Forward };
         foreach (View view in inputs.Where(v => !v.IsNone))
         {
             machine.Allow(view.Address, view.Layout.Extent * view.Type.Size());

@@ -17,32 +17,41 @@ internal sealed class FlashRig : IDisposable
     private readonly AttentionRig _rig;
     private readonly AttentionShape _shape;
 
-    public FlashRig(AttentionCase problem, DType type, bool isOne = false, PtxSchedule? schedule = null, bool seeksRaces = false, Func<string, string>? edit = null)
+    public FlashRig(AttentionCase problem, DType type)
     {
         _problem = problem;
         _memory = new Memory(_backend);
         _rig = new AttentionRig(_backend, problem, type);
         _shape = new AttentionShape("attention", _rig.Args);
-        Gradients = _rig.Gradients(FlashRun.ScratchBytes(isOne, _rig.Args));
-        Visible visible = _rig.Args.Visible;
-        Device = new FlashMachine([_rig.Q, _rig.K, _rig.V, _rig.Y, _rig.LogSumExp, _rig.DY, visible.Documents, visible.Prefixes], [_rig.DQ, _rig.DK, _rig.DV, Gradients.Scratch])
-        {
-            HasOneBackward = isOne,
-            Schedule = schedule ?? new(),
-            SeeksRaces = seeksRaces,
-            Edit = edit,
-        };
-        Assert.That(FlashRun.Fits(Device, _shape, _rig.Args, Gradients));
+        Gradients = _rig.Gradients(FlashRun.ScratchBytes(true, _rig.Args));
     }
 
-    public FlashMachine Device { get; }
+    /// <summary>Whether one kernel computes all gradients.</summary>
+    public bool IsOne { get; init; }
+
+    public PtxSchedule Schedule { get; set; } = new();
+
+    /// <summary>Whether accesses without an order are sought in the backward pass.</summary>
+    public bool SeeksRaces { get; init; }
+
+    /// <summary>What the text of the backward pass is changed to.</summary>
+    public Func<string, string>? Edit { get; set; }
 
     public AttentionGradients Gradients { get; set; }
+
+    /// <summary>Cycles of shared memory, and those that are lost as lanes met in a bank.</summary>
+    public (long All, long Lost) Cycles { get; private set; }
+
+    /// <summary>Instructions run by a warp, by kernel.</summary>
+    public Dictionary<FlashPass, long> Instructions { get; } = [];
 
     /// <summary>y, log-sum-exp, dq, dk, dv.</summary>
     public float[][] Run()
     {
-        FlashRun.Forward(Device, _shape, _rig.Args);
+        using FlashMachine device = Device();
+        Assert.That(FlashRun.Fits(device, _shape, _rig.Args, Gradients));
+        FlashRun.Forward(device, _shape, _rig.Args);
+        Note(device);
         return Backward();
     }
 
@@ -50,17 +59,36 @@ internal sealed class FlashRig : IDisposable
     public float[][] Backward()
     {
         Prepare();
-        FlashRun.Backward(Device, _shape, _rig.Args, Gradients);
+        using FlashMachine device = Device();
+        FlashRun.Backward(device, _shape, _rig.Args, Gradients);
+        Note(device);
         _rig.AssertMargins();
         return _rig.Results();
     }
 
     public void Dispose()
     {
-        Device.Dispose();
         _rig.Dispose();
         _memory.Dispose();
         _backend.Dispose();
+    }
+
+    private FlashMachine Device()
+    {
+        Visible visible = _rig.Args.Visible;
+        return new FlashMachine([_rig.Q, _rig.K, _rig.V, _rig.Y, _rig.LogSumExp, _rig.DY, visible.Documents, visible.Prefixes], [_rig.DQ, _rig.DK, _rig.DV, Gradients.Scratch])
+        {
+            HasOneBackward = IsOne, Schedule = Schedule, SeeksRaces = SeeksRaces, Edit = Edit,
+        };
+    }
+
+    private void Note(FlashMachine device)
+    {
+        Cycles = (Cycles.All + device.SharedCycles, Cycles.Lost + device.ConflictCycles);
+        foreach ((FlashPass pass, long count) in device.WarpInstructions)
+        {
+            Instructions[pass] = Instructions.GetValueOrDefault(pass) + count;
+        }
     }
 
     /// <summary>What <see cref="DeltaWork{T}"/> does, on the host; what else is in the scratch is spoilt.</summary>

@@ -52,6 +52,11 @@ internal sealed class PtxScheduler
             foreach (PtxBlock block in _resident.Where(b => b.IsDone).ToArray())
             {
                 block.Async.End();
+                if (_machine.SeeksRaces && block.Warps.Any(w => w.Copies.Exists(group => group.Count > 0)))
+                {
+                    throw new InvalidOperationException($"block {string.Join(", ", block.Index)} ends with copies under way");
+                }
+
                 _resident.Remove(block);
             }
         }

@@ -8,8 +8,8 @@ public static class BackwardKernels
 {
     public const string Variable = "NANOFOLD_ATTENTION_BACKWARD";
 
-    /// <summary>Whether one kernel was asked for.</summary>
-    public static bool IsOne => Environment.GetEnvironmentVariable(Variable) == "one";
+    /// <summary>Whether one kernel computes all gradients, in calls that are recorded from now on: as the variable says, or as it was set since, to measure both.</summary>
+    public static bool IsOne { get; set; } = Environment.GetEnvironmentVariable(Variable) == "one";
 
     /// <summary>What is wrong with the variable, in a line; null where nothing is.</summary>
     public static string? Fault => FaultOf(Environment.GetEnvironmentVariable(Variable));

@@ -19,7 +19,7 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
 {
     private readonly Dictionary<FlashSpec, PtxKernel> _kernels = [];
 
-    public bool HasOneBackward { get; } = BackwardKernels.IsOne;
+    public bool HasOneBackward => BackwardKernels.IsOne;
 
     public static bool IsSupported(GpuContext context) =>
         context.Accelerator is CudaAccelerator { Device: CudaDevice { Architecture: { } architecture } } && architecture.Major >= 8;

@@ -182,7 +182,7 @@ internal abstract class FlashKernel
     /// <summary>Writes, or adds, the warp's sums [WarpRows, D], times a factor for each row, through the part of shared memory that holds its own rows.</summary>
     /// <param name="sums">In registers.</param>
     /// <param name="factors">For rows g, g + 8, and so on.</param>
-    /// <param name="staging">Address of a tile of rows in shared memory that this warp alone still reads.</param>
+    /// <param name="staging">Address of a tile of rows in shared memory that nobody reads any more.</param>
     /// <param name="rows">Address of the head's first row.</param>
     /// <param name="stride">Bytes between rows.</param>
     /// <param name="first">The block's first row.</param>
@@ -192,7 +192,6 @@ internal abstract class FlashKernel
     {
         int pitch = RowTile.Pitch, chunks = pitch / 16;
         Reg target = W.Add(W.Add(RowTile.Offset(W, W.Add(WarpRow, RowOfLane), Zero), staging), W.Shl(ColumnOfLane, 1));
-        W.WarpBarrier();
         for (int n = 0; n < DepthTiles; n++)
         {
             Reg at = n == 0 ? target : W.Xor(target, 16 * n);

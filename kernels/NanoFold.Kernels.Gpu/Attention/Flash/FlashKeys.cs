@@ -94,10 +94,14 @@ internal abstract class FlashKeys : FlashKernel
         Copies(head, query, stage);
         W.Mark(nothing);
         W.CommitCopies();
-        W.WaitCopies(0);
-        W.Barrier();
         BranchIf(isNothing, done);
-        (_keptK, _keptV) = (Keep(_k, 0), Keep(_v, 1));
+        if (Spec.Kept > 0)
+        {
+            W.WaitCopies(0);
+            W.Barrier();
+            (_keptK, _keptV) = (Keep(_k, 0), Keep(_v, 1));
+        }
+
         W.Mark(loop);
         W.WaitCopies(0);
         W.Barrier();
@@ -113,9 +117,9 @@ internal abstract class FlashKeys : FlashKernel
         W.Set(query, nextQuery);
         W.Set(stage, other);
         BranchIf(W.Compare("lt", head, endHead), loop);
+        W.Mark(done);
         W.WaitCopies(0);
         W.Barrier();
-        W.Mark(done);
     }
 
     /// <summary>Whether a block of queries stands before all that see keys of the warp.</summary>

@@ -92,7 +92,7 @@ internal sealed class FlashTurns
     /// <summary>The turn is held until <see cref="Pass"/>.</summary>
     public void Hold(Reg number) => _w.Set(_held, number);
 
-    /// <summary>Passes on the turn that the warp holds, if any, after what its lanes added. Some time after that, it costs less.</summary>
+    /// <summary>Passes on the turn that the warp holds, if any. The block has met since its lanes added; by then that is done, and the release has little to wait for.</summary>
     public void Pass()
     {
         string nothing = _w.NewLabel();
@@ -101,7 +101,6 @@ internal sealed class FlashTurns
             _w.Branch(nothing);
         }
 
-        _w.WarpBarrier();
         Reg counter = Counter(_held);
         using (_w.When(_w.Compare("eq", _w.And(_thread, 31), 0)))
         {
