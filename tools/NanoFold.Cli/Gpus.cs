@@ -58,6 +58,27 @@ internal static class Gpus
     public static Backend Open(string kind) =>
         (kind == Devices.Cuda ? GpuDevices.OpenCuda() : GpuDevices.OpenOpenCl()) ?? throw new InvalidOperationException($"{kind}: the device is gone");
 
+    /// <summary>Measures with attention's backward pass by one kernel; null where there is no such choice.</summary>
+    public static T? WithOneBackward<T>(Backend backend, Func<T> measure)
+        where T : class
+    {
+        if (backend is not GpuBackend { CanTune: true })
+        {
+            return null;
+        }
+
+        bool before = BackwardKernels.IsOne;
+        try
+        {
+            BackwardKernels.IsOne = true;
+            return measure();
+        }
+        finally
+        {
+            BackwardKernels.IsOne = before;
+        }
+    }
+
     /// <summary>Whether kernels of products can still be measured to advantage: a CUDA device, and nothing is known of it.</summary>
     public static bool IsUntuned(Backend backend) => backend is GpuBackend { CanTune: true, IsTuned: false };
 
@@ -92,6 +113,11 @@ internal static class Gpus
     public static string? WhyNot(string kind) => NotBuilt;
 
     public static Backend Open(string kind) => throw new InvalidOperationException(NotBuilt);
+
+    /// <summary>Measures nothing.</summary>
+    public static T? WithOneBackward<T>(Backend backend, Func<T> measure)
+        where T : class
+        => null;
 
     /// <summary>Whether kernels of products can still be measured to advantage: never.</summary>
     public static bool IsUntuned(Backend backend) => false;

@@ -71,22 +71,24 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
     public void Attention(IReadOnlyList<AttentionCase> cases)
     {
         JsonArray? theirs = peer?.Ask("attention")?["cases"]?.AsArray();
-        List<string[]> rows = [["attention, bf16", "batch", "heads", "head dim", "forward ms", "both ms", "TFLOP/s", "PyTorch: forward", "both"]];
+        List<string[]> rows = [["attention, bf16", "batch", "heads", "head dim", "forward ms", "both ms", "backward by one kernel: both ms", "TFLOP/s", "PyTorch: forward", "both"]];
         var result = new JsonArray();
         foreach (AttentionCase shape in cases)
         {
             AttentionResult own = AttentionResult.Measure(shape, backend, DType.BFloat16);
+            AttentionResult? byOne = Gpus.WithOneBackward(backend, () => AttentionResult.Measure(shape, backend, DType.BFloat16));
             JsonObject? other = theirs?.OfType<JsonObject>().FirstOrDefault(t =>
                 (int)t["context"]! == shape.Context && (int)t["heads"]! == shape.Heads && (int)t["headDim"]! == shape.HeadDim && (int)t["batch"]! == shape.Batch);
             double forward = 1e3 * own.ForwardSeconds, both = forward + (1e3 * own.BackwardSeconds);
+            double? bothByOne = byOne is null ? null : 1e3 * (byOne.ForwardSeconds + byOne.BackwardSeconds);
             result.Add(new JsonObject
             {
                 ["context"] = shape.Context, ["heads"] = shape.Heads, ["headDim"] = shape.HeadDim, ["batch"] = shape.Batch,
-                ["forwardMs"] = forward, ["bothMs"] = both, ["tflops"] = own.FlopsPerSecond / 1e12, ["peer"] = Only(other, "forwardMs", "bothMs"),
+                ["forwardMs"] = forward, ["bothMs"] = both, ["bothByOneMs"] = bothByOne, ["tflops"] = own.FlopsPerSecond / 1e12, ["peer"] = Only(other, "forwardMs", "bothMs"),
             });
             rows.Add(
             [
-                Display.Count(shape.Context), Display.Count(shape.Batch), Display.Count(shape.Heads), Display.Count(shape.HeadDim), Display.Number(forward, "0.000"), Display.Number(both, "0.000"),
+                Display.Count(shape.Context), Display.Count(shape.Batch), Display.Count(shape.Heads), Display.Count(shape.HeadDim), Display.Number(forward, "0.000"), Display.Number(both, "0.000"), bothByOne is { } ms ? Display.Number(ms, "0.000") : "–",
                 Display.Number(own.FlopsPerSecond / 1e12, "0.0"), Ratio((double?)other?["forwardMs"], forward), Ratio((double?)other?["bothMs"], both),
             ]);
         }
