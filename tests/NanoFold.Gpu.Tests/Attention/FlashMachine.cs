@@ -25,6 +25,9 @@ internal sealed unsafe class FlashMachine(View[] inputs, View[] results) : IFlas
     /// <summary>What the text of the backward pass is changed to.</summary>
     public Func<string, string>? Edit { get; init; }
 
+    /// <summary>Times that a warp waited for its turn.</summary>
+    public long Waits { get; private set; }
+
     /// <summary>Instructions run by a warp, by kernel.</summary>
     public Dictionary<FlashPass, long> WarpInstructions { get; } = [];
 
@@ -85,6 +88,7 @@ internal sealed unsafe class FlashMachine(View[] inputs, View[] results) : IFlas
         machine.Run(arguments, gridX, gridY);
         SharedCycles += machine.SharedCycles;
         ConflictCycles += machine.ConflictCycles;
+        Waits += machine.WordWaits;
         WarpInstructions[spec.Pass] = WarpInstructions.GetValueOrDefault(spec.Pass) + machine.WarpInstructions;
     }
 }

@@ -42,6 +42,9 @@ internal sealed class FlashRig : IDisposable
     /// <summary>Cycles of shared memory, and those that are lost as lanes met in a bank.</summary>
     public (long All, long Lost) Cycles { get; private set; }
 
+    /// <summary>Times that a warp waited for its turn.</summary>
+    public long Waits { get; private set; }
+
     /// <summary>Instructions run by a warp, by kernel.</summary>
     public Dictionary<FlashPass, long> Instructions { get; } = [];
 
@@ -85,6 +88,7 @@ internal sealed class FlashRig : IDisposable
     private void Note(FlashMachine device)
     {
         Cycles = (Cycles.All + device.SharedCycles, Cycles.Lost + device.ConflictCycles);
+        Waits += device.Waits;
         foreach ((FlashPass pass, long count) in device.WarpInstructions)
         {
             Instructions[pass] = Instructions.GetValueOrDefault(pass) + count;

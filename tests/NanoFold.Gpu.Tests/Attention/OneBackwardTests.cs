@@ -78,6 +78,15 @@ public class OneBackwardTests
     }
 
     [Test]
+    public void NobodyWaitsWhereBlocksRunSideBySide([Values(32, 128)] int depth, [Values(0, 150)] int window)
+    {
+        // All blocks start at once and go on from barrier to barrier: causal attention's turns come before they are needed.
+        using var rig = new FlashRig(new AttentionCase(1, 600, 2, 1, depth) { Window = window }, DType.BFloat16) { IsOne = true, Schedule = new() { Resident = 99 } };
+        rig.Run();
+        Assert.That(rig.Waits, Is.Zero);
+    }
+
+    [Test]
     public void WithoutGradientsOfQueriesOrOfKeysTheOthersAreComputed([Values] bool isOfQueries)
     {
         var problem = new AttentionCase(1, 70, 1, 1, 32);

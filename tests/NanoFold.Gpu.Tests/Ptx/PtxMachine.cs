@@ -63,6 +63,9 @@ internal sealed unsafe class PtxMachine
     /// <summary>Cycles of shared memory lost because lanes met in a bank.</summary>
     public long ConflictCycles { get; set; }
 
+    /// <summary>Times that a warp had to wait for a word of global memory to change.</summary>
+    public long WordWaits { get; set; }
+
     /// <summary>Instructions run by a warp.</summary>
     public long WarpInstructions { get; private set; }
 

@@ -33,14 +33,9 @@ internal static class FlashRun
     /// <summary>Scratch of the backward pass: what <see cref="DeltaRows"/> puts there, and with one kernel dq's sums and whose turn it is.</summary>
     public static long ScratchBytes(bool isOne, in AttentionArgs args)
     {
+        Layout q = args.Q.Layout;
         long bytes = DeltaRows.Bytes(args);
-        if (!isOne || !args.Q.Type.Is16Bit() || args.Q.Layout[3] > FlashSpec.MostDepth)
-        {
-            return bytes;
-        }
-
-        long blocks = QueryBlocks(args.Q.Layout[0], args.Q.Layout[2], args.Q.Layout[1]);
-        return bytes + FlashGradients.SumBytes(blocks, args.Q.Layout[3]) + FlashTurns.Bytes(blocks);
+        return isOne && args.Q.Type.Is16Bit() && q[3] <= FlashSpec.MostDepth && FitsOne(q[0], q[2], q[1], q[3]) ? bytes + OneBytes(q[0], q[2], q[1], q[3]) : bytes;
     }
 
     /// <summary>The scratch holds what <see cref="DeltaRows"/> puts there.</summary>
@@ -58,7 +53,7 @@ internal static class FlashRun
         arguments.Bits = device.Pointer(gradients.Scratch);
         arguments.Delta = arguments.Bits + DeltaRows.Bytes(shape.Batch, shape.Time, shape.Heads) / 2;
         bool hasKeys = !gradients.DK.IsNone || !gradients.DV.IsNone;
-        if (device.HasOneBackward && hasKeys && !gradients.DQ.IsNone)
+        if (device.HasOneBackward && hasKeys && !gradients.DQ.IsNone && FitsOne(shape.Batch, shape.Heads, shape.Time, shape.Depth))
         {
             Together(device, shape, arguments, gradients.Scratch);
             return;
@@ -81,9 +76,9 @@ internal static class FlashRun
         where TDevice : IFlashDevice
     {
         FlashSpec spec = Spec(FlashPass.Gradients, shape);
-        long blocks = QueryBlocks(shape.Batch, shape.Heads, shape.Time), rows = DeltaRows.Bytes(shape.Batch, shape.Time, shape.Heads);
+        long rows = DeltaRows.Bytes(shape.Batch, shape.Time, shape.Heads), blocks = QueryBlocks(shape.Batch, shape.Heads, shape.Time);
         long sums = FlashGradients.SumBytes(blocks, shape.Depth), turns = FlashTurns.Bytes(blocks);
-        RowCheck.Scratch(AttentionBackwardCall.Name, scratch, rows + sums + turns);
+        RowCheck.Scratch(AttentionBackwardCall.Name, scratch, rows + OneBytes(shape.Batch, shape.Heads, shape.Time, shape.Depth));
         arguments.Sums = arguments.Bits + rows;
         arguments.Turns = arguments.Sums + sums;
         arguments.QueryBlocks = Blocks(shape.Time, FlashSpec.QueriesTogether);
@@ -91,6 +86,17 @@ internal static class FlashRun
         device.Clear(scratch, rows + sums, turns);
         device.Launch(spec, arguments, checked(shape.Batch * shape.KeyHeads * arguments.KeyBlocks), 1);
     }
+
+    /// <summary>Bytes that one kernel needs of the scratch.</summary>
+    private static long OneBytes(int batch, int heads, int time, int depth)
+    {
+        long blocks = QueryBlocks(batch, heads, time);
+        return FlashGradients.SumBytes(blocks, depth) + FlashTurns.Bytes(blocks);
+    }
+
+    /// <summary>Whether the scratch has fewer elements than a view can have; two kernels need less.</summary>
+    private static bool FitsOne(int batch, int heads, int time, int depth)
+        => (DeltaRows.Bytes(batch, time, heads) + OneBytes(batch, heads, time, depth)) / sizeof(float) < int.MaxValue;
 
     private static long QueryBlocks(int batch, int heads, int time) => (long)batch * heads * Blocks(time, FlashSpec.QueriesTogether);
 

@@ -81,6 +81,7 @@ internal static unsafe class AtomicSteps
         w.Asked = (i.Index, first, value, w.Steps);
         if (isSame && asked.Instruction == i.Index && asked.Address == first && asked.Value == value && w.Steps - asked.Time <= ShortLoop)
         {
+            machine.WordWaits++;
             w.WaitFor($"the word at {first:x}, which is {value}, to change", () => *(uint*)machine.Global(first, 4) != value);
         }
     }
