@@ -109,7 +109,7 @@ internal sealed unsafe class PtxMachine
     /// <summary>Where no warp can go on and the program knows the time, all waits for barriers in shared memory run out of it.</summary>
     public bool LetTimePass(PtxWarp[] warps)
     {
-        _nanoseconds += 10_000_000_000;
+        _nanoseconds += 2_050_000_000;
         return _program.Text.Contains("%globaltimer", StringComparison.Ordinal) && warps.Count(w => w.EndWait()) > 0;
     }
 

@@ -50,7 +50,7 @@ internal static class BenchGpu
         }
 
         Output output = invocation.Output;
-        PrecisionKind[] precisions = [.. Enum.GetValues<PrecisionKind>().Where(p => p != PrecisionKind.TensorFloat32 || backend.HasTensorFloat32)];
+        PrecisionKind[] precisions = isDry ? [PrecisionKind.Float32, PrecisionKind.BFloat16] : [.. Enum.GetValues<PrecisionKind>().Where(p => p != PrecisionKind.TensorFloat32 || backend.HasTensorFloat32)];
         output.Line($"{backend.Name}, {Display.Bytes(backend.FreeBytes ?? 0)} free");
         var json = new JsonObject { ["device"] = backend.Name, ["precisions"] = new JsonArray([.. precisions.Select(p => (JsonNode)p.Name())]) };
         GpuShapes shapes = isDry ? GpuShapes.Tiny : GpuShapes.Real;

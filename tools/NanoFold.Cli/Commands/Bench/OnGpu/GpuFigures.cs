@@ -169,7 +169,7 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
         {
             Roofline peak = shapes.Roofline(backend, config.Train.Precision);
             using var profiler = new Profiler(config, backend);
-            ProfileReport report = profiler.Run(peak, OpGrouping.Op);
+            ProfileReport report = profiler.Run(peak, OpGrouping.Op, shapes.ProfiledSteps);
             output.Note($"{config.Preset}: {Display.Number(1e3 * report.StepSeconds, "0.000")} ms a profiled step, {Display.Number(1e3 * report.SecondsOutside, "0.000")} ms of it between kernels");
             foreach (ProfileRow row in report.Kernels.OrderByDescending(r => r.Seconds))
             {

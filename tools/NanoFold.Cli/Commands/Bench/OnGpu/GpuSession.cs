@@ -30,7 +30,7 @@ internal sealed class GpuSession(Invocation invocation, string folder, TimeSpan 
         Output output = invocation.Output;
         long started = Stopwatch.GetTimestamp();
         var runs = new List<GpuStageRun>();
-        foreach (GpuStage stage in GpuStage.Of(folder, isDry, data).Where(s => !s.IsPeer || !(alone || isDry)))
+        foreach (GpuStage stage in GpuStage.Of(folder, isDry, data).Where(s => !(s.IsPeer && alone)))
         {
             token.ThrowIfCancellationRequested();
             TimeSpan left = limit - Stopwatch.GetElapsedTime(started), own = TimeSpan.FromSeconds(stage.Seconds);

@@ -22,7 +22,7 @@ internal sealed class GpuShapes
 
     public static GpuShapes Tiny { get; } = new(isTiny: true);
 
-    public IReadOnlyList<(string Preset, int Batch, int Vocab)> Steps => _isTiny ? [("nano", 2, 32)] : [("nano", 12, 256), ("small", 64, 256), ("gpt2", 16, Vocab)];
+    public IReadOnlyList<(string Preset, int Batch, int Vocab)> Steps => _isTiny ? [("nano", 1, 16)] : [("nano", 12, 256), ("small", 64, 256), ("gpt2", 16, Vocab)];
 
     public IReadOnlyList<AttentionCase> Attention => _isTiny
         ? [new(8, 2, 2, 16, 1)]
@@ -34,11 +34,14 @@ internal sealed class GpuShapes
     /// <summary>Those of all steps, of the largest model first: it matters most where time is short.</summary>
     public IReadOnlyList<GemmCase> Tuned => [.. Steps.Reverse().SelectMany(Of)];
 
-    public int TimedSteps => _isTiny ? 2 : 20;
+    public int TimedSteps => _isTiny ? 1 : 20;
 
-    public RunConfig Curve => _isTiny ? Config(("nano", 2, 32), PrecisionKind.Float32) : Config(("small", 8, 256), PrecisionKind.Float32);
+    /// <summary>0: as many as fit.</summary>
+    public int ProfiledSteps => _isTiny ? 1 : 0;
 
-    public int CurveSteps(int asked) => _isTiny ? 3 : asked;
+    public RunConfig Curve => _isTiny ? Config(("nano", 1, 16), PrecisionKind.Float32) : Config(("small", 8, 256), PrecisionKind.Float32);
+
+    public int CurveSteps(int asked) => _isTiny ? 2 : asked;
 
     public Roofline Roofline(Backend backend, PrecisionKind precision)
         => _isTiny ? new Roofline(1e9, 1e9) : Engine.Profiling.Roofline.Measure(backend, precision.Arithmetic(backend));
@@ -50,7 +53,7 @@ internal sealed class GpuShapes
             .Set("tokenizer=byte").Set("train.optimizer=adamw").Set($"train.batch={step.Batch}").Set("train.accumulate=1").Set($"train.precision={precision.Name()}");
         if (_isTiny)
         {
-            tree = tree.Set("model.width=16").Set("model.heads=2").Set("model.layers=1").Set("model.context=8");
+            tree = tree.Set("model.width=16").Set("model.heads=2").Set("model.layers=1").Set("model.context=4");
         }
 
         RunConfig config = tree.Build();

@@ -24,13 +24,13 @@ internal sealed record GpuStage(string Name, int Seconds, params string[] Words)
         string[] own = isDry ? ["--alone", "--dry-run"] : ["--alone"], curve = data is null ? [] : ["--data", data];
         (string, string)[] warpgroups = [("NANOFOLD_WGMMA", "1")];
         const string Peer = "bench/peers/gpu_peer.py";
-        return
+        GpuStage[] all =
         [
             new("programs", 45, ["--parts", "programs", .. own]),
             new("checks", 60, ["--parts", "checks", "--dump", Path.Combine(folder, "dumps"), .. own]),
             new("tune", 75, ["--parts", "tune", .. own]),
             new("products", 60, ["--parts", "products", .. own]),
-            new("products-wgmma", 60, ["--parts", "products", .. own]) { Set = warpgroups },
+            new("products-wgmma", 90, ["--parts", "tune,products", .. own]) { Set = warpgroups },
             new("peer-products", 60, Peer, "gemm") { Tool = "python3" },
             new("attention", 40, ["--parts", "attention", .. own]),
             new("peer-attention", 40, Peer, "attention") { Tool = "python3" },
@@ -47,6 +47,9 @@ internal sealed record GpuStage(string Name, int Seconds, params string[] Words)
             },
             new("kernels", 60, ["--parts", "kernels", .. own]),
         ];
+
+        // A simulator has neither PyTorch beside it nor warpgroups.
+        return isDry ? [.. all.Where(s => !s.IsPeer && (s.Set.Length == 0 || s.Tool is not null))] : all;
 
         GpuStage Step(string preset, int batch, int vocab)
             => new($"peer-step-{preset}", 90, Peer, "step", "--preset", preset, "--batch", $"{batch}", "--vocab", $"{vocab}", "--precision", "bf16") { Tool = "python3" };
