@@ -39,7 +39,7 @@ internal sealed class GpuSession(Invocation invocation, string folder, TimeSpan 
                 : GpuStageRun.Of(stage, folder, left < own ? left : own, token);
             runs.Add(run);
             output.Line($"{stage.Name,-16} {Display.Number(run.Seconds, "0.0"),6} s  {run.Outcome}");
-            File.WriteAllText(Path.Combine(folder, "session.json"), Json(runs).ToJsonString());
+            File.WriteAllText(Path.Combine(folder, "session.json"), FiniteJson.Clean(Json(runs))!.ToJsonString());
         }
 
         string table = GpuSessionTable.Of(runs);
