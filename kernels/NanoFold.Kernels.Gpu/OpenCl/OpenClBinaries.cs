@@ -34,7 +34,7 @@ internal sealed partial class OpenClBinaries
     }
 
     /// <summary>A run of less is a trial: its programs are not kept.</summary>
-    public TimeSpan Least { get; init; } = TimeSpan.FromSeconds(20);
+    public TimeSpan Least { get; set; } = TimeSpan.FromSeconds(20);
 
     /// <summary>Programs that were read from files.</summary>
     public int Read { get; private set; }
