@@ -39,7 +39,7 @@ internal sealed class PtxScheduler
                 _resident.Add(_machine.Start(number));
             }
 
-            if (!(_random is null ? InOrder() : AtRandom()) && !CompleteOne())
+            if (!(_random is null ? InOrder() : AtRandom()) && !CompleteOne() && !_machine.LetTimePass(_resident.SelectMany(b => b.Warps)))
             {
                 throw new InvalidOperationException($"deadlock: {Dump()}");
             }
