@@ -49,6 +49,8 @@ public sealed class GpuBackend : Backend
     /// <summary>Tensor cores know tf32 from Ampere on.</summary>
     public override bool HasTensorFloat32 => _context.Accelerator is CudaAccelerator { Architecture.Major: >= 8 };
 
+    public override bool OverwritesGradients => true;
+
     public override bool Supports(DType type) => type != DType.Float64;
 
     public override IReadOnlyList<CompiledKernel> CompiledKernels => _context.Compiled;

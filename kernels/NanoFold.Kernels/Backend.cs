@@ -53,6 +53,12 @@ public abstract class Backend : IDisposable
     public virtual string? LacksBFloat16 => null;
 
     /// <summary>
+    /// Whether it is worth beginning a gradient by its first part rather than by zeros to which that part is added: a pass over memory less, and another sign
+    /// of some zeros.
+    /// </summary>
+    public virtual bool OverwritesGradients => false;
+
+    /// <summary>
     /// How many sequences lie one after the other in the rows of the calls that follow, each with as many of them. With more than one, the part of a result that
     /// belongs to a sequence has the bits that it has where the sequence is computed alone, so that what stands beside it makes no difference, as long as
     /// <see cref="KeepsSequencesApart"/>.

@@ -45,6 +45,9 @@ public abstract class Op
     /// <summary>Whether <see cref="Backward"/> reads this output's value.</summary>
     public virtual bool BackwardReadsOutput(int output) => false;
 
+    /// <summary>Whether <see cref="Backward"/> gives this input the gradient of output 0 as it is, by <see cref="OpCall.PassGradient"/>: both may then be one memory.</summary>
+    public virtual bool PassesGradient(int input) => false;
+
     /// <summary>True where running forward twice would count something twice: such a node is never recomputed.</summary>
     public virtual bool HasSideEffects => false;
 

@@ -254,6 +254,9 @@ public sealed class ParameterStore : IDisposable
     /// <summary>Gradients of trained elements, as a vector; of as many as 32 bits can count, as the pieces of a range have.</summary>
     public View Gradients(ElementRange piece) => Vector(AllocateGradients(), piece);
 
+    /// <summary>The shadow of some values, as a vector; none where there is no shadow. Whoever writes values there too need not call <see cref="Changed()"/>.</summary>
+    public View Rounded(ElementRange piece) => _shadow?.Of(piece) ?? default;
+
     /// <summary>Takes the memory of the gradients, which is not there before anyone asks for them.</summary>
     internal DeviceBuffer AllocateGradients()
     {

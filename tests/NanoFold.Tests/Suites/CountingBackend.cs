@@ -20,6 +20,11 @@ internal sealed class CountingBackend(Backend inner) : Backend
 
     public override bool HoldsValues => inner.HoldsValues;
 
+    /// <summary>Whether it says that gradients are begun rather than added to zeros, as a GPU does.</summary>
+    public bool Overwrites { get; init; }
+
+    public override bool OverwritesGradients => Overwrites;
+
     public override KernelTable Kernels => inner.Kernels;
 
     public override StepState NewState() => inner.NewState();

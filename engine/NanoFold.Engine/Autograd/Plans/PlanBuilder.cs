@@ -17,11 +17,11 @@ internal sealed class PlanBuilder
     private readonly int[] _gradient;
     private int[] _scratch = [];
 
-    public PlanBuilder(Tape tape, bool recompute)
+    public PlanBuilder(Tape tape, bool recompute, bool overwrites = false)
     {
         _tape = tape;
         _values = tape.Values;
-        _schedule = new PlanSchedule(tape, recompute);
+        _schedule = new PlanSchedule(tape, recompute, overwrites);
         _original = NoBlocks();
         _recomputed = NoBlocks();
         _gradient = NoBlocks();
@@ -113,6 +113,19 @@ internal sealed class PlanBuilder
                 yield return steps[t] with { Products = [.. together.Select(step => step.Call!.Node.Op.ForwardProduct(step.Call))] };
             }
         }
+    }
+
+    public bool WritesGradient(Parameter parameter)
+    {
+        for (int id = 0; id < _values.Count; id++)
+        {
+            if (_values[id].Parameter == parameter)
+            {
+                return _schedule.HasGradient(id);
+            }
+        }
+
+        return false;
     }
 
     public PlanProfile Profile() => new PlanProfiler(_tape, _schedule.Calls, _arena, [.. Holders()]).Profile();
@@ -210,7 +223,7 @@ internal sealed class PlanBuilder
     {
         if (_values[id].Kind == ValueKind.Activation)
         {
-            Touch(_gradient, id, calls);
+            Touch(_gradient, _schedule.GradientMemory(id), calls);
         }
     }
 
@@ -247,7 +260,7 @@ internal sealed class PlanBuilder
         TapeValue value = _values[id];
         return value.Kind == ValueKind.Parameter
             ? value.Parameter!.Store.Gradients(value.Parameter).With(layout, offset)
-            : InArena(_gradient[id], new Tensor(id, offset, layout, value.Type), arena);
+            : InArena(_gradient[_schedule.GradientMemory(id)], new Tensor(id, offset, layout, value.Type), arena);
     }
 
     // A value that no call of this plan touches has no block; its view is none.
