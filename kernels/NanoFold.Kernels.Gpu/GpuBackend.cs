@@ -51,6 +51,8 @@ public sealed class GpuBackend : Backend
 
     public override bool OverwritesGradients => true;
 
+    public override bool JoinsProducts => !_context.IsProcessor;
+
     public override bool Supports(DType type) => type != DType.Float64;
 
     public override IReadOnlyList<CompiledKernel> CompiledKernels => _context.Compiled;

@@ -59,6 +59,12 @@ public abstract class Backend : IDisposable
     public virtual bool OverwritesGradients => false;
 
     /// <summary>
+    /// Whether it is worth having matrices of one input that lie one after the other multiplied as one: results are then parts of wider rows, and sums over all
+    /// columns add in another order.
+    /// </summary>
+    public virtual bool JoinsProducts => false;
+
+    /// <summary>
     /// How many sequences lie one after the other in the rows of the calls that follow, each with as many of them. With more than one, the part of a result that
     /// belongs to a sequence has the bits that it has where the sequence is computed alone, so that what stands beside it makes no difference, as long as
     /// <see cref="KeepsSequencesApart"/>.

@@ -29,6 +29,8 @@ public sealed class NullBackend : Backend
 
     public override bool OverwritesGradients => _like is { OverwritesGradients: true };
 
+    public override bool JoinsProducts => _like is { JoinsProducts: true };
+
     public override bool Supports(DType type) => _like?.Supports(type) ?? true;
 
     public override bool ReadsWeights(DType type) => _like?.ReadsWeights(type) ?? true;

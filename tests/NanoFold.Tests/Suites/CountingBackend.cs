@@ -25,6 +25,11 @@ internal sealed class CountingBackend(Backend inner) : Backend
 
     public override bool OverwritesGradients => Overwrites;
 
+    /// <summary>Whether it says that products of one input are joined.</summary>
+    public bool Joins { get; init; }
+
+    public override bool JoinsProducts => Joins;
+
     public override KernelTable Kernels => inner.Kernels;
 
     public override StepState NewState() => inner.NewState();

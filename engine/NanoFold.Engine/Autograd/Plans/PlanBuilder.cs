@@ -119,7 +119,7 @@ internal sealed class PlanBuilder
     {
         for (int id = 0; id < _values.Count; id++)
         {
-            if (_values[id].Parameter == parameter)
+            if (_values[id].Parameters.Contains(parameter))
             {
                 return _schedule.HasGradient(id);
             }
