@@ -136,6 +136,29 @@ public sealed class GpuBackend : Backend
         _matMul.MatMul(args);
     }
 
+    public override void MatMulTogether(ReadOnlySpan<MatMulArgs> products)
+    {
+        if (products.Length < 2 || !_context.Branches.AreThere)
+        {
+            base.MatMulTogether(products);
+            return;
+        }
+
+        _context.Branches.Fork(products.Length);
+        try
+        {
+            for (int i = 0; i < products.Length; i++)
+            {
+                _context.Branches.Enter(i);
+                MatMul(products[i]);
+            }
+        }
+        finally
+        {
+            _context.Branches.Join();
+        }
+    }
+
     public override void GroupedMatMul(in GroupedMatMulArgs args)
     {
         BackendChecks.GroupedMatMul(args);

@@ -92,6 +92,7 @@ public class TogetherUpdateTests : GpuTests
                     one.Begin(step, 1);
                 }
 
+                Gpu.Context.FlushStates();
                 long before = Gpu.Context.Version;
                 onGpu.Update();
                 onCpu.Update();
