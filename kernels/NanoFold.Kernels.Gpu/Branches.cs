@@ -29,8 +29,8 @@ internal sealed class Branches(GpuContext context, IStreamEvents? events) : IDis
     /// <summary>The stream of the branch, null for the main one.</summary>
     public AcceleratorStream? Stream => Current > 0 && context.IsCapturing ? _streams[Current] : null;
 
-    /// <summary>What follows is in so many parts.</summary>
-    public void Fork(int parts)
+    /// <summary>What follows is in so many parts, until the end of the scope.</summary>
+    public Scope Fork(int parts)
     {
         if (_count > 0)
         {
@@ -41,7 +41,7 @@ internal sealed class Branches(GpuContext context, IStreamEvents? events) : IDis
         if (!context.IsCapturing)
         {
             Open(_count);
-            return;
+            return new Scope(this);
         }
 
         events!.Record(_reached[0], context.Stream);
@@ -49,13 +49,15 @@ internal sealed class Branches(GpuContext context, IStreamEvents? events) : IDis
         {
             events.Wait(_streams[branch]!, _reached[0]);
         }
+
+        return new Scope(this);
     }
 
     /// <summary>What follows belongs to a part.</summary>
     public void Enter(int part) => Current = part % _count;
 
-    /// <summary>What follows needs all parts.</summary>
-    public void Join()
+    // What follows needs all parts.
+    private void Join()
     {
         Current = 0;
         for (int branch = 1; context.IsCapturing && branch < _count; branch++)
@@ -74,6 +76,12 @@ internal sealed class Branches(GpuContext context, IStreamEvents? events) : IDis
             events!.Delete(_reached[branch]);
             _streams[branch]?.Dispose();
         }
+    }
+
+    /// <summary>What is in parts ends with it.</summary>
+    public readonly ref struct Scope(Branches branches)
+    {
+        public void Dispose() => branches.Join();
     }
 
     // A device may refuse new streams while it captures.

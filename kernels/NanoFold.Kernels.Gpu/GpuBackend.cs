@@ -144,18 +144,29 @@ public sealed class GpuBackend : Backend
             return;
         }
 
-        _context.Branches.Fork(products.Length);
-        try
+        using Branches.Scope scope = _context.Branches.Fork(products.Length);
+        for (int i = 0; i < products.Length; i++)
         {
-            for (int i = 0; i < products.Length; i++)
-            {
-                _context.Branches.Enter(i);
-                MatMul(products[i]);
-            }
+            _context.Branches.Enter(i);
+            MatMul(products[i]);
         }
-        finally
+    }
+
+    public override bool RunsTogether => _context.Branches.AreThere;
+
+    public override void RunTogether(ReadOnlySpan<Action> calls)
+    {
+        if (!_context.Branches.AreThere)
         {
-            _context.Branches.Join();
+            base.RunTogether(calls);
+            return;
+        }
+
+        using Branches.Scope scope = _context.Branches.Fork(calls.Length);
+        for (int i = 0; i < calls.Length; i++)
+        {
+            _context.Branches.Enter(i);
+            calls[i]();
         }
     }
 

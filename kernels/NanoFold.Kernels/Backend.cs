@@ -157,6 +157,18 @@ public abstract class Backend : IDisposable
         }
     }
 
+    /// <summary>Whether it gains by being told of calls other than products that do not need each other, see <see cref="RunTogether"/>.</summary>
+    public virtual bool RunsTogether => false;
+
+    /// <summary>Makes calls of this backend of which none reads or writes what another one writes: a device may do them at the same time. To the bits of one after the other.</summary>
+    public virtual void RunTogether(ReadOnlySpan<Action> calls)
+    {
+        foreach (Action call in calls)
+        {
+            call();
+        }
+    }
+
     /// <summary>
     /// Makes a call ready to be done over and over with the same operands, whose contents may change: it is checked and planned here, once. Null where that would
     /// save nothing worth having.

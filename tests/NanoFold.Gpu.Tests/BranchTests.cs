@@ -1,3 +1,5 @@
+using ILGPU;
+using ILGPU.Runtime;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Ops;
 using NanoFold.Kernels;
@@ -44,12 +46,12 @@ public class BranchTests
     [Test]
     public void APartHasItsStreamAndItsScratch()
     {
-        var main = _gpu.Context.Stream;
+        AcceleratorStream main = _gpu.Context.Stream;
         foreach (bool isCapturing in new[] { false, true })
         {
             _gpu.Context.IsCapturing = isCapturing;
-            Branches.Fork(3);
-            var streams = new List<object>();
+            Branches.Scope scope = Branches.Fork(3);
+            var streams = new List<AcceleratorStream>();
             var scratch = new List<nint>();
             for (int part = 0; part < 3; part++)
             {
@@ -58,10 +60,10 @@ public class BranchTests
                 scratch.Add(_gpu.Context.Scratch(512).LoadEffectiveAddressAsPtr());
             }
 
-            Branches.Join();
+            scope.Dispose();
             Assert.That(scratch, Is.Unique);
             Assert.That(streams[0], Is.SameAs(main));
-            Assert.That(streams, isCapturing ? Is.Unique : Is.All.SameAs(main));
+            Assert.That(streams.Distinct().Count(), Is.EqualTo(isCapturing ? 3 : 1));
             Assert.That(_gpu.Context.Stream, Is.SameAs(main));
         }
     }
@@ -71,21 +73,22 @@ public class BranchTests
     {
         Pass(9);
         _gpu.Context.IsCapturing = true;
-        Branches.Fork(9);
+        Branches.Scope scope = Branches.Fork(9);
         Branches.Enter(1);
-        var second = _gpu.Context.Stream;
+        AcceleratorStream second = _gpu.Context.Stream;
         Branches.Enter(1 + Branches.Most);
         Assert.That(_gpu.Context.Stream, Is.SameAs(second));
-        Branches.Join();
+        scope.Dispose();
         Assert.That(_events.Calls.Count(call => call.Contains("waits", StringComparison.Ordinal)), Is.EqualTo(2 * (Branches.Most - 1)));
     }
 
     [Test]
     public void PartsHaveNoParts()
     {
-        Branches.Fork(2);
-        Assert.That(() => Branches.Fork(2), Throws.InvalidOperationException);
-        Branches.Join();
+        using Branches.Scope scope = Branches.Fork(2);
+        Assert.That(Nested, Throws.InvalidOperationException);
+
+        void Nested() => Branches.Fork(2).Dispose();
     }
 
     [Test]
@@ -93,10 +96,9 @@ public class BranchTests
     {
         Pass(2);
         _gpu.Context.IsCapturing = true;
-        Branches.Fork(2);
+        using Branches.Scope scope = Branches.Fork(2);
         Branches.Enter(1);
-        Assert.That(() => _gpu.Context.Scratch(1 << 20), Throws.InvalidOperationException.With.Message.Contains("run it once before"));
-        Branches.Join();
+        Assert.That(() => _gpu.Context.Scratch(1 << 22), Throws.InvalidOperationException.With.Message.Contains("run it once before"));
     }
 
     [Test]
@@ -143,19 +145,18 @@ public class BranchTests
         plan.Run(log: null);
         _gpu.Context.IsCapturing = false;
         Numbers.AssertSameBits(model.Gradients(), gradients, "captured");
-        int linear = plan.Tape.Nodes.Count(node => node.Op is LinearOp);
-        Assert.That(_events.Calls.Count(call => call.StartsWith("0 reaches", StringComparison.Ordinal)), Is.EqualTo(linear), "the two gradients of each linear layer");
+        int linear = plan.Tape.Nodes.Count(node => node.Op is LinearOp), turns = plan.Tape.Nodes.Count(node => node.Op is RopeOp);
+        Assert.That(turns, Is.EqualTo(2), "of queries and of keys");
+        Assert.That(_events.Calls.Count(call => call.StartsWith("0 reaches", StringComparison.Ordinal)), Is.EqualTo(linear + turns), "the two gradients of each linear layer; both turns, and both back");
     }
 
     private void Pass(int parts)
     {
-        Branches.Fork(parts);
+        using Branches.Scope scope = Branches.Fork(parts);
         for (int part = 0; part < parts; part++)
         {
             Branches.Enter(part);
             _ = _gpu.Context.Scratch(512);
         }
-
-        Branches.Join();
     }
 }

@@ -25,6 +25,12 @@ public abstract class Op
     public virtual MatMulArgs ForwardProduct(OpCall call) => throw new InvalidOperationException($"{Name}: is no product");
 
     /// <summary>
+    /// Whether both passes are one small piece of work each, that touches nothing but its operands: neighbors that do not need each other may then be done at
+    /// the same time (<see cref="Backend.RunsTogether"/>).
+    /// </summary>
+    public virtual bool IsBranch => false;
+
+    /// <summary>
     /// Adds to, or overwrites, each <see cref="OpCall.InputGradient"/> that is not none, from the <see cref="OpCall.OutputGradient"/>s
     /// (none where nothing flows back).
     /// </summary>

@@ -35,8 +35,8 @@ internal static class JoinedLinear
 
     private static PlainLinear[]? Plain(Tape tape, IReadOnlyList<Linear> layers)
     {
-        PlainLinear?[] plain = [.. layers.Select(layer => layer.PlainOn(tape))];
-        return plain.Contains(null) || plain.Select(layer => layer!.BiasParameter is null).Distinct().Count() > 1 ? null : plain!;
+        PlainLinear[] plain = [.. layers.Select(layer => layer.PlainOn(tape)).OfType<PlainLinear>()];
+        return plain.Length == layers.Count && plain.Select(layer => layer.BiasParameter is null).Distinct().Count() == 1 ? plain : null;
     }
 
     // The matrices are joined last: a join of parameters stays.

@@ -31,6 +31,8 @@ public sealed class NullBackend : Backend
 
     public override bool JoinsProducts => _like is { JoinsProducts: true };
 
+    public override bool RunsTogether => _like is { RunsTogether: true };
+
     public override bool Supports(DType type) => _like?.Supports(type) ?? true;
 
     public override bool ReadsWeights(DType type) => _like?.ReadsWeights(type) ?? true;

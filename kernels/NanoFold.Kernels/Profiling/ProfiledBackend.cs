@@ -67,6 +67,8 @@ public sealed class ProfiledBackend : Backend
 
     public override bool JoinsProducts => _inner.JoinsProducts;
 
+    public override bool RunsTogether => _inner.RunsTogether;
+
     public override bool Supports(DType type) => _inner.Supports(type);
 
     public override bool ReadsWeights(DType type) => _inner.ReadsWeights(type);

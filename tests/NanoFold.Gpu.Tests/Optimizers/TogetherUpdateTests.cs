@@ -78,7 +78,7 @@ public class TogetherUpdateTests : GpuTests
     public void AnUpdateOfAStoreIsThatOfTheCpu(string optimizer, DType shadow, int launches)
     {
         using ParameterStore gpu = Store(Gpu, shadow), cpu = Store(Cpu, DType.Float32);
-        TrainConfig config = new TrainConfig { Optimizer = Tests.Suites.Optimizers.Of(optimizer), Steps = 10, Warmup = 0 }.Resolve("nano");
+        TrainConfig config = new TrainConfig { Optimizer = NanoFold.Tests.Suites.Optimizers.Of(optimizer), Steps = 10, Warmup = 0 }.Resolve("nano");
         using (var onGpu = new Optimizer(gpu, config, GpuState))
         using (var onCpu = new Optimizer(cpu, config, CpuState))
         {

@@ -5,6 +5,7 @@ using NanoFold.Engine.Modules.Adapters;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
+using NanoFold.Tests.Autograd;
 using NanoFold.Tests.Mixers.References;
 using NanoFold.Tests.Suites;
 

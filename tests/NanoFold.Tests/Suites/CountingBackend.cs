@@ -30,6 +30,11 @@ internal sealed class CountingBackend(Backend inner) : Backend
 
     public override bool JoinsProducts => Joins;
 
+    /// <summary>Whether it says that it is told of calls that do not need each other.</summary>
+    public bool Branches { get; init; }
+
+    public override bool RunsTogether => Branches;
+
     public override KernelTable Kernels => inner.Kernels;
 
     public override StepState NewState() => inner.NewState();

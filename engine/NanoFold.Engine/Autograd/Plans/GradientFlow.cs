@@ -8,7 +8,8 @@ namespace NanoFold.Engine.Autograd;
 /// </summary>
 internal sealed class GradientFlow
 {
-    private const long Whole = -1;
+    /// <summary>Stands for all of a gradient, where parts are told apart by where they begin.</summary>
+    public const long Whole = -1;
 
     private readonly Tape _tape;
     private readonly IReadOnlyList<TapeValue> _values;
@@ -41,6 +42,9 @@ internal sealed class GradientFlow
 
     /// <summary>The value in whose gradient's memory the gradient of a value lies: its own in most cases.</summary>
     public int MemoryOf(int id) => _memory[id];
+
+    /// <summary>Where the part of a gradient begins that a handle sees, if parts have no element in common; otherwise <see cref="Whole"/>.</summary>
+    public long PartOf(Tensor handle) => _zeroFirst[handle.Id] || !_parts.TryGetValue(handle.Id, out LastAxisParts? parts) || !parts.AreWhole ? Whole : handle.Offset;
 
     public bool Wants(Node node, int input)
     {

@@ -94,7 +94,7 @@ internal sealed class PlanBuilder
         return steps;
     }
 
-    /// <summary>The calls of a run: those of <see cref="Resolve"/>, products that are computed together in one.</summary>
+    /// <summary>The calls of a run: those of <see cref="Resolve"/>, those that are done together in one.</summary>
     public IEnumerable<PlanStep> Joined(PlanStep[] steps)
     {
         for (int t = 0, last; t < steps.Length; t = last + 1)
@@ -107,6 +107,10 @@ internal sealed class PlanBuilder
                 {
                     yield return step;
                 }
+            }
+            else if (!_schedule.IsProduct(_schedule.Calls[t]))
+            {
+                yield return steps[t] with { Together = [.. together.Select(step => (Action)(() => step.Run(_tape.Backend)))] };
             }
             else
             {

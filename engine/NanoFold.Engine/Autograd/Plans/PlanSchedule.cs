@@ -16,8 +16,7 @@ internal sealed class PlanSchedule
     private readonly List<ScheduledCall> _calls = [];
     private readonly GradientFlow _gradients;
     private readonly bool[] _isRecomputed;
-    private readonly int[] _firstTogether;
-    private readonly int[] _lastTogether;
+    private readonly CallGroups _groups;
 
     public PlanSchedule(Tape tape, bool recompute, bool overwrites = false)
     {
@@ -40,15 +39,16 @@ internal sealed class PlanSchedule
             AddBackward();
         }
 
-        _firstTogether = new int[_calls.Count];
-        _lastTogether = new int[_calls.Count];
-        FindTogether();
+        _groups = new CallGroups(tape, this, _gradients);
     }
 
     public IReadOnlyList<ScheduledCall> Calls => _calls;
 
-    /// <summary>The calls, this one among them, that may be done at the same time: products side by side in the forward pass of which none reads what another one writes.</summary>
-    public (int First, int Last) Together(int call) => (_firstTogether[call], _lastTogether[call]);
+    /// <inheritdoc cref="CallGroups.Of"/>
+    public (int First, int Last) Together(int call) => _groups.Of(call);
+
+    /// <inheritdoc cref="CallGroups.IsProduct"/>
+    public bool IsProduct(in ScheduledCall call) => _groups.IsProduct(call);
 
     public bool HasGradient(int id) => _gradients.Has(id);
 
@@ -116,37 +116,6 @@ internal sealed class PlanSchedule
     {
         int segment = _tape.Nodes[_values[output.Id].Producer].Segment;
         return _values[output.Id].Kept || _tape.Nodes.Any(n => n.Segment != segment && n.Inputs.Any(i => !i.IsNone && i.Id == output.Id));
-    }
-
-    private void FindTogether()
-    {
-        for (int first = 0, next; first < _calls.Count; first = next)
-        {
-            for (next = first + 1; next < _calls.Count && IsProduct(first) && IsProduct(next) && !ReadsFrom(next, first);)
-            {
-                next++;
-            }
-
-            Array.Fill(_firstTogether, first, first, next - first);
-            Array.Fill(_lastTogether, next - 1, first, next - first);
-        }
-    }
-
-    private bool IsProduct(int call) => _calls[call].Kind == PlanStepKind.Forward && _tape.Nodes[_calls[call].Node].Op.IsProduct;
-
-    // Whether a call reads what one from so many on, and before it, writes.
-    private bool ReadsFrom(int call, int first)
-    {
-        for (int before = first; before < call; before++)
-        {
-            Node writer = _tape.Nodes[_calls[before].Node];
-            if (_tape.Nodes[_calls[call].Node].Inputs.Any(input => !input.IsNone && writer.Outputs.Any(output => output.Id == input.Id)))
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     private void AddBackward()
