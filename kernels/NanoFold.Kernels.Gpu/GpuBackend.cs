@@ -243,6 +243,7 @@ public sealed class GpuBackend : Backend
     public override void Dispose()
     {
         _context.Stream.Synchronize();
+        _context.KeepPrograms();
         _matMul.Dispose();
         Kernels.Dispose();
         _transfer.Dispose();

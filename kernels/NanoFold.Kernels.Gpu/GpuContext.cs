@@ -68,6 +68,12 @@ public sealed class GpuContext : IDisposable
     /// <summary>An OpenCL device that is a processor: its local memory is plain memory, and its threads are what a compiler makes loops and vectors of.</summary>
     public bool IsProcessor => _openCl is { Capabilities.IsProcessor: true };
 
+    /// <summary>Keeps an OpenCL device's programs for processes to come, before any of them is given back.</summary>
+    internal void KeepPrograms() => _openCl?.Binaries.Keep();
+
+    /// <summary>Programs of an OpenCL device.</summary>
+    internal OpenClBinaries Binaries => _openCl?.Binaries ?? throw new InvalidOperationException($"{Accelerator.Name} has no programs of OpenCL");
+
     /// <summary>Whether threads may exchange values within warps of 32: CUDA's do, or a simulator of such a device; OpenCL's need not.</summary>
     public bool HasWarps => Accelerator.WarpSize == WarpSum.Lanes && (IsCuda || IsSimulator);
 

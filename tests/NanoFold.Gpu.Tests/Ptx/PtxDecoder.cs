@@ -15,6 +15,8 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
         {
             "mov" => Move(i),
             "ret" => w => w.Live &= ~w.Active,
+            "trap" => _ => throw new InvalidOperationException("trap"),
+            "membar" => _ => { },
             "bra" => Branch(i),
             "bar" => parts[1] == "sync" ? Barrier(i) : w => { },
             "ld" => parts[1] == "param" ? LoadArgument(i) : Access(i, isLoad: true),
@@ -104,6 +106,7 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
         "%nctaid.x" => (ulong)machine.GridSize[0],
         "%nctaid.y" => (ulong)machine.GridSize[1],
         "%laneid" => (ulong)lane,
+        "%globaltimer" => machine.Now(w, lane),
         _ => throw new NotSupportedException(name),
     };
 

@@ -15,6 +15,7 @@ internal sealed unsafe class PtxMachine
     private readonly List<(nint Start, nint End)> _memory = [];
     private readonly Action<PtxWarp>[] _steps;
     private readonly WgmmaSums _sums;
+    private ulong _nanoseconds;
 
     public PtxMachine(PtxProgram program)
     {
@@ -99,6 +100,17 @@ internal sealed unsafe class PtxMachine
             (Block[0], Block[1], Block[2]) = (block % gridX, block / gridX % gridY, block / (gridX * gridY));
             RunBlock();
         }
+    }
+
+    /// <summary>The time in nanoseconds, the same for all lanes of a warp; every look at it takes a tenth of a millisecond.</summary>
+    public ulong Now(PtxWarp warp, int lane)
+        => lane == System.Numerics.BitOperations.TrailingZeroCount(warp.Active) ? _nanoseconds += 100_000 : _nanoseconds;
+
+    /// <summary>Where no warp can go on and the program knows the time, all waits for barriers in shared memory run out of it.</summary>
+    public bool LetTimePass(PtxWarp[] warps)
+    {
+        _nanoseconds += 2_050_000_000;
+        return _program.Text.Contains("%globaltimer", StringComparison.Ordinal) && warps.Count(w => w.EndWait()) > 0;
     }
 
     private void RunBlock()

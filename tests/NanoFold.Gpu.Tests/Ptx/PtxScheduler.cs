@@ -11,7 +11,7 @@ internal sealed class PtxScheduler(PtxMachine machine, PtxWarp[] warps)
     {
         while (warps.Any(w => w.Live != 0))
         {
-            if (!(_random is null ? InOrder() : AtRandom()) && !machine.Async.CompleteOne(_random))
+            if (!(_random is null ? InOrder() : AtRandom()) && !machine.Async.CompleteOne(_random) && !machine.LetTimePass(warps))
             {
                 throw new InvalidOperationException($"deadlock: {Dump()}");
             }

@@ -40,7 +40,18 @@ internal sealed class PtxWarp(ulong[] registers, int threads, int firstThread)
     /// <summary>Sums of a warpgroup's products.</summary>
     public WarpSums Sums { get; } = new();
 
-    public void WaitFor(string what, Func<bool> isDone) => (WaitsFor, Waits) = (what, isDone);
+    public void WaitFor(string what, Func<bool> isDone, bool tries = false) => (WaitsFor, Waits, TriesUntil) = (what, isDone, tries);
+
+    /// <summary>Ends a wait that can run out of time: one of a try.</summary>
+    public bool EndWait()
+    {
+        bool ends = Live != 0 && Waits is not null && TriesUntil;
+        Waits = ends ? null : Waits;
+        return ends;
+    }
+
+    /// <summary>Whether what it waits for is only tried.</summary>
+    public bool TriesUntil { get; set; }
 
     /// <summary>Whether it can run (now).</summary>
     public bool Wakes()
