@@ -49,6 +49,10 @@ public sealed class GpuBackend : Backend
     /// <summary>Tensor cores know tf32 from Ampere on.</summary>
     public override bool HasTensorFloat32 => _context.Accelerator is CudaAccelerator { Architecture.Major: >= 8 };
 
+    public override bool OverwritesGradients => true;
+
+    public override bool JoinsProducts => !_context.IsProcessor;
+
     public override bool Supports(DType type) => type != DType.Float64;
 
     public override IReadOnlyList<CompiledKernel> CompiledKernels => _context.Compiled;
@@ -130,6 +134,40 @@ public sealed class GpuBackend : Backend
     {
         BackendChecks.MatMul(args);
         _matMul.MatMul(args);
+    }
+
+    public override void MatMulTogether(ReadOnlySpan<MatMulArgs> products)
+    {
+        if (products.Length < 2 || !_context.Branches.AreThere)
+        {
+            base.MatMulTogether(products);
+            return;
+        }
+
+        using Branches.Scope scope = _context.Branches.Fork(products.Length);
+        for (int i = 0; i < products.Length; i++)
+        {
+            _context.Branches.Enter(i);
+            MatMul(products[i]);
+        }
+    }
+
+    public override bool RunsTogether => _context.Branches.AreThere;
+
+    public override void RunTogether(ReadOnlySpan<Action> calls)
+    {
+        if (!_context.Branches.AreThere)
+        {
+            base.RunTogether(calls);
+            return;
+        }
+
+        using Branches.Scope scope = _context.Branches.Fork(calls.Length);
+        for (int i = 0; i < calls.Length; i++)
+        {
+            _context.Branches.Enter(i);
+            calls[i]();
+        }
     }
 
     public override void GroupedMatMul(in GroupedMatMulArgs args)

@@ -22,7 +22,7 @@ internal sealed record GpuStageRun(GpuStage Stage, double Seconds, string Outcom
     /// <param name="cancellation">Ends it.</param>
     public static GpuStageRun Of(GpuStage stage, string folder, TimeSpan limit, CancellationToken cancellation)
     {
-        (string file, string[] own) = Self();
+        (string file, string[] own) = OwnProgram.Start();
         string[] again = [.. own, "bench", "gpu", .. stage.Tool is null ? stage.Words : stage.Around, "--json"];
         ProcessStartInfo start = stage.Tool is { } tool
             ? new ProcessStartInfo(tool, [.. stage.Words, .. stage.Around.Length == 0 ? [] : new[] { file }.Concat(again)])
@@ -106,13 +106,5 @@ internal sealed record GpuStageRun(GpuStage Stage, double Seconds, string Outcom
         {
             return null;
         }
-    }
-
-    /// <summary>This program, by its own executable or by <c>dotnet nanofold.dll</c>.</summary>
-    private static (string File, string[] Words) Self()
-    {
-        string process = Environment.ProcessPath ?? "dotnet", own = typeof(Program).Assembly.Location;
-        bool isOwn = own.Length == 0 || Path.GetFileNameWithoutExtension(process) == Path.GetFileNameWithoutExtension(own);
-        return isOwn ? (process, []) : ("dotnet", [own]);
     }
 }
