@@ -8,7 +8,8 @@
 
 Prints one JSON object. Steps: the decoder of the presets as PyTorch 2 is meant to be used - F.rms_norm, scaled_dot_product_attention, autocast, fused
 AdamW, clipping by the norm - eager, compiled, and with the whole step in a CUDA graph: tokensPerSecond of the median step each; what a mode does not
-support is named in "failed". Products: TFLOP/s of cuBLAS in fp32, tf32 and bf16. Needs PyTorch 2 (2.4 for F.rms_norm).
+support is named in "failed". Products: TFLOP/s of cuBLAS in fp32, tf32 and bf16. Products and attention are timed by the
+device's own clock, in CUDA graphs. Needs PyTorch 2 (2.4 for F.rms_norm).
 """
 import argparse
 import json
@@ -167,15 +168,17 @@ def shapes():
         yield f"{name} dW", n, k, rows
 
 
-def rate(run, flops):
-    for _ in range(3):
-        run()
-    graph = torch.cuda.CUDAGraph()
-    side = torch.cuda.Stream()
-    with torch.cuda.stream(side):
-        run()
-    torch.cuda.synchronize()
+def device_seconds(run):
+    """Median time of a call on the device: eight in a CUDA graph between two events, so that the host's part of a call is not in it."""
     repeats = 8
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            run()
+    torch.cuda.current_stream().wait_stream(side)
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         for _ in range(repeats):
             run()
@@ -187,7 +190,7 @@ def rate(run, flops):
         last.record()
         torch.cuda.synchronize()
         samples.append(first.elapsed_time(last) / 1e3 / repeats)
-    return flops / statistics.median(samples) / 1e12
+    return statistics.median(samples)
 
 
 def gemm(args):
@@ -198,7 +201,7 @@ def gemm(args):
             torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
             a, b = (torch.randn(s, device="cuda", dtype=TYPES[precision]) for s in ((m, k), (n, k)))
             y = torch.empty(m, n, device="cuda", dtype=a.dtype)
-            case[precision] = rate(lambda: torch.mm(a, b.t(), out=y), 2 * m * n * k)
+            case[precision] = 2 * m * n * k / device_seconds(lambda: torch.mm(a, b.t(), out=y)) / 1e12
         cases.append(case)
     return dict(cases=cases)
 
@@ -208,8 +211,8 @@ def attention(args):
     for b, t, h, d in ((16, 1024, 12, 64), (64, 256, 6, 64), (4, 4096, 12, 64), (8, 1024, 12, 128)):
         q, k, v = (torch.randn(b, h, t, d, device="cuda", dtype=torch.bfloat16, requires_grad=True) for _ in range(3))
         dy = torch.randn_like(q)
-        forward = median_seconds(lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True), "cuda", 20, 3)
-        both = median_seconds(lambda: torch.autograd.grad(F.scaled_dot_product_attention(q, k, v, is_causal=True), (q, k, v), dy), "cuda", 20, 3)
+        forward = device_seconds(lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True))
+        both = device_seconds(lambda: torch.autograd.grad(F.scaled_dot_product_attention(q, k, v, is_causal=True), (q, k, v), dy))
         cases.append(dict(batch=b, context=t, heads=h, headDim=d, forwardMs=1e3 * forward, bothMs=1e3 * both))
     return dict(cases=cases)
 

@@ -49,6 +49,10 @@ public sealed class GpuBackend : Backend
     /// <summary>Tensor cores know tf32 from Ampere on.</summary>
     public override bool HasTensorFloat32 => _context.Accelerator is CudaAccelerator { Architecture.Major: >= 8 };
 
+    public override bool OverwritesGradients => true;
+
+    public override bool JoinsProducts => !_context.IsProcessor;
+
     public override bool Supports(DType type) => type != DType.Float64;
 
     public override IReadOnlyList<CompiledKernel> CompiledKernels => _context.Compiled;
@@ -132,6 +136,40 @@ public sealed class GpuBackend : Backend
         _matMul.MatMul(args);
     }
 
+    public override void MatMulTogether(ReadOnlySpan<MatMulArgs> products)
+    {
+        if (products.Length < 2 || !_context.Branches.AreThere)
+        {
+            base.MatMulTogether(products);
+            return;
+        }
+
+        using Branches.Scope scope = _context.Branches.Fork(products.Length);
+        for (int i = 0; i < products.Length; i++)
+        {
+            _context.Branches.Enter(i);
+            MatMul(products[i]);
+        }
+    }
+
+    public override bool RunsTogether => _context.Branches.AreThere;
+
+    public override void RunTogether(ReadOnlySpan<Action> calls)
+    {
+        if (!_context.Branches.AreThere)
+        {
+            base.RunTogether(calls);
+            return;
+        }
+
+        using Branches.Scope scope = _context.Branches.Fork(calls.Length);
+        for (int i = 0; i < calls.Length; i++)
+        {
+            _context.Branches.Enter(i);
+            calls[i]();
+        }
+    }
+
     public override void GroupedMatMul(in GroupedMatMulArgs args)
     {
         BackendChecks.GroupedMatMul(args);
@@ -205,6 +243,7 @@ public sealed class GpuBackend : Backend
     public override void Dispose()
     {
         _context.Stream.Synchronize();
+        _context.KeepPrograms();
         _matMul.Dispose();
         Kernels.Dispose();
         _transfer.Dispose();

@@ -20,13 +20,15 @@ public sealed class GpuContext : IDisposable
     private readonly List<IDisposable> _outgrown = [];
     private readonly MemoryBuffer1D<byte, Stride1D.Dense> _nothing;
     private readonly OpenClCompiler? _openCl;
-    private MemoryBuffer1D<byte, Stride1D.Dense>? _scratch;
+    private readonly MemoryBuffer1D<byte, Stride1D.Dense>?[] _scratch = new MemoryBuffer1D<byte, Stride1D.Dense>?[Branches.Most];
+    private readonly AcceleratorStream _main;
     private long _taken;
 
     /// <param name="context">ILGPU's context; it is disposed here.</param>
     /// <param name="device">One of its devices.</param>
     /// <param name="openCl">What an OpenCL device has, null for others.</param>
-    internal GpuContext(Context context, Device device, OpenClCapabilities? openCl = null)
+    /// <param name="events">By which streams wait for each other; null for CUDA's, and for none elsewhere.</param>
+    internal GpuContext(Context context, Device device, OpenClCapabilities? openCl = null, IStreamEvents? events = null)
     {
         IlContext = context;
         if (device is CLDevice cl)
@@ -40,7 +42,8 @@ public sealed class GpuContext : IDisposable
             _openCl = new OpenClCompiler(context, accelerator, openCl ?? OpenClCapabilities.Of(accelerator.Device));
         }
 
-        Stream = Accelerator.CreateStream();
+        _main = Accelerator.CreateStream();
+        Branches = new Branches(this, events ?? (IsCuda ? new CudaEvents(Accelerator) : null));
         _nothing = Accelerator.Allocate1D<byte>(256);
     }
 
@@ -48,8 +51,11 @@ public sealed class GpuContext : IDisposable
 
     public Accelerator Accelerator { get; }
 
-    /// <summary>The one stream of everything: not CUDA's null stream, so that a step can be captured.</summary>
-    public AcceleratorStream Stream { get; }
+    /// <summary>The stream of everything, but for that of a branch while it is captured: not CUDA's null stream, so that a step can be captured.</summary>
+    public AcceleratorStream Stream => Branches.Stream ?? _main;
+
+    /// <summary>Work that may be done at the same time.</summary>
+    internal Branches Branches { get; }
 
     /// <summary>The states that are not disposed yet.</summary>
     internal List<GpuStepState> States { get; } = [];
@@ -61,6 +67,12 @@ public sealed class GpuContext : IDisposable
 
     /// <summary>An OpenCL device that is a processor: its local memory is plain memory, and its threads are what a compiler makes loops and vectors of.</summary>
     public bool IsProcessor => _openCl is { Capabilities.IsProcessor: true };
+
+    /// <summary>Keeps an OpenCL device's programs for processes to come, before any of them is given back.</summary>
+    internal void KeepPrograms() => _openCl?.Binaries.Keep();
+
+    /// <summary>Programs of an OpenCL device.</summary>
+    internal OpenClBinaries Binaries => _openCl?.Binaries ?? throw new InvalidOperationException($"{Accelerator.Name} has no programs of OpenCL");
 
     /// <summary>Whether threads may exchange values within warps of 32: CUDA's do, or a simulator of such a device; OpenCL's need not.</summary>
     public bool HasWarps => Accelerator.WarpSize == WarpSum.Lanes && (IsCuda || IsSimulator);
@@ -136,10 +148,11 @@ public sealed class GpuContext : IDisposable
         ? 0
         : (long)((GpuBuffer)view.Buffer).Memory.LoadEffectiveAddressAsPtr() + view.Offset * view.Type.Size();
 
-    /// <summary>Memory for one call, aligned to 256 bytes; contents are arbitrary and live until the next call. Grows only, and not while capturing.</summary>
+    /// <summary>Memory for one call, aligned to 256 bytes; contents are arbitrary and live until the next call of the branch. Grows only, and not while capturing.</summary>
     public ArrayView<byte> Scratch(long bytes)
     {
-        if (_scratch is null || _scratch.Length < bytes)
+        ref MemoryBuffer1D<byte, Stride1D.Dense>? scratch = ref _scratch[Branches.Current];
+        if (scratch is null || scratch.Length < bytes)
         {
             if (IsCapturing)
             {
@@ -147,15 +160,15 @@ public sealed class GpuContext : IDisposable
             }
 
             // What was captured still works in the old piece; doubling keeps all old ones together below the newest.
-            if (_scratch is not null)
+            if (scratch is not null)
             {
-                _outgrown.Add(_scratch);
+                _outgrown.Add(scratch);
             }
 
-            _scratch = AllocateMemory(Math.Max(bytes, Math.Max(1 << 20, 2 * (_scratch?.Length ?? 0))));
+            scratch = AllocateMemory(Math.Max(bytes, Math.Max(1 << 20, 2 * (scratch?.Length ?? 0))));
         }
 
-        return ((ArrayView<byte>)_scratch.View).SubView(0, Math.Max(bytes, 1));
+        return ((ArrayView<byte>)scratch.View).SubView(0, Math.Max(bytes, 1));
     }
 
     /// <summary>OpenCL's handle of the memory that a view lies in; for none of memory that nobody reads.</summary>
@@ -165,7 +178,7 @@ public sealed class GpuContext : IDisposable
     internal nint ScratchHandle(long bytes)
     {
         Scratch(bytes);
-        return _scratch!.NativePtr;
+        return _scratch[Branches.Current]!.NativePtr;
     }
 
     internal MemoryBuffer1D<byte, Stride1D.Dense> AllocateMemory(long bytes)
@@ -237,7 +250,11 @@ public sealed class GpuContext : IDisposable
     public void Dispose()
     {
         Stream.Synchronize();
-        _scratch?.Dispose();
+        foreach (MemoryBuffer1D<byte, Stride1D.Dense>? scratch in _scratch)
+        {
+            scratch?.Dispose();
+        }
+
         _outgrown.ForEach(o => o.Dispose());
         _nothing.Dispose();
         foreach (GpuStepState state in States.ToArray())
@@ -245,7 +262,8 @@ public sealed class GpuContext : IDisposable
             state.Dispose();
         }
 
-        Stream.Dispose();
+        Branches.Dispose();
+        _main.Dispose();
         Accelerator.Dispose();
         IlContext.Dispose();
     }

@@ -52,10 +52,13 @@ public static class GpuDevices
     }
 
     /// <summary>ILGPU's simulator on the host's processor: right, and slow.</summary>
-    public static GpuBackend OpenSimulator(bool composedOnly = false, int threads = 16, int warp = 16) =>
-        Open<CPUDevice>(b => b.CPU(new CPUDevice(numThreadsPerWarp: warp, numWarpsPerMultiprocessor: threads / warp, numMultiprocessors: 1)), composedOnly)!;
+    public static GpuBackend OpenSimulator(bool composedOnly = false, int threads = 16, int warp = 16) => OpenSimulator(null, composedOnly, threads, warp);
 
-    private static GpuBackend? Open<TDevice>(Action<Context.Builder> add, bool composedOnly, OpenClCapabilities? openCl = null)
+    /// <summary>As above, with streams that wait for each other, as those of a device that captures steps do.</summary>
+    internal static GpuBackend OpenSimulator(IStreamEvents? events, bool composedOnly = false, int threads = 16, int warp = 16) =>
+        Open<CPUDevice>(b => b.CPU(new CPUDevice(numThreadsPerWarp: warp, numWarpsPerMultiprocessor: threads / warp, numMultiprocessors: 1)), composedOnly, events: events)!;
+
+    private static GpuBackend? Open<TDevice>(Action<Context.Builder> add, bool composedOnly, OpenClCapabilities? openCl = null, IStreamEvents? events = null)
         where TDevice : Device
     {
         NativeLibraries.Install();
@@ -66,7 +69,7 @@ public static class GpuDevices
         });
         if (context.Devices.OfType<TDevice>().FirstOrDefault() is { } device)
         {
-            return new GpuBackend(new GpuContext(context, device, openCl), composedOnly);
+            return new GpuBackend(new GpuContext(context, device, openCl, events), composedOnly);
         }
 
         context.Dispose();

@@ -53,6 +53,18 @@ public abstract class Backend : IDisposable
     public virtual string? LacksBFloat16 => null;
 
     /// <summary>
+    /// Whether it is worth beginning a gradient by its first part rather than by zeros to which that part is added: a pass over memory less, and another sign
+    /// of some zeros.
+    /// </summary>
+    public virtual bool OverwritesGradients => false;
+
+    /// <summary>
+    /// Whether it is worth having matrices of one input that lie one after the other multiplied as one: results are then parts of wider rows, and sums over all
+    /// columns add in another order.
+    /// </summary>
+    public virtual bool JoinsProducts => false;
+
+    /// <summary>
     /// How many sequences lie one after the other in the rows of the calls that follow, each with as many of them. With more than one, the part of a result that
     /// belongs to a sequence has the bits that it has where the sequence is computed alone, so that what stands beside it makes no difference, as long as
     /// <see cref="KeepsSequencesApart"/>.
@@ -142,6 +154,18 @@ public abstract class Backend : IDisposable
         foreach (ref readonly MatMulArgs product in products)
         {
             MatMul(product);
+        }
+    }
+
+    /// <summary>Whether it gains by being told of calls other than products that do not need each other, see <see cref="RunTogether"/>.</summary>
+    public virtual bool RunsTogether => false;
+
+    /// <summary>Makes calls of this backend of which none reads or writes what another one writes: a device may do them at the same time. To the bits of one after the other.</summary>
+    public virtual void RunTogether(ReadOnlySpan<Action> calls)
+    {
+        foreach (Action call in calls)
+        {
+            call();
         }
     }
 

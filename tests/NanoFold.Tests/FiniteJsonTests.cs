@@ -29,7 +29,7 @@ public partial class FiniteJsonTests
     private static readonly string[] s_trees =
     [
         "ActivationDump.cs", "Answerer.cs", "ChatLoop.cs", "CheckpointFolder.cs", "ConfigJson.cs", "ConfigReader.cs", "CurveFile.cs", "ErrorAnswer.cs", "FinalMessage.cs",
-        "ForeignConfig.cs", "GemmTable.cs", "KernelBaseline.cs", "ModelServer.cs", "NpzExport.cs", "Output.cs", "PlotlyChart.cs", "QuestionEvaluation.cs", "RecordFile.cs",
+        "ForeignConfig.cs", "GemmTable.cs", "GpuSession.cs", "KernelBaseline.cs", "ModelServer.cs", "NpzExport.cs", "Output.cs", "PlotlyChart.cs", "QuestionEvaluation.cs", "RecordFile.cs",
         "RooflineCache.cs", "Rotary.cs", "RunProtocol.cs", "RunResult.cs", "Settings.cs", "SettingsTables.cs", "TrainStateFile.cs",
     ];
 

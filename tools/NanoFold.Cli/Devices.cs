@@ -29,10 +29,10 @@ internal static class Devices
     /// <summary>What <c>auto</c> takes; of any other name that one.</summary>
     public static string KindOf(string device) => device == Auto ? Gpus.Preferred() ?? Cpu : device;
 
-    /// <summary>Throws where a device was asked for that is not there, or <see cref="InstructionSets.Variable"/> names what this machine lacks: nothing else is used in its place.</summary>
+    /// <summary>Throws where a device was asked for that is not there, or <see cref="InstructionSets.Variable"/> names what this machine lacks, or a variable of GPUs what there is not: nothing else is used in its place.</summary>
     public static void Require(string name)
     {
-        if (InstructionSets.Fault is { } fault)
+        if ((InstructionSets.Fault ?? Gpus.Fault) is { } fault)
         {
             throw UserException.Usage(fault);
         }

@@ -1,7 +1,10 @@
+using NanoFold.Engine;
 using NanoFold.Engine.Measurement;
 using NanoFold.Kernels;
 #if GPU
 using NanoFold.Kernels.Gpu;
+using NanoFold.Kernels.Gpu.Acceptance;
+using NanoFold.Kernels.Gpu.Attention.Flash;
 using NanoFold.Kernels.Gpu.Gemm;
 #endif
 
@@ -29,6 +32,9 @@ internal sealed record GpuProducts(string Name, DType Type, bool Tensor)
         [new("fp32", DType.Float32, false), new("tf32", DType.Float32, true), new("bf16", DType.BFloat16, true)];
 }
 
+/// <summary>What the driver made of a program, or why it made nothing.</summary>
+internal sealed record GpuProgramFigure(string Name, int Registers, int LocalBytes, string Warnings, string? Fault);
+
 /// <summary>The GPUs, in a build with the GPU backend; without it there are none, and it says so.</summary>
 internal static class Gpus
 {
@@ -38,6 +44,9 @@ internal static class Gpus
 
     /// <summary>What <c>auto</c> takes, or null.</summary>
     public static string? Preferred() => GpuDevices.List().FirstOrDefault(d => d.IsUsable && d.IsDiscreteGpu)?.Kind;
+
+    /// <summary>What is wrong with a variable of the environment, in a line; null where nothing is.</summary>
+    public static string? Fault => BackwardKernels.Fault;
 
     /// <summary>Why no device of a kind can be used, in one line; null where one can.</summary>
     public static string? WhyNot(string kind)
@@ -53,6 +62,57 @@ internal static class Gpus
 
     public static Backend Open(string kind) =>
         (kind == Devices.Cuda ? GpuDevices.OpenCuda() : GpuDevices.OpenOpenCl()) ?? throw new InvalidOperationException($"{kind}: the device is gone");
+
+    /// <summary>Measures with attention's backward pass by one kernel; null where there is no such choice.</summary>
+    public static T? WithOneBackward<T>(Backend backend, Func<T> measure)
+        where T : class
+    {
+        if (backend is not GpuBackend { CanTune: true })
+        {
+            return null;
+        }
+
+        bool before = BackwardKernels.IsOne;
+        try
+        {
+            BackwardKernels.IsOne = true;
+            return measure();
+        }
+        finally
+        {
+            BackwardKernels.IsOne = before;
+        }
+    }
+
+    /// <summary>ILGPU's simulator: right, slow, for tiny shapes.</summary>
+    public static Backend OpenSimulator() => GpuDevices.OpenSimulator();
+
+    /// <summary>What the driver makes of programs written as PTX, one of each group that has all of <paramref name="only"/> in its name; on a simulator, which has none, what the check of programs finds.</summary>
+    public static IReadOnlyList<GpuProgramFigure> Programs(Backend backend, string[] only, TimeSpan limit, bool isDry)
+        => [.. CardPrograms.Load(isDry ? null : Cuda(backend), only, isDry ? TimeSpan.FromSeconds(2) : limit).Select(p => new GpuProgramFigure(p.Name, p.Registers, p.LocalBytes, p.Warnings, p.Fault))];
+
+    /// <summary>Checks a card; see <see cref="CardChecks"/>. A simulator is only told their names.</summary>
+    /// <param name="backend">Of a CUDA device, or a simulator.</param>
+    /// <param name="only">What a check must have in its name.</param>
+    /// <param name="isDry">It is a simulator.</param>
+    /// <param name="done">Told of each its name, what is wrong or null, what was expected and what came.</param>
+    public static void Check(Backend backend, string[] only, bool isDry, Action<string, string?, byte[], byte[]> done)
+    {
+        CardCheck[] checks = [.. CardCheck.All.Where(c => only.All(text => c.Name.Contains(text, StringComparison.OrdinalIgnoreCase)))];
+        if (isDry)
+        {
+            foreach (CardCheck check in checks)
+            {
+                done(check.Name, null, [], []);
+            }
+
+            return;
+        }
+
+        CardChecks.Run(Cuda(backend), checks, (check, result, reason) => done(check.Name, reason ?? result!.Difference, result?.Expected ?? [], result?.Got ?? []));
+    }
+
+    private static GpuBackend Cuda(Backend backend) => backend is GpuBackend { CanTune: true } gpu ? gpu : throw new UserException($"bench gpu: {backend.Name} has no CUDA programs to check");
 
     /// <summary>Whether kernels of products can still be measured to advantage: a CUDA device, and nothing is known of it.</summary>
     public static bool IsUntuned(Backend backend) => backend is GpuBackend { CanTune: true, IsTuned: false };
@@ -81,10 +141,29 @@ internal static class Gpus
     /// <summary>What <c>auto</c> takes, or null.</summary>
     public static string? Preferred() => null;
 
+    /// <summary>What is wrong with a variable of the environment: nothing that matters here.</summary>
+    public static string? Fault => null;
+
     /// <summary>Why no device of a kind can be used, in one line; null where one can.</summary>
     public static string? WhyNot(string kind) => NotBuilt;
 
     public static Backend Open(string kind) => throw new InvalidOperationException(NotBuilt);
+
+    /// <summary>Measures nothing.</summary>
+    public static T? WithOneBackward<T>(Backend backend, Func<T> measure)
+        where T : class
+        => null;
+
+    /// <summary>There is none.</summary>
+    public static Backend OpenSimulator() => throw new UserException($"--dry-run: {NotBuilt}");
+
+    /// <summary>None.</summary>
+    public static IReadOnlyList<GpuProgramFigure> Programs(Backend backend, string[] only, TimeSpan limit, bool isDry) => [];
+
+    /// <summary>Checks nothing.</summary>
+    public static void Check(Backend backend, string[] only, bool isDry, Action<string, string?, byte[], byte[]> done)
+    {
+    }
 
     /// <summary>Whether kernels of products can still be measured to advantage: never.</summary>
     public static bool IsUntuned(Backend backend) => false;

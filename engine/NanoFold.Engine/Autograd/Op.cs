@@ -25,6 +25,12 @@ public abstract class Op
     public virtual MatMulArgs ForwardProduct(OpCall call) => throw new InvalidOperationException($"{Name}: is no product");
 
     /// <summary>
+    /// Whether both passes are one small piece of work each, that touches nothing but its operands: neighbors that do not need each other may then be done at
+    /// the same time (<see cref="Backend.RunsTogether"/>).
+    /// </summary>
+    public virtual bool IsBranch => false;
+
+    /// <summary>
     /// Adds to, or overwrites, each <see cref="OpCall.InputGradient"/> that is not none, from the <see cref="OpCall.OutputGradient"/>s
     /// (none where nothing flows back).
     /// </summary>
@@ -44,6 +50,9 @@ public abstract class Op
 
     /// <summary>Whether <see cref="Backward"/> reads this output's value.</summary>
     public virtual bool BackwardReadsOutput(int output) => false;
+
+    /// <summary>Whether <see cref="Backward"/> gives this input the gradient of output 0 as it is, by <see cref="OpCall.PassGradient"/>: both may then be one memory.</summary>
+    public virtual bool PassesGradient(int input) => false;
 
     /// <summary>True where running forward twice would count something twice: such a node is never recomputed.</summary>
     public virtual bool HasSideEffects => false;

@@ -72,6 +72,16 @@ public sealed class OpCall
         }
     }
 
+    /// <summary>Gives an input, where that is wanted, the gradient of output 0 as it is; where both are one memory there is nothing to do. See <see cref="Op.PassesGradient"/>.</summary>
+    public void PassGradient(Backend backend, int input)
+    {
+        ref readonly View from = ref _outputGradients[0], to = ref _inputGradients[input];
+        if (!to.IsNone && !(ReferenceEquals(to.Buffer, from.Buffer) && to.Offset == from.Offset))
+        {
+            backend.Copy(from, to, _accumulate[input]);
+        }
+    }
+
     /// <summary>Gradient of an output; none where nothing flows back.</summary>
     public ref readonly View OutputGradient(int index) => ref _outputGradients[index];
 

@@ -109,6 +109,9 @@ public sealed class Tape
     /// <summary>The handle of a parameter, of any store; the same value however often it is used.</summary>
     public Tensor Use(Parameter parameter) => _sources.Of(parameter);
 
+    /// <inheritdoc cref="TapeSources.OfJoined"/>
+    internal Tensor UseJoined(IReadOnlyList<Parameter> parameters) => _sources.OfJoined(parameters);
+
     /// <summary>The handle of state in its own type; no gradient flows to it. An op may write it.</summary>
     public Tensor Use(StateTensor state) => External(state.Name, _sources.Meet(state.Store).Values(state));
 

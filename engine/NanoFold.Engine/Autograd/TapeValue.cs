@@ -27,7 +27,11 @@ internal sealed class TapeValue(ValueKind kind, Layout layout, DType type, strin
 
     public string Name { get; } = name;
 
-    public Parameter? Parameter { get; init; }
+    /// <summary>The parameter, or the first of those that are joined.</summary>
+    public Parameter? Parameter => Parameters.Count > 0 ? Parameters[0] : null;
+
+    /// <summary>The parameters whose memory it is: several where they are seen as one.</summary>
+    public IReadOnlyList<Parameter> Parameters { get; init; } = [];
 
     public View External { get; init; }
 

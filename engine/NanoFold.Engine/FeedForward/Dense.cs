@@ -41,8 +41,9 @@ public sealed class Dense : FeedForwardModule
     {
         Tape tape = context.Tape;
         using Tape.Scope scope = tape.Enter(_scope);
-        Tensor pre = Tap.At(tape, "hook_pre", Scaled(tape, (_gate ?? _up).Forward(tape, x), _kind.PreScale));
-        Tensor linear = _gate is null ? default : Tap.At(tape, "hook_pre_linear", _up.Forward(tape, x));
+        Tensor[] made = _gate is null ? [_up.Forward(tape, x)] : JoinedLinear.Forward(context, x, _gate, _up);
+        Tensor pre = Tap.At(tape, "hook_pre", Scaled(tape, made[0], _kind.PreScale));
+        Tensor linear = _gate is null ? default : Tap.At(tape, "hook_pre_linear", made[1]);
         Tensor post = Tap.At(tape, "hook_post", _kind.Activate(tape, pre, linear));
         return Scaled(tape, _down.Forward(tape, post), _kind.OutputScale);
     }

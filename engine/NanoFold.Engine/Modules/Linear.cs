@@ -38,6 +38,9 @@ public abstract class Linear
     /// <param name="rows">How many there are.</param>
     public abstract Tensor Forward(Tape tape, Tensor x, int start, int rows);
 
+    /// <summary>The layer where on this tape it is a matrix of its own, with or without a bias, and nothing more.</summary>
+    internal virtual PlainLinear? PlainOn(Tape tape) => null;
+
     /// <summary>Weights in the type of activations, where they are stored in another.</summary>
     internal static Tensor Widened(Tape tape, Tensor stored) => stored.Type == tape.Type ? stored : BroadcastOp.Record(tape, stored, stored.Layout.ToShape());
 
@@ -53,6 +56,12 @@ internal sealed class PlainLinear(Parameter weight, Parameter? bias) : Linear
     public override int Outputs => weight.Layout[0];
 
     public override bool IsMatrix => bias is null;
+
+    public Parameter WeightParameter => weight;
+
+    public Parameter? BiasParameter => bias;
+
+    internal override PlainLinear? PlainOn(Tape tape) => this;
 
     // As activations are, for ops that read nothing else.
     public override Tensor Weight(Tape tape) => Widened(tape, Stored(tape));

@@ -47,7 +47,6 @@ public sealed class LinearCrossEntropyOp(IKernel<LinearCrossEntropyCall> kernel,
 
     public override void Backward(Backend backend, OpCall call)
     {
-        call.ZeroUnlessAccumulating(backend, 1);
         backwardKernel.Run(Gradient(call));
     }
 
@@ -100,7 +99,10 @@ public sealed class LinearCrossEntropyOp(IKernel<LinearCrossEntropyCall> kernel,
 
     private static LinearCrossEntropyBackwardCall Gradient(OpCall call) => new(
         call.State, call.Input(0), call.Input(1), call.Input(2), call.Output(LogSumExp), call.OutputGradient(0),
-        call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch, KeptOf(call), call.Rounding);
+        call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch, KeptOf(call), call.Rounding)
+    {
+        BeginsWeight = !call.Accumulates(1),
+    };
 
     private static double[] NaiveLogits(double[] x, double[] w, int rows, int width, int vocab) =>
         [.. Enumerable.Range(0, rows * vocab).Select(i => Enumerable.Range(0, width).Sum(c => x[i / vocab * width + c] * w[i % vocab * width + c]))];

@@ -42,6 +42,8 @@ public sealed class LinearOp(double factor = 1) : Op
 
     public override bool BackwardReadsInput(int input, Func<int, bool> wants) => input switch { X => wants(W), W => wants(X), _ => false };
 
+    public override bool PassesGradient(int input) => input == Residual;
+
     public override bool IsProduct => true;
 
     public override void Forward(Backend backend, OpCall call) => backend.MatMul(ForwardProduct(call));
@@ -70,10 +72,7 @@ public sealed class LinearOp(double factor = 1) : Op
             backend.Sum(dy, dBias.With(Layout.Of(1, dBias.Layout[0])), call.Accumulates(Bias));
         }
 
-        if (!call.InputGradient(Residual).IsNone)
-        {
-            backend.Copy(call.OutputGradient(0), call.InputGradient(Residual), call.Accumulates(Residual));
-        }
+        call.PassGradient(backend, Residual);
     }
 
     /// <summary>The gradients of an input x and its matrix W, where they are wanted: dx = factor · dy W, dW += factor · dyᵀ x.</summary>

@@ -42,6 +42,8 @@ public sealed class RmsNormOp(Backend backend, double epsilon, bool toLength, bo
 
     public override bool BackwardReadsOutput(int output) => output == 1;
 
+    public override bool IsBranch => true;
+
     public override void Forward(Backend backend, OpCall call) =>
         _forward.Run(Call(call, gainFromOne ? GainFromOne.Make(backend, call.Input(1), call.Scratch) : call.Input(1)));
 

@@ -85,6 +85,8 @@ internal sealed class ReadGradientOp(TapReads reads) : Op
 
     public override bool IsDifferentiable(int input) => input == X;
 
+    public override bool PassesGradient(int input) => input == X;
+
     public override bool BackwardReadsInput(int input) => input != X;
 
     public override void Forward(Backend backend, OpCall call) => backend.Copy(call.Input(X), call.Output(0));
@@ -92,11 +94,7 @@ internal sealed class ReadGradientOp(TapReads reads) : Op
     public override void Backward(Backend backend, OpCall call)
     {
         View dy = call.OutputGradient(0);
-        if (!call.InputGradient(X).IsNone)
-        {
-            backend.Copy(dy, call.InputGradient(X), call.Accumulates(X));
-        }
-
+        call.PassGradient(backend, X);
         if (!reads.IsDue())
         {
             return;

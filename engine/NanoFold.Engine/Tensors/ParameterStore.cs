@@ -5,7 +5,7 @@ namespace NanoFold.Engine.Tensors;
 
 /// <summary>
 /// All parameters of a model: values in one contiguous buffer and gradients of those that are trained in another, ordered by role so that an optimizer's
-/// pass is one range. Gradients always accumulate; a step begins by zeroing them. What a model keeps besides, its state, is in a buffer of its own.
+/// pass is one range. Passes add to gradients, which a step sets to 0 first, or begin them where their plan says so. What a model keeps besides, its state, is in a buffer of its own.
 /// <para>
 /// Tapes whose activations have 16 bits read a rounded copy of the values, the shadow; the values themselves, gradients and the optimizer stay in
 /// single precision. Whoever writes values calls <see cref="Changed()"/> afterwards.
@@ -253,6 +253,9 @@ public sealed class ParameterStore : IDisposable
 
     /// <summary>Gradients of trained elements, as a vector; of as many as 32 bits can count, as the pieces of a range have.</summary>
     public View Gradients(ElementRange piece) => Vector(AllocateGradients(), piece);
+
+    /// <summary>The shadow of some values, as a vector; none where there is no shadow. Whoever writes values there too need not call <see cref="Changed()"/>.</summary>
+    public View Rounded(ElementRange piece) => _shadow?.Of(piece) ?? default;
 
     /// <summary>Takes the memory of the gradients, which is not there before anyone asks for them.</summary>
     internal DeviceBuffer AllocateGradients()

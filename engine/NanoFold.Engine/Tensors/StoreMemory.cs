@@ -66,13 +66,15 @@ internal sealed class ValueShadow(ParameterStore store, DType type) : IDisposabl
 
     public View Of(Parameter parameter) => new(_buffer, parameter.Offset, parameter.Layout, type);
 
+    public View Of(ElementRange piece) => new(_buffer, piece.Start, Layout.Of(checked((int)piece.Count)), type);
+
     /// <summary>Rounds some values anew, by the device alone.</summary>
     public void Update(ElementRange elements)
     {
         foreach (ElementRange piece in elements)
         {
             View values = store.Values(piece);
-            store.Backend.Copy(values, new View(_buffer, piece.Start, values.Layout, type));
+            store.Backend.Copy(values, Of(piece));
         }
     }
 

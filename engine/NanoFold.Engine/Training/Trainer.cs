@@ -61,7 +61,7 @@ public sealed class Trainer : IDisposable
         _pass = new TrainingPass(model, config, task, _buffers, State, reference);
         ReferenceBytes = reference?.Bytes ?? 0;
         Optimizer = new Optimizer(model.Store, config, State);
-        _sum = new StepSum(model.Store, State, _collective, _batches.Count);
+        _sum = new StepSum(model.Store, State, _collective, _batches.Count, clears: !model.Backend.OverwritesGradients);
         _update = new Replay(model.Backend, Optimizer.Update);
         Schedule = LearningRateSchedule.From(config, config.Steps);
     }
@@ -158,7 +158,8 @@ public sealed class Trainer : IDisposable
         }
 
         Prepare(step, targets, Schedule.At(step));
-        using Plan plan = _pass.Record(new TapSet([finder]));
+        _model.Store.ClearGradients();
+        using Plan plan = _pass.Record(new TapSet([finder]), overwrites: false);
         _arena.Bind(plan);
         for (int i = 0; i < _config.Accumulate && finder.Found is null; i++)
         {
@@ -259,7 +260,7 @@ public sealed class Trainer : IDisposable
         state.ClearLosses();
         state.Set(StepSlot.GradientSquares, 0.0);
         _log?.Begin(EventKind.Part, StepPart.ZeroGradients);
-        _model.Store.ClearGradients();
+        _pass.ClearGradients();
         _model.Store.ClearCounts();
         _log?.End();
     }

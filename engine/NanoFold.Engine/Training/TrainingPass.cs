@@ -20,7 +20,9 @@ namespace NanoFold.Engine.Training;
 internal sealed class TrainingPass(Transformer model, TrainConfig config, LearningTask task, BatchBuffers buffers, StepState state, Reference? reference) : IDisposable
 {
     private readonly long[] _changes = [.. model.Config.LayerConfigs().Select(layer => layer.Mixer.Traits(model.Config).WarmUpSteps).Where(steps => steps > 0).Distinct()];
+    private readonly bool _overwrites = model.Backend.OverwritesGradients;
     private Plan? _plan;
+    private Parameter[]? _left;
     private LossTerm[]? _terms;
     private long _recordedFor = long.MaxValue;
     private TapSet? _taps;
@@ -36,7 +38,7 @@ internal sealed class TrainingPass(Transformer model, TrainConfig config, Learni
         }
     }
 
-    public Plan Plan => _plan ??= Record(_taps);
+    public Plan Plan => _plan ??= Record(_taps, _overwrites);
 
     /// <summary>What it adds to the loss, in the order in which it is reported.</summary>
     public LossTerm[] Terms => _terms ??= LossTerms.InOrder(Plan.Tape.LossTerms);
@@ -55,8 +57,25 @@ internal sealed class TrainingPass(Transformer model, TrainConfig config, Learni
         }
     }
 
+    /// <summary>Before the first micro-batch of a step: sets gradients to 0, all of them or, where passes begin them, those that they leave alone.</summary>
+    public void ClearGradients()
+    {
+        if (!_overwrites)
+        {
+            model.Store.ClearGradients();
+            return;
+        }
+
+        foreach (Parameter parameter in _left ??= [.. model.Store.Parameters.Where(p => !p.Frozen && !Plan.WritesGradient(p))])
+        {
+            model.Backend.Fill(model.Store.Gradients(parameter), 0);
+        }
+    }
+
     /// <summary>Records the same pass with other taps.</summary>
-    public Plan Record(TapSet? taps)
+    /// <param name="taps">Readers and editors.</param>
+    /// <param name="overwrites">Whether it begins the gradients of parameters rather than adding to them.</param>
+    public Plan Record(TapSet? taps, bool overwrites)
     {
         var tape = new Tape(model.Backend, config.Precision.Arithmetic(model.Backend), training: true, taps) { Step = _recordedFor, State = state };
         BatchTensors batch = buffers.On(tape);
@@ -66,7 +85,7 @@ internal sealed class TrainingPass(Transformer model, TrainConfig config, Learni
             RecordDivergence(tape, reference, batch, loss);
         }
 
-        return new Plan(tape, config.Recompute);
+        return new Plan(tape, config.Recompute, overwrites);
     }
 
     // weight · Σ KL(model ‖ reference) over the places with a target ÷ their number, and the divergence alone for those who read.
@@ -97,6 +116,7 @@ internal sealed class TrainingPass(Transformer model, TrainConfig config, Learni
     {
         _plan?.Dispose();
         _plan = null;
+        _left = null;
         _terms = null;
     }
 }

@@ -4,7 +4,7 @@ using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Kernels.Gpu.Cuda;
 
-/// <summary>What is needed of CUDA's driver beyond what ILGPU binds: graphs, attributes of functions.</summary>
+/// <summary>What is needed of CUDA's driver beyond what ILGPU binds: graphs and their branches, attributes of functions.</summary>
 internal static partial class CudaDriver
 {
     /// <summary>Only this thread's calls on the stream are captured; other threads may do as they like.</summary>
@@ -15,6 +15,9 @@ internal static partial class CudaDriver
 
     [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuStreamEndCapture")]
     public static partial int StreamEndCapture(nint stream, out nint graph);
+
+    [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuStreamWaitEvent")]
+    public static partial int StreamWaitEvent(nint stream, nint recorded, uint flags);
 
     [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuGraphInstantiateWithFlags")]
     public static partial int GraphInstantiate(out nint executable, nint graph, ulong flags);

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.RegularExpressions;
-using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Cuda;
 
@@ -12,9 +11,9 @@ internal static unsafe partial class CudaModule
 
     /// <returns>The module, and the numbers of the assembler's warnings, <c>C7515</c> say, parted by blanks.</returns>
     /// <exception cref="InvalidOperationException">The driver cannot compile it.</exception>
-    public static (nint Module, string Warnings) Load(PtxProgram program, string name)
+    public static (nint Module, string Warnings) Load(string ptx, string name)
     {
-        byte[] text = Encoding.ASCII.GetBytes(program.Text + '\0'), info = new byte[LogBytes], error = new byte[LogBytes];
+        byte[] text = Encoding.ASCII.GetBytes(ptx + '\0'), info = new byte[LogBytes], error = new byte[LogBytes];
         fixed (byte* image = text, infoLog = info, errorLog = error)
         {
             int* kinds = stackalloc int[] { Info, InfoBytes, Error, ErrorBytes, Verbose };

@@ -24,7 +24,8 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
         Multiprocessors = device.NumMultiprocessors;
         Chooser = new GemmChooser(new GemmDeviceClass(_architecture, device.NumMultiprocessors, device.MaxSharedMemoryPerMultiprocessor, WgmmaGemm.IsAskedFor));
         CudaDriver.Check(CudaDriver.DriverGetVersion(out int driver), "asking for the driver's version");
-        _table = new GemmTable($"{device.Name}; driver {driver}");
+        // What is fastest without products by warpgroups says nothing where they are a choice.
+        _table = new GemmTable($"{device.Name}; driver {driver}{(WgmmaGemm.IsAskedFor ? "; wgmma" : "")}");
         foreach ((GemmProduct product, GemmChoice choice) in _table.Read())
         {
             Chooser.Keep(product, choice);

@@ -96,6 +96,9 @@ internal interface IGemmDevice
     /// <summary>Blocks of which each can have a multiprocessor for itself.</summary>
     int Multiprocessors { get; }
 
+    /// <summary>Address of the memory where kernels with bounded waits say what they waited for; 0: kernels wait for ever.</summary>
+    long Watch => 0;
+
     /// <summary>How a kernel is told of a matrix that it copies by boxes.</summary>
     TensorMap Map(in TensorMapShape shape);
 

@@ -61,7 +61,7 @@ internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul
             _rows.Gradients(call.State, part, Rows(call.Targets, start, count), Rows(call.LogSumExp, start, count), call.DLoss, part, accumulate: false);
             if (!call.DWeight.IsNone)
             {
-                matMul.MatMul(new MatMulArgs { A = part, TransposeA = true, B = xPart, Y = call.DWeight, Accumulate = true, Rounding = call.Rounding });
+                matMul.MatMul(new MatMulArgs { A = part, TransposeA = true, B = xPart, Y = call.DWeight, Accumulate = start > 0 || !call.BeginsWeight, Rounding = call.Rounding });
             }
 
             if (!call.DX.IsNone)

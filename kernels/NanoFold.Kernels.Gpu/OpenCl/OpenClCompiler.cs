@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using ILGPU;
+using ILGPU.Backends;
 using ILGPU.Backends.EntryPoints;
 using ILGPU.Backends.OpenCL;
 using ILGPU.IR.Types;
@@ -26,10 +27,15 @@ internal sealed class OpenClCompiler
         _context = context;
         _accelerator = accelerator;
         Capabilities = capabilities;
-        _cache = new OpenClCache($"{accelerator.Name}; {accelerator.PlatformName} {accelerator.PlatformVersion}; {accelerator.CLStdVersion}; doubles {capabilities.HasDouble}; halves {capabilities.HasHalf}; loops {capabilities.IsProcessor}");
+        string device = $"{accelerator.Name}; {accelerator.PlatformName} {accelerator.PlatformVersion}; {accelerator.CLStdVersion}; doubles {capabilities.HasDouble}; halves {capabilities.HasHalf}; loops {capabilities.IsProcessor}";
+        _cache = new OpenClCache(device);
+        Binaries = new OpenClBinaries(accelerator, device, capabilities.IsProcessor);
     }
 
     public OpenClCapabilities Capabilities { get; }
+
+    /// <summary>Programs as the driver made them.</summary>
+    public OpenClBinaries Binaries { get; }
 
     /// <summary>Before an accelerator is made of a device: ILGPU refuses what kernels do not ask for, or what <see cref="OpenClSource"/> stands in for.</summary>
     public static void Admit(CLDevice device)
@@ -54,15 +60,18 @@ internal sealed class OpenClCompiler
         bool isLoops = ThreadLoops.IsIn(source);
         source = isLoops ? ThreadLoops.WithThreads(source, threads) : source;
         var compiled = new CLCompiledKernel(_context, new SeparateViewEntryPoint(entry, default, default, Types(_context), 2), null, source, _accelerator.CLStdVersion);
-        try
-        {
-            Action<AcceleratorStream, KernelConfig, TWork> launch = _accelerator.LoadKernel(compiled).CreateLauncherDelegate<Action<AcceleratorStream, KernelConfig, TWork>>();
-            return isLoops ? (stream, config, work) => launch(stream, new KernelConfig(config.GridDim, new Index3D(1, 1, 1)), work) : launch;
-        }
-        catch (CLException e)
-        {
-            throw new NotSupportedException($"{_accelerator.Name}: its driver does not compile the kernel {WorkName.Of(typeof(TWork))} ({e.Error})", e);
-        }
+        Action<AcceleratorStream, KernelConfig, TWork> launch = Kernel(compiled, WorkName.Of(typeof(TWork))).CreateLauncherDelegate<Action<AcceleratorStream, KernelConfig, TWork>>();
+        return isLoops ? (stream, config, work) => launch(stream, new KernelConfig(config.GridDim, new Index3D(1, 1, 1)), work) : launch;
+    }
+
+    /// <summary>ILGPU's kernel of a program that was built here: its own constructor would build the source.</summary>
+    private CLKernel Kernel(CLCompiledKernel compiled, string work)
+    {
+        (nint program, nint handle) = Binaries.Load(compiled.Name, compiled.Source, work);
+        var kernel = (CLKernel)RuntimeHelpers.GetUninitializedObject(typeof(CLKernel));
+        Construct(kernel, _accelerator, compiled, Launcher(_accelerator, compiled, 0));
+        (Program(kernel), Handle(kernel)) = (program, handle);
+        return kernel;
     }
 
     private string Write(EntryPointDescription entry) => OpenClSource.Rewrite(((CLCompiledKernel)_accelerator.Backend.Compile(entry, default)).Source, Capabilities);
@@ -78,4 +87,16 @@ internal sealed class OpenClCompiler
 
     [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "set_Float16")]
     private static extern void SetFloat16(CLCapabilityContext capabilities, bool value);
+
+    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = ".ctor")]
+    private static extern void Construct(Kernel kernel, Accelerator accelerator, CompiledKernel compiled, MethodInfo? launcher);
+
+    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "GenerateKernelLauncherMethod")]
+    private static extern MethodInfo Launcher(CLAccelerator accelerator, CLCompiledKernel compiled, int groupSize);
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "programPtr")]
+    private static extern ref nint Program(CLKernel kernel);
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "kernelPtr")]
+    private static extern ref nint Handle(CLKernel kernel);
 }

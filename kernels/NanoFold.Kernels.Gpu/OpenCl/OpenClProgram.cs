@@ -15,18 +15,13 @@ internal sealed class OpenClProgram : IDisposable
     public OpenClProgram(GpuContext context, string name, string source)
     {
         _context = context;
-        var accelerator = (CLAccelerator)context.Accelerator;
         // ILGPU counts characters and sends bytes: a source that is not ASCII loses its end.
         if (!Ascii.IsValid(source))
         {
             throw new ArgumentException($"the source of {name} has other characters than those of ASCII", nameof(source));
         }
 
-        CLError error = CLKernel.LoadKernel(accelerator, name, source, accelerator.CLStdVersion, out _program, out _kernel, out string? log);
-        if (error != CLError.CL_SUCCESS)
-        {
-            throw new NotSupportedException($"{accelerator.Name}: its driver does not compile the kernel {name} ({error}) {log}");
-        }
+        (_program, _kernel) = context.Binaries.Load(name, source, name);
     }
 
     /// <summary>Runs groups of one thread.</summary>

@@ -10,7 +10,7 @@ namespace NanoFold.Kernels.Gpu.Optimizers;
 /// at least 1: with 0 the bias correction divides by 0.
 /// </summary>
 internal sealed class GpuOptimizer(GpuContext context) :
-    IKernel<AddSquaresCall>, IKernel<DecideCall>, IKernel<AdamWCall>, IKernel<MuonMomentumCall>, IKernel<NormalizeFrobeniusCall>, IKernel<MuonApplyCall>
+    IKernel<AddSquaresCall>, IKernel<DecideCall>, IKernel<AdamWCall>, IKernel<AdamWTogetherCall>, IKernel<MuonMomentumCall>, IKernel<NormalizeFrobeniusCall>, IKernel<MuonApplyCall>
 {
     /// <summary>Groups of a sum of squares at most.</summary>
     private const int MostSums = 1024;
@@ -42,14 +42,17 @@ internal sealed class GpuOptimizer(GpuContext context) :
     {
         call.Check();
         Single(AdamWCall.Name, call.Parameter);
-        if (AreWhole(call.Parameter, call.Gradient) && AreWhole(call.First, call.Second))
-        {
-            AdamW<AlignedPiece>(call);
-        }
-        else
-        {
-            AdamW<RaggedPiece>(call);
-        }
+        var all = new AdamPart { End = checked((int)call.Parameter.Count), Rate = (int)call.Rate, Decay = call.Decay };
+        AdamW(new AdamBody(context, call, default) { A = all, B = all, C = all, D = all });
+    }
+
+    public void Run(in AdamWTogetherCall call)
+    {
+        call.Check();
+        Single(AdamWTogetherCall.Name, call.Parameter);
+        ReadOnlySpan<UpdatePart> parts = call.Parts.Span;
+        var all = new AdamWCall(call.State, call.Parameter, call.Gradient, call.First, call.Second, call.Beta1, call.Beta2, call.Epsilon, 0);
+        AdamW(new AdamBody(context, all, call.Rounded) { A = Part(parts, 0), B = Part(parts, 1), C = Part(parts, 2), D = Part(parts, 3) });
     }
 
     public void Run(in MuonMomentumCall call)
@@ -94,24 +97,18 @@ internal sealed class GpuOptimizer(GpuContext context) :
         }
     }
 
-    private void AdamW<TPiece>(in AdamWCall call)
-        where TPiece : struct, IPiece
-        => context.Launch(
-            new AdamWork<TPiece>
-            {
-                Parameter = context.View<F32>(call.Parameter),
-                Gradient = context.View<F32>(call.Gradient),
-                First = context.View<F32>(call.First),
-                Second = context.View<F32>(call.Second),
-                State = context.Slots(call.State),
-                Rate = (int)call.Rate,
-                Beta1 = call.Beta1,
-                Beta2 = call.Beta2,
-                Decay = call.Decay,
-                Epsilon = (float)call.Epsilon,
-                Count = checked((int)call.Parameter.Count),
-            },
-            Groups(call.Parameter.Count, context.GroupSize, MostGroups), context.GroupSize);
+    private static void AdamW(in AdamBody body)
+    {
+        AdamWCall call = body.Call;
+        bool isWhole = AreWhole(call.Parameter, call.Gradient) && AreWhole(call.First, call.Second) && (body.Rounded.IsNone || AreWhole(body.Rounded, body.Rounded));
+        ByPiece.Run(AdamWCall.Name, body.Rounded.IsNone ? call.Parameter : body.Rounded, isWhole, body);
+    }
+
+    private static AdamPart Part(ReadOnlySpan<UpdatePart> parts, int index)
+    {
+        UpdatePart part = parts[Math.Min(index, parts.Length - 1)];
+        return new AdamPart { End = part.End, Rate = (int)part.Rate, Decay = part.Decay };
+    }
 
     private void MuonMomentum<TPiece>(in MuonMomentumCall call)
         where TPiece : struct, IPiece
@@ -182,4 +179,44 @@ internal sealed class GpuOptimizer(GpuContext context) :
 
     private static int Groups(long count, int piecesPerGroup, int most = int.MaxValue)
         => (int)Math.Min(most, (count + 4L * piecesPerGroup - 1) / (4L * piecesPerGroup));
+
+    /// <summary>AdamW over parts, with a rounded copy or none.</summary>
+    private readonly struct AdamBody(GpuContext context, AdamWCall call, View rounded) : IPieceBody
+    {
+        public AdamWCall Call { get; } = call;
+
+        public View Rounded { get; } = rounded;
+
+        public AdamPart A { get; init; }
+
+        public AdamPart B { get; init; }
+
+        public AdamPart C { get; init; }
+
+        public AdamPart D { get; init; }
+
+        public void Run<T, TPiece>()
+            where T : unmanaged, IElement<T>
+            where TPiece : struct, IPiece
+            => context.Launch(
+                new AdamWork<TPiece, T>
+                {
+                    Parameter = context.View<F32>(Call.Parameter),
+                    Gradient = context.View<F32>(Call.Gradient),
+                    First = context.View<F32>(Call.First),
+                    Second = context.View<F32>(Call.Second),
+                    Rounded = context.View<T>(Rounded),
+                    Rounds = Rounded.IsNone ? 0 : 1,
+                    State = context.Slots(Call.State),
+                    A = A,
+                    B = B,
+                    C = C,
+                    D = D,
+                    Beta1 = Call.Beta1,
+                    Beta2 = Call.Beta2,
+                    Epsilon = (float)Call.Epsilon,
+                    Count = checked((int)Call.Parameter.Count),
+                },
+                Groups(Call.Parameter.Count, context.GroupSize, MostGroups), context.GroupSize);
+    }
 }

@@ -25,14 +25,13 @@ internal static class Map
                     return;
                 }
 
-                int fours = (int)(y.Count / 4);
-                context.LaunchThreads(
-                    new FlatWork<TOp, T>
-                    {
-                        Op = op, Fours = fours, A = Vectors.Of<T>(context, a), B = Vectors.Of<T>(context, b), C = Vectors.Of<T>(context, c),
-                        Y = Vectors.Of<T>(context, y), Z = Vectors.Of<T>(context, z), AccumulateY = accumulateY ? 1 : 0, AccumulateZ = accumulateZ ? 1 : 0,
-                    },
-                    fours);
+                Launch<T>(pieces: 0);
+                return;
+            }
+
+            if (FlatRows.Pieces(y, z, a, b, c) is > 0 and var pieces && !context.IsProcessor)
+            {
+                Launch<T>(pieces);
                 return;
             }
 
@@ -45,16 +44,37 @@ internal static class Map
                 },
                 shape.Count);
         }
+
+        private void Launch<T>(int pieces)
+            where T : unmanaged, IElement<T>
+        {
+            int fours = (int)(y.Count / 4);
+            context.LaunchThreads(
+                new FlatWork<TOp, T>
+                {
+                    Op = op, Fours = fours, Pieces = pieces,
+                    A = Vectors.Of<T>(context, a), B = Vectors.Of<T>(context, b), C = Vectors.Of<T>(context, c),
+                    Y = Vectors.Of<T>(context, y), Z = Vectors.Of<T>(context, z),
+                    StepA = Step(a, pieces), StepB = Step(b, pieces), StepC = Step(c, pieces), StepY = Step(y, pieces), StepZ = Step(z, pieces),
+                    AccumulateY = accumulateY ? 1 : 0, AccumulateZ = accumulateZ ? 1 : 0,
+                },
+                fours);
+        }
+
+        private static int Step(in View x, int pieces) => pieces == 0 ? 0 : FlatRows.Step(x, pieces);
     }
 }
 
-/// <summary>(y, z) = op(a, b, c) over contiguous memory aligned to four elements, four a thread.</summary>
+/// <summary>(y, z) = op(a, b, c) over contiguous memory aligned to four elements, or rows of it, four elements a thread.</summary>
 internal struct FlatWork<TOp, T> : IGpuWork<FlatWork<TOp, T>>
     where TOp : struct, IPointwise
     where T : unmanaged, IElement<T>
 {
     public TOp Op;
     public int Fours;
+
+    /// <summary>Fours of a row, 0 where all is one; from row to row of each operand there are so many steps of four.</summary>
+    public int Pieces, StepA, StepB, StepC, StepY, StepZ;
     public ArrayView<Vector4<T>> A, B, C, Y, Z;
     public int AccumulateY, AccumulateZ;
 
@@ -66,36 +86,44 @@ internal struct FlatWork<TOp, T> : IGpuWork<FlatWork<TOp, T>>
             return;
         }
 
-        Vector4<T> b = default, c = default, a = w.A[i];
+        int row = 0, at = i;
+        if (w.Pieces != 0)
+        {
+            row = i / w.Pieces;
+            at = i - (row * w.Pieces);
+        }
+
+        Vector4<T> b = default, c = default, a = w.A[(row * w.StepA) + at];
         if (TOp.Operands > 1)
         {
-            b = w.B[i];
+            b = w.B[(row * w.StepB) + at];
         }
 
         if (TOp.Operands > 2)
         {
-            c = w.C[i];
+            c = w.C[(row * w.StepC) + at];
         }
 
+        int placeY = (row * w.StepY) + at, placeZ = (row * w.StepZ) + at;
         Vector4<T> y = default, z = default;
         if (w.AccumulateY != 0)
         {
-            y = w.Y[i];
+            y = w.Y[placeY];
         }
 
         if (TOp.IsPair && w.AccumulateZ != 0)
         {
-            z = w.Z[i];
+            z = w.Z[placeZ];
         }
 
         y.A = One(w, a.A, b.A, c.A, y.A, z.A, out z.A);
         y.B = One(w, a.B, b.B, c.B, y.B, z.B, out z.B);
         y.C = One(w, a.C, b.C, c.C, y.C, z.C, out z.C);
         y.D = One(w, a.D, b.D, c.D, y.D, z.D, out z.D);
-        w.Y[i] = y;
+        w.Y[placeY] = y;
         if (TOp.IsPair)
         {
-            w.Z[i] = z;
+            w.Z[placeZ] = z;
         }
     }
 

@@ -26,12 +26,22 @@ internal static class PtxHopper
     public static void ArriveExpecting(this PtxWriter w, Reg barrier, int offset, int bytes) => w.Emit($"mbarrier.arrive.expect_tx.shared::cta.b64 _, [{barrier}+{offset}], {bytes}");
 
     /// <summary>Waits for the end of the phase of that parity (0, 1, 0, …); the one before the first, of parity 1, has ended.</summary>
-    public static void WaitBarrier(this PtxWriter w, Reg barrier, int offset, Reg parity)
+    /// <param name="what">What is waited for, in a few words: <see cref="PtxWatch"/> says it.</param>
+    public static void WaitBarrier(this PtxWriter w, Reg barrier, int offset, Reg parity, string what)
     {
         string again = w.NewLabel();
-        Reg done = w.New(RegKind.Predicate);
+        Reg done = w.New(RegKind.Predicate), deadline = w.Watch is { } started ? started.Begin(w) : default;
         w.Mark(again);
         w.Emit($"mbarrier.try_wait.parity.shared::cta.b64 {done}, [{barrier}+{offset}], {parity}");
+        if (w.Watch is { } watch)
+        {
+            string end = w.NewLabel();
+            w.Emit($"@{done} bra {end}");
+            watch.GoOn(w, deadline, again, what, w.Add(barrier, offset), parity);
+            w.Mark(end);
+            return;
+        }
+
         w.Emit($"@!{done} bra {again}");
     }
 

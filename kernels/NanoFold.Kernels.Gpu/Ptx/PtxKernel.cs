@@ -29,7 +29,7 @@ internal sealed unsafe class PtxKernel : IDisposable
         context.Accelerator.Bind();
         if (program.IsForTargetOnly)
         {
-            (_module, string warnings) = CudaModule.Load(program, name);
+            (_module, string warnings) = CudaModule.Load(program.Text, name);
             name = warnings.Length > 0 ? $"{name} {warnings}" : name;
         }
         else

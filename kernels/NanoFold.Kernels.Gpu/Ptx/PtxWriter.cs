@@ -49,6 +49,9 @@ internal sealed class PtxWriter
     /// <summary>The text is for exactly <see cref="Target"/> (wgmma, setmaxnreg), not for later devices too.</summary>
     public bool IsForTargetOnly { get; init; }
 
+    /// <summary>For finding out why a kernel hangs: waits for barriers end after a while. Null: they wait for ever.</summary>
+    public PtxWatch? Watch { get; init; }
+
     /// <summary>Address of dynamic shared memory, aligned to 1024 bytes.</summary>
     public Reg SharedBase()
     {
@@ -123,7 +126,7 @@ internal sealed class PtxWriter
         }
 
         text.Append(_body).Append("    ret;\n}\n");
-        return new PtxProgram(Name, text.ToString(), Threads, sharedBytes, ParameterBytes) { IsForTargetOnly = IsForTargetOnly };
+        return new PtxProgram(Name, text.ToString(), Threads, sharedBytes, ParameterBytes) { IsForTargetOnly = IsForTargetOnly, Waits = Watch?.Waits ?? [] };
     }
 
     /// <summary>Ends a predicated stretch when disposed.</summary>
@@ -154,4 +157,7 @@ internal sealed record PtxProgram(string Name, string Text, int Threads, int Sha
 {
     /// <summary>The text is for one compute capability, not for later ones too.</summary>
     public bool IsForTargetOnly { get; init; }
+
+    /// <summary>What its waits are for, where they are bounded: see <see cref="PtxWatch"/>.</summary>
+    public IReadOnlyList<string> Waits { get; init; } = [];
 }

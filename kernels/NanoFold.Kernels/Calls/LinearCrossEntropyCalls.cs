@@ -41,7 +41,7 @@ public readonly record struct LinearCrossEntropyCall(StepState State, View X, Vi
             visitor.Visit("scratch", Scratch, Access.Scratch), visitor.Visit("kept", Kept, Access.Write), Rounding);
 }
 
-/// <summary>dX (0 for rows without target) and dWeight +=, of dLoss[0] · <see cref="StepSlot.LossScale"/>; either may be none.</summary>
+/// <summary>dX (0 for rows without target) and dWeight, of dLoss[0] · <see cref="StepSlot.LossScale"/>; either may be none.</summary>
 /// <param name="State">Of the recording.</param>
 /// <param name="X">[N, C].</param>
 /// <param name="Weight">[V, C].</param>
@@ -50,7 +50,7 @@ public readonly record struct LinearCrossEntropyCall(StepState State, View X, Vi
 /// <param name="DLoss">[1].</param>
 /// <param name="DX">[N, C] or none.</param>
 /// <param name="AccumulateX">Whether dX is added to.</param>
-/// <param name="DWeight">[V, C] or none, added to; in Float32 where the rest has 16 bits.</param>
+/// <param name="DWeight">[V, C] or none, added to unless <see cref="BeginsWeight"/>; in Float32 where the rest has 16 bits.</param>
 /// <param name="Scratch">For the logits of a chunk.</param>
 /// <param name="Kept">What the forward call kept, overwritten; none: logits are made again, chunk by chunk.</param>
 /// <param name="Rounding">As of <see cref="MatMulArgs"/>.</param>
@@ -60,6 +60,9 @@ public readonly record struct LinearCrossEntropyBackwardCall(
     : IKernelCall<LinearCrossEntropyBackwardCall>
 {
     public static string Name => "linear-cross-entropy-backward";
+
+    /// <summary>Whether dWeight is overwritten rather than added to.</summary>
+    public bool BeginsWeight { get; init; }
 
     public static bool HasComposedPath => true;
 
@@ -86,8 +89,16 @@ public readonly record struct LinearCrossEntropyBackwardCall(
 
     public LinearCrossEntropyBackwardCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
-        => new(State, visitor.Visit("x", X, Access.Read), visitor.Visit("weight", Weight, Access.Read), visitor.Visit("targets", Targets, Access.Read),
-            visitor.Visit("logSumExp", LogSumExp, Access.Read), visitor.Visit("dLoss", DLoss, Access.Read),
-            visitor.Visit("dX", DX, Operands.Result(AccumulateX)), AccumulateX, visitor.Visit("dWeight", DWeight, Access.Update),
-            visitor.Visit("scratch", Scratch, Access.Scratch), visitor.Visit("kept", Kept, Access.Update), Rounding);
+        => this with
+        {
+            X = visitor.Visit("x", X, Access.Read),
+            Weight = visitor.Visit("weight", Weight, Access.Read),
+            Targets = visitor.Visit("targets", Targets, Access.Read),
+            LogSumExp = visitor.Visit("logSumExp", LogSumExp, Access.Read),
+            DLoss = visitor.Visit("dLoss", DLoss, Access.Read),
+            DX = visitor.Visit("dX", DX, Operands.Result(AccumulateX)),
+            DWeight = visitor.Visit("dWeight", DWeight, Operands.Result(!BeginsWeight)),
+            Scratch = visitor.Visit("scratch", Scratch, Access.Scratch),
+            Kept = visitor.Visit("kept", Kept, Access.Update),
+        };
 }

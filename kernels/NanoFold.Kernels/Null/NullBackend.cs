@@ -27,6 +27,12 @@ public sealed class NullBackend : Backend
 
     public override bool RoundsToBFloat16 => _like is { RoundsToBFloat16: true };
 
+    public override bool OverwritesGradients => _like is { OverwritesGradients: true };
+
+    public override bool JoinsProducts => _like is { JoinsProducts: true };
+
+    public override bool RunsTogether => _like is { RunsTogether: true };
+
     public override bool Supports(DType type) => _like?.Supports(type) ?? true;
 
     public override bool ReadsWeights(DType type) => _like?.ReadsWeights(type) ?? true;

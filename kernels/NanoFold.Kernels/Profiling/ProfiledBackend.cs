@@ -63,6 +63,12 @@ public sealed class ProfiledBackend : Backend
         set => _inner.CacheType = value;
     }
 
+    public override bool OverwritesGradients => _inner.OverwritesGradients;
+
+    public override bool JoinsProducts => _inner.JoinsProducts;
+
+    public override bool RunsTogether => _inner.RunsTogether;
+
     public override bool Supports(DType type) => _inner.Supports(type);
 
     public override bool ReadsWeights(DType type) => _inner.ReadsWeights(type);

@@ -11,7 +11,7 @@ public class FlashAttentionTests
 {
     private static readonly string[] s_names = ["y", "log-sum-exp", "dq", "dk", "dv"];
 
-    private static IEnumerable<AttentionCase> Cases()
+    internal static IEnumerable<AttentionCase> Cases()
     {
         yield return new(1, 1, 1, 1, 32);
         yield return new(1, 150, 2, 1, 64) { Accumulates = true, Strided = true };
@@ -42,29 +42,9 @@ public class FlashAttentionTests
     {
         foreach (DType type in new[] { DType.BFloat16, DType.Float16 })
         {
-            using var backend = new CpuBackend(1);
-            using var memory = new Memory(backend);
-            using var rig = new AttentionRig(backend, problem, type);
-            using var cpu = new AttentionRig(backend, problem, DType.Float32);
-            var shape = new AttentionShape("attention", rig.Args);
-            AttentionGradients gradients = rig.Gradients(DeltaRows.Bytes(problem.Batch, problem.Time, problem.Heads));
-            using var device = new FlashMachine(
-                rig.Q, rig.K, rig.V, rig.Y, rig.LogSumExp, rig.DY, rig.DQ, rig.DK, rig.DV, rig.Args.Visible.Documents, rig.Args.Visible.Prefixes, gradients.Scratch)
-            {
-                LastWarpFirst = type == DType.Float16,
-            };
-            Assert.That(FlashRun.Fits(device, shape, rig.Args, gradients));
-            FlashRun.Forward(device, shape, rig.Args);
-            Prepare(memory, rig, problem, gradients.Scratch);
-            FlashRun.Backward(device, shape, rig.Args, gradients);
-            float[][] actual = rig.Results(), expected = cpu.Run();
-            for (int i = 0; i < actual.Length; i++)
-            {
-                Near.Assert($"{type} {s_names[i]}", actual[i], expected[i], Near.Tolerance(type) * (i < 2 ? 1 : 3));
-            }
-
-            rig.AssertMargins();
-            Assert.That(device.ConflictCycles, Is.LessThan(device.SharedCycles / 20), "cycles lost in shared memory");
+            using var rig = new FlashRig(problem, type) { Schedule = new() { LastWarpFirst = type == DType.Float16 }, SeeksRaces = type == DType.Float16 };
+            AssertIsThatOfTheCpu(problem, type, rig.Run());
+            Assert.That(rig.Cycles.Lost, Is.LessThan(rig.Cycles.All / 20), "cycles lost in shared memory");
         }
     }
 
@@ -78,18 +58,9 @@ public class FlashAttentionTests
 
         long Cycles(int documents)
         {
-            using var backend = new CpuBackend(1);
-            using var memory = new Memory(backend);
-            var problem = new AttentionCase(1, 256 * documents, 1, 1, 32) { Kind = kind, DocumentLength = 256 };
-            using var rig = new AttentionRig(backend, problem, DType.BFloat16);
-            var shape = new AttentionShape("attention", rig.Args);
-            AttentionGradients gradients = rig.Gradients(DeltaRows.Bytes(problem.Batch, problem.Time, problem.Heads));
-            using var device = new FlashMachine(
-                rig.Q, rig.K, rig.V, rig.Y, rig.LogSumExp, rig.DY, rig.DQ, rig.DK, rig.DV, rig.Args.Visible.Documents, gradients.Scratch);
-            FlashRun.Forward(device, shape, rig.Args);
-            Prepare(memory, rig, problem, gradients.Scratch);
-            FlashRun.Backward(device, shape, rig.Args, gradients);
-            return device.SharedCycles;
+            using var rig = new FlashRig(new AttentionCase(1, 256 * documents, 1, 1, 32) { Kind = kind, DocumentLength = 256 }, DType.BFloat16);
+            rig.Run();
+            return rig.Cycles.All;
         }
     }
 
@@ -104,28 +75,19 @@ public class FlashAttentionTests
         })
         {
             using var rig = new AttentionRig(backend, problem, type);
-            Assert.That(FlashRun.Fits(new FlashMachine(), new AttentionShape("attention", rig.Args), rig.Args), Is.False, $"{problem}");
+            Assert.That(FlashRun.Fits(new FlashMachine([], []), new AttentionShape("attention", rig.Args), rig.Args), Is.False, $"{problem}");
         }
     }
 
-    /// <summary>What <see cref="DeltaWork{T}"/> does, on the host.</summary>
-    private static void Prepare(Memory memory, AttentionRig rig, AttentionCase problem, View scratch)
+    /// <summary>Compares with single precision.</summary>
+    internal static void AssertIsThatOfTheCpu(AttentionCase problem, DType type, float[][] actual)
     {
-        float[] y = memory.Read(rig.Y), dy = memory.Read(rig.DY), logSumExp = memory.Read(rig.LogSumExp);
-        int length = DeltaRows.Length(problem.Time), rows = problem.Batch * problem.Heads * length;
-        var values = new float[2 * rows];
-        for (int row = 0; row < rows; row++)
+        using var backend = new CpuBackend(1);
+        using var cpu = new AttentionRig(backend, problem, DType.Float32);
+        float[][] expected = cpu.Run();
+        for (int i = 0; i < actual.Length; i++)
         {
-            int time = row % length, pair = row / length, batch = pair / problem.Heads, head = pair % problem.Heads;
-            values[row] = 1e30f;
-            if (time < problem.Time)
-            {
-                values[row] = logSumExp[pair * problem.Time + time] / MathF.Log(2);
-                int first = ((batch * problem.Time + time) * problem.Heads + head) * problem.Depth;
-                values[rows + row] = Enumerable.Range(first, problem.Depth).Sum(i => y[i] * dy[i]);
-            }
+            Near.Assert($"{type} {s_names[i]}", actual[i], expected[i], Near.Tolerance(type) * (i < 2 ? 1 : 3));
         }
-
-        memory.Write(scratch, values);
     }
 }

@@ -3,16 +3,33 @@ using NanoFold.Kernels;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Attention;
 using NanoFold.Kernels.Gpu.Attention.Flash;
+using NanoFold.Kernels.Gpu.Ptx;
 using NanoFold.Kernels.Memory;
 
 namespace NanoFold.Gpu.Tests.Attention;
 
 /// <summary>Runs flash attention's kernels on the host, over tensors of the CPU's backend; nothing but these may be touched.</summary>
-internal sealed unsafe class FlashMachine(params View[] views) : IFlashDevice, IDisposable
+/// <param name="inputs">Tensors that are read.</param>
+/// <param name="results">Tensors that are written, and the scratch.</param>
+internal sealed unsafe class FlashMachine(View[] inputs, View[] results) : IFlashDevice, IDisposable
 {
     private NativeBuffer? _reach;
 
-    public bool LastWarpFirst { get; init; }
+    public bool HasOneBackward { get; init; }
+
+    public PtxSchedule Schedule { get; init; } = new();
+
+    /// <summary>Whether accesses without an order are sought.</summary>
+    public bool SeeksRaces { get; init; }
+
+    /// <summary>What the text of the backward pass is changed to.</summary>
+    public Func<string, string>? Edit { get; init; }
+
+    /// <summary>Times that a warp waited for its turn.</summary>
+    public long Waits { get; private set; }
+
+    /// <summary>Instructions run by a warp, by kernel.</summary>
+    public Dictionary<FlashPass, long> WarpInstructions { get; } = [];
 
     public long SharedCycles { get; private set; }
 
@@ -46,15 +63,21 @@ internal sealed unsafe class FlashMachine(params View[] views) : IFlashDevice, I
 
     public void Dispose() => _reach?.Dispose();
 
+    public void Clear(in View memory, long offset, long bytes) => new Span<byte>((byte*)memory.Address + offset, checked((int)bytes)).Clear();
+
     public void Launch(in FlashSpec spec, in FlashArguments arguments, int gridX, int gridY)
     {
-        var machine = new PtxMachine(spec.Write()) { Schedule = new() { LastWarpFirst = LastWarpFirst } };
-        foreach (View view in views)
+        PtxProgram program = spec.Write();
+        program = Edit is null || spec.Pass == FlashPass.Forward ? program : program with { Text = Edit(program.Text) };
+        var machine = new PtxMachine(program) { Schedule = Schedule, SeeksRaces = SeeksRaces && spec.Pass != FlashPass.Forward };
+        foreach (View view in inputs.Where(v => !v.IsNone))
         {
-            if (!view.IsNone)
-            {
-                machine.Allow(view.Address, view.Layout.Extent * view.Type.Size());
-            }
+            machine.Allow(view.Address, view.Layout.Extent * view.Type.Size());
+        }
+
+        foreach (View view in results.Where(v => !v.IsNone))
+        {
+            machine.Allow(view.Address, view.Layout.Extent * view.Type.Size(), watch: true);
         }
 
         if (_reach is { } reach)
@@ -65,5 +88,7 @@ internal sealed unsafe class FlashMachine(params View[] views) : IFlashDevice, I
         machine.Run(arguments, gridX, gridY);
         SharedCycles += machine.SharedCycles;
         ConflictCycles += machine.ConflictCycles;
+        Waits += machine.WordWaits;
+        WarpInstructions[spec.Pass] = WarpInstructions.GetValueOrDefault(spec.Pass) + machine.WarpInstructions;
     }
 }

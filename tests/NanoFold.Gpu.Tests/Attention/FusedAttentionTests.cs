@@ -6,6 +6,15 @@ namespace NanoFold.Gpu.Tests.Attention;
 
 public class FusedAttentionTests : GpuTests
 {
+    [SetUp]
+    public void SkipWhereItIsComposed()
+    {
+        if (Gpu.Find<AttentionCall>() is null)
+        {
+            Assert.Ignore($"{Gpu.Name} has no fused attention");
+        }
+    }
+
     private static readonly string[] s_names = ["y", "log-sum-exp", "dq", "dk", "dv", "ddecay", "dsink logits"];
 
     private static IEnumerable<AttentionCase> Cases()

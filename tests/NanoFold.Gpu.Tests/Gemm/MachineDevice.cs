@@ -1,15 +1,18 @@
 using System.Runtime.InteropServices;
 using NanoFold.Gpu.Tests.Ptx;
 using NanoFold.Gpu.Tests.Ptx.Hopper;
+using NanoFold.Kernels.Gpu.Acceptance;
 using NanoFold.Kernels.Gpu.Gemm;
+using NanoFold.Kernels.Gpu.Gemm.Wgmma;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Gpu.Tests.Gemm;
 
 /// <summary>Memory of the host as a device's, and the machine that runs kernels there. Memory begins as NaN, and nothing outside of what was handed out may be touched.</summary>
-internal sealed unsafe class MachineDevice : IGemmDevice, IDisposable
+internal sealed unsafe class MachineDevice : ICheckDevice, IDisposable
 {
     private readonly List<(nint Address, long Bytes)> _memory = [], _foreign = [];
+    private long _watch;
 
     public PtxSchedule Schedule { get; init; } = new();
 
@@ -25,6 +28,13 @@ internal sealed unsafe class MachineDevice : IGemmDevice, IDisposable
     public long SharedCycles { get; private set; }
 
     public long ConflictCycles { get; private set; }
+
+    public bool IsWatched { get; set; }
+
+    public long Watch => _watch == 0 ? _watch = Allocate(PtxWatch.Bytes) : _watch;
+
+    /// <summary>Of the kernel that ran last.</summary>
+    public IReadOnlyList<string> Waits { get; private set; } = [];
 
     public List<GemmKernelKey> Launched { get; } = [];
 
@@ -51,7 +61,21 @@ internal sealed unsafe class MachineDevice : IGemmDevice, IDisposable
         where T : unmanaged
     {
         Launched.Add(key);
-        PtxProgram program = key.Write(Architecture);
+        Run(IsWatched && key.Family == GemmFamily.Wgmma ? WgmmaGemm.Write(key.Spec, key.Tile, watched: true) : key.Write(Architecture), arguments, gridX, gridY, gridZ);
+    }
+
+    public void Run<T>(PtxProgram program, in T arguments, int blocks)
+        where T : unmanaged
+        => Run(program, arguments, blocks, 1, 1);
+
+    public void Write(long address, ReadOnlySpan<byte> values) => values.CopyTo(new Span<byte>((void*)address, values.Length));
+
+    public void Read(long address, Span<byte> values) => new Span<byte>((void*)address, values.Length).CopyTo(values);
+
+    private void Run<T>(PtxProgram program, in T arguments, int gridX, int gridY, int gridZ)
+        where T : unmanaged
+    {
+        Waits = program.Waits;
         var machine = new PtxMachine(Edit is null ? program : program with { Text = Edit(program.Text) }) { Schedule = Schedule };
         foreach ((nint address, long bytes) in _memory.Concat(_foreign))
         {

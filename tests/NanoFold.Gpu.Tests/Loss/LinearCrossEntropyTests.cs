@@ -41,8 +41,8 @@ public class LinearCrossEntropyTests : GpuTests
             twins.AssertClose(loss, tolerance, "loss");
             Assert.That(GpuState.GetDouble(StepSlot.Loss), Is.EqualTo(CpuState.GetDouble(StepSlot.Loss)).Within(10 * tolerance));
 
-            gpu.Run(new LinearCrossEntropyBackwardCall(GpuState, x.Gpu, weight.Gpu, targets.Gpu, logSumExp.Gpu, dLoss.Gpu, dX.Gpu, accumulateX, dWeight.Gpu, scratch.Gpu, kept.Gpu));
-            Cpu.Run(new LinearCrossEntropyBackwardCall(CpuState, x.Cpu, weight.Cpu, targets.Cpu, logSumExp.Cpu, dLoss.Cpu, dX.Cpu, accumulateX, dWeight.Cpu, scratch.Cpu, default));
+            gpu.Run(new LinearCrossEntropyBackwardCall(GpuState, x.Gpu, weight.Gpu, targets.Gpu, logSumExp.Gpu, dLoss.Gpu, dX.Gpu, accumulateX, dWeight.Gpu, scratch.Gpu, kept.Gpu) { BeginsWeight = !accumulateX });
+            Cpu.Run(new LinearCrossEntropyBackwardCall(CpuState, x.Cpu, weight.Cpu, targets.Cpu, logSumExp.Cpu, dLoss.Cpu, dX.Cpu, accumulateX, dWeight.Cpu, scratch.Cpu, default) { BeginsWeight = !accumulateX });
             // Logits of 16 bits are rounded, and so are their gradients: two roundings of the type.
             twins.AssertClose(dX, 2 * tolerance, "dX");
             twins.AssertClose(dWeight, 2 * tolerance, "dWeight");

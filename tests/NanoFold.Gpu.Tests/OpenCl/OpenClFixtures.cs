@@ -63,6 +63,13 @@ public sealed class OpenClOptimizerTests : OptimizerTests
     private protected override GpuBackend OpenGpu() => OpenClDevice.Open();
 }
 
+/// <summary>Every optimizer's step on an OpenCL device.</summary>
+[Category(OpenClDevice.Category)]
+public sealed class OpenClTogetherUpdateTests : TogetherUpdateTests
+{
+    private protected override GpuBackend OpenGpu() => OpenClDevice.Open();
+}
+
 /// <summary>Formulas and copies on an OpenCL device.</summary>
 [Category(OpenClDevice.Category)]
 public sealed class OpenClPointwiseTests : PointwiseTests

@@ -35,8 +35,9 @@ internal static unsafe class PtxCopySteps
                         throw new InvalidOperationException($"{source} bytes of a source of {bytes}");
                     }
 
+                    machine.Races?.Shared(w, lane, shared, bytes, isWrite: true);
                     machine.Shared.AsSpan(shared, bytes).Fill(0xff);
-                    w.Copies[^1].Add(new PtxWarp.Copy(shared, global, bytes, source));
+                    w.Copies[^1].Add(new PtxWarp.Copy(lane, shared, global, bytes, source));
                     touched.Add(shared);
                 }
             }
@@ -51,6 +52,7 @@ internal static unsafe class PtxCopySteps
         {
             foreach (PtxWarp.Copy copy in w.Copies[0])
             {
+                machine.Races?.Shared(w, copy.Lane, copy.Shared, copy.Bytes, isWrite: true);
                 Span<byte> target = machine.Shared.AsSpan(copy.Shared, copy.Bytes);
                 target.Clear();
                 if (copy.SourceBytes > 0)

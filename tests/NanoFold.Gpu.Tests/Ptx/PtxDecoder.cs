@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using NanoFold.Gpu.Tests.Ptx.Blocks;
 using NanoFold.Gpu.Tests.Ptx.Hopper;
 using Arg = NanoFold.Gpu.Tests.Ptx.PtxText.Arg;
 using Instruction = NanoFold.Gpu.Tests.Ptx.PtxText.Instruction;
@@ -15,8 +16,11 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
         {
             "mov" => Move(i),
             "ret" => w => w.Live &= ~w.Active,
+            "trap" => _ => throw new InvalidOperationException("trap"),
+            "membar" => _ => { },
             "bra" => Branch(i),
-            "bar" => parts[1] == "sync" ? Barrier(i) : w => { },
+            "bar" => parts[1] == "sync" ? Barrier(i) : w => w.Order?.Meet(),
+            "ld" or "atom" or "red" when AtomicSteps.Is(i) => AtomicSteps.Decode(machine, i),
             "ld" => parts[1] == "param" ? LoadArgument(i) : Access(i, isLoad: true),
             "st" => Access(i, isLoad: false),
             "cp" => parts[2] == "bulk" ? BulkSteps.Decode(machine, i) : PtxCopySteps.Decode(machine, i),
@@ -104,6 +108,7 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
         "%nctaid.x" => (ulong)machine.GridSize[0],
         "%nctaid.y" => (ulong)machine.GridSize[1],
         "%laneid" => (ulong)lane,
+        "%globaltimer" => machine.Now(w, lane),
         _ => throw new NotSupportedException(name),
     };
 
@@ -125,7 +130,7 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
         }
 
         int threads = i.Operands.Length > 1 ? (int)Value(w, i.Operands[1][0], 0) : 0;
-        machine.Barriers.Arrive(w, (int)Value(w, i.Operands[0][0], 0), threads);
+        machine.Barriers.Arrive(w, (int)Value(w, i.Operands[0][0], 0), threads, machine.Races);
     };
 
     private Action<PtxWarp> LoadArgument(Instruction i)
@@ -161,6 +166,11 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
                 if (isShared)
                 {
                     machine.Async.Shared.Generic(w, (int)at, bytes, isWrite: !isLoad);
+                    machine.Races?.Shared(w, lane, (int)at, bytes, isWrite: !isLoad);
+                }
+                else
+                {
+                    machine.Races?.Global(w, lane, at, bytes, isWrite: !isLoad);
                 }
 
                 for (int v = 0; v < values.Length; v++)

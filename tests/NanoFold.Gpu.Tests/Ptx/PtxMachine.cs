@@ -1,10 +1,11 @@
+using NanoFold.Gpu.Tests.Ptx.Blocks;
 using NanoFold.Gpu.Tests.Ptx.Hopper;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Gpu.Tests.Ptx;
 
 /// <summary>
-/// Runs the text of a kernel on the host: each instruction for the 32 lanes of a warp at once, warps in the order of <see cref="Schedule"/>, block after block.
+/// Runs the text of a kernel on the host: each instruction for the 32 lanes of a warp at once, warps in the order of <see cref="Schedule"/>, block after block or some of them at once.
 /// Global memory is the host's and must lie in what <see cref="Allow"/> named. Copies by <c>cp.async</c> land as late as they may (their target is
 /// spoilt when they begin), and shared memory begins spoilt, so a missing wait or barrier shows as NaN. What else is asynchronous, see <see cref="Hopper.AsyncBlock"/>.
 /// </summary>
@@ -13,8 +14,10 @@ internal sealed unsafe class PtxMachine
     private readonly PtxProgram _program;
     private readonly PtxText _text;
     private readonly List<(nint Start, nint End)> _memory = [];
+    private readonly List<(nint Start, long Bytes)> _watched = [];
     private readonly Action<PtxWarp>[] _steps;
     private readonly WgmmaSums _sums;
+    private ulong _nanoseconds;
 
     public PtxMachine(PtxProgram program)
     {
@@ -30,18 +33,26 @@ internal sealed unsafe class PtxMachine
 
     public PtxProgram Program => _program;
 
-    public byte[] Shared { get; private set; } = [];
-
     public byte[] Arguments { get; private set; } = [];
 
-    /// <summary>Of the block that runs: its barriers, and its work in the background.</summary>
-    public NamedBarriers Barriers { get; private set; } = new([]);
+    /// <summary>The block that runs.</summary>
+    public PtxBlock Current { get; set; } = null!;
 
-    public AsyncBlock Async { get; private set; } = null!;
+    public byte[] Shared => Current.Shared;
+
+    public NamedBarriers Barriers => Current.Barriers;
+
+    public AsyncBlock Async => Current.Async;
+
+    public int[] Block => Current.Index;
 
     public int[] GridSize { get; } = new int[3];
 
-    public int[] Block { get; } = new int[3];
+    /// <summary>What finds accesses without an order, where that is asked for.</summary>
+    public Races? Races { get; private set; }
+
+    /// <summary>Whether <see cref="Races"/> are sought: in shared memory, and in what <see cref="Allow"/> is told to watch.</summary>
+    public bool SeeksRaces { get; init; }
 
     public PtxText Text => _text;
 
@@ -53,10 +64,20 @@ internal sealed unsafe class PtxMachine
     /// <summary>Cycles of shared memory lost because lanes met in a bank.</summary>
     public long ConflictCycles { get; set; }
 
+    /// <summary>Times that a warp had to wait for a word of global memory to change.</summary>
+    public long WordWaits { get; set; }
+
     /// <summary>Instructions run by a warp.</summary>
     public long WarpInstructions { get; private set; }
 
-    public void Allow(void* start, long bytes) => _memory.Add(((nint)start, (nint)start + (nint)bytes));
+    public void Allow(void* start, long bytes, bool watch = false)
+    {
+        _memory.Add(((nint)start, (nint)start + (nint)bytes));
+        if (watch)
+        {
+            _watched.Add(((nint)start, bytes));
+        }
+    }
 
     /// <summary>The address, if all bytes are in named memory.</summary>
     public byte* Global(ulong address, int bytes)
@@ -94,28 +115,33 @@ internal sealed unsafe class PtxMachine
         Arguments = new byte[sizeof(T)];
         System.Runtime.InteropServices.MemoryMarshal.Write(Arguments, in arguments);
         (GridSize[0], GridSize[1], GridSize[2]) = (gridX, gridY, gridZ);
-        for (int block = 0; block < gridX * gridY * gridZ; block++)
-        {
-            (Block[0], Block[1], Block[2]) = (block % gridX, block / gridX % gridY, block / (gridX * gridY));
-            RunBlock();
-        }
+        int blocks = gridX * gridY * gridZ, warps = _program.Threads / 32;
+        Races = SeeksRaces ? new Races(blocks * warps) : null;
+        _watched.ForEach(w => Races?.Watch((ulong)w.Start, w.Bytes));
+        new PtxScheduler(this, blocks).Run();
     }
 
-    private void RunBlock()
+    /// <summary>The time in nanoseconds, the same for all lanes of a warp; every look at it takes a tenth of a millisecond.</summary>
+    public ulong Now(PtxWarp warp, int lane)
+        => lane == System.Numerics.BitOperations.TrailingZeroCount(warp.Active) ? _nanoseconds += 100_000 : _nanoseconds;
+
+    /// <summary>Where no warp can go on and the program knows the time, all waits for barriers in shared memory run out of it.</summary>
+    public bool LetTimePass(IEnumerable<PtxWarp> warps)
     {
-        Shared = new byte[_program.SharedBytes];
-        Array.Fill(Shared, (byte)0xff);
-        var registers = new ulong[(long)_text.Registers * _program.Threads];
-        var warps = new PtxWarp[_program.Threads / 32];
-        for (int i = 0; i < warps.Length; i++)
+        _nanoseconds += 2_050_000_000;
+        return _program.Text.Contains("%globaltimer", StringComparison.Ordinal) && warps.Count(w => w.EndWait()) > 0;
+    }
+
+    /// <summary>A block that starts.</summary>
+    public PtxBlock Start(int number)
+    {
+        Current = new PtxBlock(this, number);
+        foreach (PtxWarp warp in Current.Warps)
         {
-            warps[i] = new PtxWarp(registers, _program.Threads, 32 * i);
+            warp.Order = SeeksRaces ? new WarpOrder((number * Current.Warps.Length) + warp.Number, GridSize[0] * GridSize[1] * GridSize[2] * Current.Warps.Length) : null;
         }
 
-        Barriers = new NamedBarriers(warps);
-        Async = new AsyncBlock(this, warps);
-        new PtxScheduler(this, warps).Run();
-        Async.End();
+        return Current;
     }
 
     /// <summary>Runs a warp until it waits, at most some instructions.</summary>
@@ -133,6 +159,8 @@ internal sealed unsafe class PtxMachine
             }
 
             WarpInstructions++;
+            warp.Steps++;
+            warp.Order?.Resume();
             if (warp.Active != 0)
             {
                 try

@@ -24,6 +24,9 @@ internal sealed record PtxSchedule
     /// <summary>Of a random order, in which a warp runs a few instructions only; null: each runs until it waits.</summary>
     public int? Seed { get; init; }
 
+    /// <summary>Blocks that run at once; the next one starts when one ends. Where they are several they start in any order: backwards with the last warp first, shuffled with a seed.</summary>
+    public int Resident { get; init; } = 1;
+
     /// <summary>Orders that between them show what is missing.</summary>
     public static IEnumerable<PtxSchedule> All(int seeds)
         => (from last in new[] { false, true }
@@ -31,5 +34,5 @@ internal sealed record PtxSchedule
             select new PtxSchedule { LastWarpFirst = last, Completion = completion })
             .Concat(Enumerable.Range(1, seeds).Select(seed => new PtxSchedule { Seed = seed, Completion = (PtxCompletion)(seed % 3) }));
 
-    public override string ToString() => Seed is { } seed ? $"seed {seed}, {Completion}" : $"{(LastWarpFirst ? "last" : "first")} warp first, {Completion}";
+    public override string ToString() => (Seed is { } seed ? $"seed {seed}, {Completion}" : $"{(LastWarpFirst ? "last" : "first")} warp first, {Completion}") + (Resident > 1 ? $", {Resident} blocks" : "");
 }

@@ -1,24 +1,63 @@
+using NanoFold.Gpu.Tests.Ptx.Blocks;
+
 namespace NanoFold.Gpu.Tests.Ptx;
 
-/// <summary>Runs the warps of a block by turns until all have returned; tells where each stands when none can go on.</summary>
-internal sealed class PtxScheduler(PtxMachine machine, PtxWarp[] warps)
+/// <summary>Runs the blocks of a launch, some at once, and their warps by turns until all have returned; tells where each stands when none can go on.</summary>
+internal sealed class PtxScheduler
 {
     private const int MostAtOnce = 60;
 
-    private readonly Random? _random = machine.Schedule.Seed is { } seed ? new Random(seed) : null;
+    private readonly PtxMachine _machine;
+    private readonly PtxSchedule _schedule;
+    private readonly Random? _random;
+    private readonly Queue<int> _next;
+    private readonly List<PtxBlock> _resident = [];
+
+    public PtxScheduler(PtxMachine machine, int blocks)
+    {
+        (_machine, _schedule) = (machine, machine.Schedule);
+        _random = _schedule.Seed is { } seed ? new Random(seed) : null;
+        int[] order = [.. Enumerable.Range(0, blocks)];
+        if (_schedule.Resident > 1)
+        {
+            _random?.Shuffle(order);
+            if (_schedule.LastWarpFirst)
+            {
+                Array.Reverse(order);
+            }
+        }
+
+        _next = new Queue<int>(order);
+    }
 
     public void Run()
     {
-        while (warps.Any(w => w.Live != 0))
+        while (_resident.Count > 0 || _next.Count > 0)
         {
-            if (!(_random is null ? InOrder() : AtRandom()) && !machine.Async.CompleteOne(_random))
+            while (_resident.Count < _schedule.Resident && _next.TryDequeue(out int number))
+            {
+                _resident.Add(_machine.Start(number));
+            }
+
+            if (!(_random is null ? InOrder() : AtRandom()) && !CompleteOne() && !_machine.LetTimePass(_resident.SelectMany(b => b.Warps)))
             {
                 throw new InvalidOperationException($"deadlock: {Dump()}");
             }
 
-            if (_random is not null && machine.Schedule.Completion == PtxCompletion.Random && _random.Next(3) == 0)
+            if (_random is not null && _schedule.Completion == PtxCompletion.Random && _random.Next(3) == 0)
             {
-                machine.Async.CompleteOne(_random);
+                CompleteOne();
+            }
+
+            foreach (PtxBlock block in _resident.Where(b => b.IsDone).ToArray())
+            {
+                block.Async.End();
+                if (_machine.SeeksRaces && block.Warps.Any(w => w.Copies.Exists(group => group.Count > 0)))
+                {
+                    throw new InvalidOperationException($"block {string.Join(", ", block.Index)} ends with copies under way");
+                }
+
+                _resident.Remove(block);
             }
         }
     }
@@ -26,13 +65,16 @@ internal sealed class PtxScheduler(PtxMachine machine, PtxWarp[] warps)
     private bool InOrder()
     {
         bool any = false;
-        for (int i = 0; i < warps.Length; i++)
+        foreach (PtxBlock block in _resident)
         {
-            PtxWarp warp = warps[machine.Schedule.LastWarpFirst ? warps.Length - 1 - i : i];
-            if (warp.Wakes())
+            for (int i = 0; i < block.Warps.Length; i++)
             {
-                machine.Run(warp, int.MaxValue);
-                any = true;
+                PtxWarp warp = block.Warps[_schedule.LastWarpFirst ? block.Warps.Length - 1 - i : i];
+                if (Wakes(warp))
+                {
+                    _machine.Run(warp, int.MaxValue);
+                    any = true;
+                }
             }
         }
 
@@ -41,16 +83,43 @@ internal sealed class PtxScheduler(PtxMachine machine, PtxWarp[] warps)
 
     private bool AtRandom()
     {
-        PtxWarp[] ready = [.. warps.Where(w => w.Wakes())];
+        PtxWarp[] ready = [.. _resident.SelectMany(b => b.Warps).Where(Wakes)];
         if (ready.Length == 0)
         {
             return false;
         }
 
-        machine.Run(ready[_random!.Next(ready.Length)], 1 + _random.Next(MostAtOnce));
+        PtxWarp warp = ready[_random!.Next(ready.Length)];
+        _machine.Current = warp.Block;
+        _machine.Run(warp, 1 + _random.Next(MostAtOnce));
         return true;
     }
 
-    private string Dump() => string.Join("; ", warps.Where(w => w.Live != 0).Select(w => $"warp {w.Number} at {machine.Text.Instructions[w.Next - 1].Text} waits for {w.WaitsFor}"))
-        + machine.Async.Dump();
+    private bool Wakes(PtxWarp warp)
+    {
+        _machine.Current = warp.Block;
+        return warp.Wakes();
+    }
+
+    /// <summary>A piece of work in the background, of any block that has some.</summary>
+    private bool CompleteOne()
+    {
+        int first = _random?.Next(_resident.Count) ?? 0;
+        for (int i = 0; i < _resident.Count; i++)
+        {
+            _machine.Current = _resident[(first + i) % _resident.Count];
+            if (_machine.Async.CompleteOne(_random))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private string Dump() => string.Join("; ", _resident.Select(Dump));
+
+    private string Dump(PtxBlock block) => $"block {string.Join(", ", block.Index)}: "
+        + string.Join("; ", block.Warps.Where(w => w.Live != 0).Select(w => $"warp {w.Number} at {_machine.Text.Instructions[w.Next - 1].Text} waits for {w.WaitsFor}"))
+        + block.Async.Dump();
 }

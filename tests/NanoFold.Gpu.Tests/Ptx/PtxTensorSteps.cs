@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using NanoFold.Gpu.Tests.Ptx.Blocks;
 using Arg = NanoFold.Gpu.Tests.Ptx.PtxText.Arg;
 using Instruction = NanoFold.Gpu.Tests.Ptx.PtxText.Instruction;
 
@@ -24,7 +25,7 @@ internal static class PtxTensorSteps
                 }
 
                 PtxBanks.Count(machine, rows, 16);
-                rows.ForEach(at => machine.Async.Shared.Generic(w, at, 16, isWrite: false));
+                rows.ForEach(at => Read(machine, w, at));
                 for (int lane = 0; lane < 32; lane++)
                 {
                     int g = lane / 4, t = lane % 4;
@@ -116,6 +117,12 @@ internal static class PtxTensorSteps
                 }
             }
         };
+    }
+
+    private static void Read(PtxMachine machine, PtxWarp w, int at)
+    {
+        machine.Async.Shared.Generic(w, at, 16, isWrite: false);
+        machine.Races?.Shared(w, Races.AllLanes, at, 16, isWrite: false);
     }
 
     private static ushort Element(PtxMachine machine, int row, int column) => MemoryMarshal.Read<ushort>(machine.Shared.AsSpan(row + 2 * column));

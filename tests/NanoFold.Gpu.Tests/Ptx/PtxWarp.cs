@@ -1,3 +1,4 @@
+using NanoFold.Gpu.Tests.Ptx.Blocks;
 using NanoFold.Gpu.Tests.Ptx.Hopper;
 
 namespace NanoFold.Gpu.Tests.Ptx;
@@ -6,6 +7,11 @@ namespace NanoFold.Gpu.Tests.Ptx;
 internal sealed class PtxWarp(ulong[] registers, int threads, int firstThread)
 {
     public int FirstThread { get; } = firstThread;
+
+    public required PtxBlock Block { get; init; }
+
+    /// <summary>What is over for it, where that is asked for.</summary>
+    public WarpOrder? Order { get; set; }
 
     /// <summary>Next instruction.</summary>
     public int Next { get; set; }
@@ -37,10 +43,27 @@ internal sealed class PtxWarp(ulong[] registers, int threads, int firstThread)
     /// <summary>The wait for an mbarrier that ran out of time last, or -1.</summary>
     public int TimedOutAt { get; set; } = -1;
 
+    /// <summary>Instructions run.</summary>
+    public long Steps { get; set; }
+
+    /// <summary>The last load of a word that others change: instruction, address, what was there, and when.</summary>
+    public (int Instruction, ulong Address, uint Value, long Time) Asked { get; set; } = (-1, 0, 0, 0);
+
     /// <summary>Sums of a warpgroup's products.</summary>
     public WarpSums Sums { get; } = new();
 
-    public void WaitFor(string what, Func<bool> isDone) => (WaitsFor, Waits) = (what, isDone);
+    public void WaitFor(string what, Func<bool> isDone, bool tries = false) => (WaitsFor, Waits, TriesUntil) = (what, isDone, tries);
+
+    /// <summary>Ends a wait that can run out of time: one of a try.</summary>
+    public bool EndWait()
+    {
+        bool ends = Live != 0 && Waits is not null && TriesUntil;
+        Waits = ends ? null : Waits;
+        return ends;
+    }
+
+    /// <summary>Whether what it waits for is only tried.</summary>
+    public bool TriesUntil { get; set; }
 
     /// <summary>Whether it can run (now).</summary>
     public bool Wakes()
@@ -68,5 +91,5 @@ internal sealed class PtxWarp(ulong[] registers, int threads, int firstThread)
     }
 
     /// <summary>One lane's copy: of <paramref name="Bytes"/> to shared memory the first <paramref name="SourceBytes"/> come from global memory.</summary>
-    internal readonly record struct Copy(int Shared, ulong Global, int Bytes, int SourceBytes);
+    internal readonly record struct Copy(int Lane, int Shared, ulong Global, int Bytes, int SourceBytes);
 }

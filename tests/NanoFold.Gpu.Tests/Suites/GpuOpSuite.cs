@@ -63,6 +63,16 @@ public class GpuOpSuite : GpuTests
         Numbers.AssertClose(second.Gradients(), first.Gradients(), 2 * opCase.GradientTolerance, $"gradients of {opCase}, composed");
     }
 
+    [TestCaseSource(nameof(Differentiable))]
+    public void AGradientThatIsBegunIsOneAddedToZeros(OpCase opCase)
+    {
+        using var added = new OpRun(opCase, Gpu, DType.Float32);
+        added.Run();
+        using var begun = new OpRun(opCase, Gpu, DType.Float32, begins: true);
+        begun.Run();
+        Numbers.AssertClose(begun.Gradients(), added.Gradients(), 1e-6, $"gradients of {opCase}, begun");
+    }
+
     /// <summary>Where other inputs are frozen, a gradient has the same bits.</summary>
     [TestCaseSource(nameof(Differentiable))]
     public void AGradientDoesNotNeedTheOthers(OpCase opCase)

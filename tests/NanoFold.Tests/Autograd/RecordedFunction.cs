@@ -38,12 +38,17 @@ internal sealed class RecordedFunction : IDisposable
         return loss;
     }
 
-    /// <summary>Runs a training tape once, in an arena full of NaN; gradients are added to what is there.</summary>
-    public double Run(bool recompute = false)
+    /// <summary>Runs a training tape once, in an arena full of NaN; gradients are added to what is there, or begin where NaN is.</summary>
+    public double Run(bool recompute = false, bool begins = false)
     {
         var tape = new Tape(Store.Backend, Store.Type, training: true);
         Tensor loss = RecordLoss(tape);
-        var plan = new Plan(tape, recompute);
+        var plan = new Plan(tape, recompute, begins);
+        if (begins)
+        {
+            Host.PoisonGradients(Store, plan);
+        }
+
         using DeviceBuffer arena = Store.Backend.Allocate(plan.ArenaBytes);
         Host.FillNaN(Store.Backend, arena);
         plan.Bind(arena);

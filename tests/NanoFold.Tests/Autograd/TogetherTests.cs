@@ -23,6 +23,44 @@ public class TogetherTests : EngineTests
     public void ASumWithTheOneBeforeIsNot()
         => AssertTogether((tape, use) => LinearOp.Record(tape, use("x"), use("b"), residual: LinearOp.Record(tape, use("x"), use("a"))), [(0, 0), (1, 1)]);
 
+    /// <summary>Ops that are one piece of work, where a backend asks for them: two turns and their gradients, which are parts of one.</summary>
+    [TestCase(true)]
+    [TestCase(false)]
+    public void SmallCallsAreWhereTheBackendAsksForThem(bool asked)
+    {
+        using var recorded = new RecordedFunction(new CountingBackend(Backend()) { Overwrites = true, Branches = asked }, DType.Float32, s_parameters, (tape, use) =>
+        {
+            Tensor all = LinearOp.Record(tape, use("x"), use("a"));
+            return AddOp.Record(tape, Normed(tape, all.Slice(1, 0, 8)), Normed(tape, all.Slice(1, 8, 8)));
+        });
+        var tape = new Tape(recorded.Store.Backend, DType.Float32, training: true);
+        recorded.Record(tape);
+        var schedule = new PlanSchedule(tape, recompute: false);
+        int[] together = [.. Enumerable.Range(0, schedule.Calls.Count).Where(call => schedule.Together(call) is var (first, last) && first < last)];
+        Assert.That(together.Select(call => (schedule.Calls[call].Kind, schedule.Calls[call].Node)), Is.EqualTo(asked
+            ? new[] { (PlanStepKind.Forward, 1), (PlanStepKind.Forward, 2), (PlanStepKind.Backward, 2), (PlanStepKind.Backward, 1) }
+            : []));
+    }
+
+    /// <summary>Gradients that are added to one value wait for each other, and so does what reads what the other writes.</summary>
+    [Test]
+    public void CallsThatMeetAreNot()
+    {
+        using var recorded = new RecordedFunction(new CountingBackend(Backend()) { Overwrites = true, Branches = true }, DType.Float32, s_parameters, (tape, use) =>
+        {
+            Tensor x = ScaleOp.Record(tape, use("x"), 2), twice = Normed(tape, Normed(tape, use("x")));
+            return AddOp.Record(tape, twice, AddOp.Record(tape, Normed(tape, x), Normed(tape, x)));
+        });
+        var tape = new Tape(recorded.Store.Backend, DType.Float32, training: true);
+        recorded.Record(tape);
+        var schedule = new PlanSchedule(tape, recompute: false);
+        Assert.That(schedule.Together(1), Is.EqualTo((1, 1)));
+        int Back(int node) => Enumerable.Range(0, schedule.Calls.Count).Single(call => schedule.Calls[call] is { Kind: PlanStepKind.Backward } back && back.Node == node);
+        Assert.That(schedule.Together(Back(4)), Is.EqualTo((Back(4), Back(4))), "both add to the gradient of x");
+        Assert.That(schedule.Together(Back(1)), Is.EqualTo((Back(1), Back(1))), "it reads the gradient that the norm after it gives");
+        Assert.That(schedule.Together(3), Is.EqualTo((2, 4)), "the second norm of the one, and those of the other, which only read what they share");
+    }
+
     [Test]
     public void WhatOneOfThemReadsLastKeepsItsPlaceForAllOfThem()
     {
@@ -55,6 +93,8 @@ public class TogetherTests : EngineTests
             Numbers.AssertSameBits(all, expected, $"{threads} threads");
         }
     }
+
+    private static Tensor Normed(Tape tape, Tensor x) => RmsNormOp.Record(tape, x, default, 1e-5);
 
     private static Tensor Three(Tape tape, Tensor x, Func<string, Tensor> use)
     {

@@ -20,6 +20,21 @@ internal sealed class CountingBackend(Backend inner) : Backend
 
     public override bool HoldsValues => inner.HoldsValues;
 
+    /// <summary>Whether it says that gradients are begun rather than added to zeros, as a GPU does.</summary>
+    public bool Overwrites { get; init; }
+
+    public override bool OverwritesGradients => Overwrites;
+
+    /// <summary>Whether it says that products of one input are joined.</summary>
+    public bool Joins { get; init; }
+
+    public override bool JoinsProducts => Joins;
+
+    /// <summary>Whether it says that it is told of calls that do not need each other.</summary>
+    public bool Branches { get; init; }
+
+    public override bool RunsTogether => Branches;
+
     public override KernelTable Kernels => inner.Kernels;
 
     public override StepState NewState() => inner.NewState();

@@ -1,3 +1,4 @@
+using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Tests.Suites.Halves;
@@ -69,6 +70,15 @@ internal static class Host
 
     public static View New(Backend backend, int[] shape, int[] values, ICollection<IDisposable> owner) =>
         New(backend, DType.Int32, shape, Array.ConvertAll(values, v => (double)v), owner);
+
+    /// <summary>Sets the gradients that a plan begins to NaN, and the others to 0.</summary>
+    public static void PoisonGradients(ParameterStore store, Plan plan)
+    {
+        foreach (Parameter parameter in store.Parameters.Where(p => !p.Frozen))
+        {
+            store.Backend.Fill(store.Gradients(parameter), plan.WritesGradient(parameter) ? double.NaN : 0);
+        }
+    }
 
     /// <summary>Fills memory with what is NaN in every real type, and a large integer.</summary>
     public static void FillNaN(Backend backend, DeviceBuffer buffer) => Fill(backend, buffer, BitConverter.UInt64BitsToDouble(0x7FFF7FFF7FFF7FFF));

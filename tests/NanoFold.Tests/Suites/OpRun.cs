@@ -17,6 +17,7 @@ internal sealed class OpRun : IDisposable
     private readonly DType _rounded;
     private readonly List<IDisposable> _owned = [];
     private readonly bool _copied;
+    private readonly bool _begins;
     private readonly IReadOnlyList<Tensor> _outputs;
     private Plan? _plan;
 
@@ -26,8 +27,10 @@ internal sealed class OpRun : IDisposable
     /// <param name="copied">Whether the op reads copies of the parameters; with 16 bits it does of all but weights.</param>
     /// <param name="trained">The one input that is trained, or null for all.</param>
     /// <param name="rounded">The type that holds all numbers given; that of the activations where it is null.</param>
-    public OpRun(OpCase opCase, Backend backend, Arithmetic arithmetic, bool copied = false, int? trained = null, DType? rounded = null)
+    /// <param name="begins">Whether gradients of parameters are begun where NaN is.</param>
+    public OpRun(OpCase opCase, Backend backend, Arithmetic arithmetic, bool copied = false, int? trained = null, DType? rounded = null, bool begins = false)
     {
+        _begins = begins;
         DType type = arithmetic.Type;
         _copied = copied;
         Case = opCase;
@@ -74,14 +77,18 @@ internal sealed class OpRun : IDisposable
     {
         if (_plan is null)
         {
-            _plan = new Plan(Tape);
+            _plan = new Plan(Tape, overwrites: _begins);
             DeviceBuffer arena = _backend.Allocate(_plan.ArenaBytes);
             _owned.Add(arena);
             Host.FillNaN(_backend, arena);
             _plan.Bind(arena);
         }
 
-        if (Store.TrainedElements > 0)
+        if (_begins)
+        {
+            Host.PoisonGradients(Store, _plan);
+        }
+        else if (Store.TrainedElements > 0)
         {
             _backend.Fill(Store.AllGradients, 0);
         }

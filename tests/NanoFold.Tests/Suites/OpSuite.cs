@@ -133,6 +133,16 @@ public class OpSuite : EngineTests
         }
     }
 
+    [TestCaseSource(nameof(Differentiable))]
+    public void AGradientThatIsBegunIsOneAddedToZeros(OpCase opCase)
+    {
+        using var added = new OpRun(opCase, Backend(), DType.Float32);
+        added.Run();
+        using var begun = new OpRun(opCase, new CountingBackend(Backend()) { Overwrites = true }, DType.Float32, begins: true);
+        begun.Run();
+        Numbers.AssertClose(begun.Gradients(), added.Gradients(), 1e-6, $"gradients of {opCase}, begun");
+    }
+
     private static (double[] Output, double[] Gradients) Run(OpCase opCase, CpuBackend backend, DType type, bool copied = false)
     {
         using var run = new OpRun(opCase, backend, type, copied);

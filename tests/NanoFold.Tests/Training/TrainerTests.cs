@@ -48,6 +48,17 @@ public class TrainerTests
         Assert.That(partGradients.Zip(wholeGradients).Max(pair => Math.Abs(pair.First - pair.Second)), Is.LessThan(1e-6));
     }
 
+    [TestCase(new[] { 12 })]
+    [TestCase(new[] { 21, 3, 5 })]
+    public void GradientsThatBeginWithAMicroBatchAreThoseAddedToZeros(int[] counts)
+    {
+        using var backend = new CpuBackend(1);
+        (double loss, double[] gradients) = Step(backend, counts);
+        (double begunLoss, double[] begun) = Step(new CountingBackend(backend) { Overwrites = true }, counts);
+        Assert.That(begunLoss, Is.EqualTo(loss));
+        Assert.That(begun, Is.EqualTo(gradients));
+    }
+
     [TestCase("adamw")]
     [TestCase("muon")]
     public void AStepAllocatesNothing(string optimizer)

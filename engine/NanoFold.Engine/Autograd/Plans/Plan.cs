@@ -18,12 +18,16 @@ public sealed class Plan : IDisposable
 
     /// <param name="tape">What to run.</param>
     /// <param name="recompute">Drop the inner activations of segments and compute them again for the backward pass.</param>
+    /// <param name="overwrites">
+    /// Whether a run begins the gradients of parameters, whatever stood there before, rather than adding to them. Those of parameters that have no part in it
+    /// (<see cref="WritesGradient"/>) are left alone.
+    /// </param>
     /// <exception cref="UserException">A tap's pattern matches no point of the tape.</exception>
-    public Plan(Tape tape, bool recompute = false)
+    public Plan(Tape tape, bool recompute = false, bool overwrites = false)
     {
         tape.Taps?.RequireMatches();
         Tape = tape;
-        _builder = new PlanBuilder(tape, recompute);
+        _builder = new PlanBuilder(tape, recompute, overwrites);
         ArenaBytes = _builder.Build();
     }
 
@@ -34,6 +38,9 @@ public sealed class Plan : IDisposable
 
     /// <summary>Number of calls of one run.</summary>
     public int CallCount => _builder.StepCount;
+
+    /// <summary>Whether a run writes to the gradient of a parameter.</summary>
+    public bool WritesGradient(Parameter parameter) => _builder.WritesGradient(parameter);
 
     /// <summary>What it holds and moves in each pass.</summary>
     public PlanProfile Profile() => _builder.Profile();
@@ -56,7 +63,7 @@ public sealed class Plan : IDisposable
         }
     }
 
-    /// <summary>Runs the recorded pass once; with losses on a training tape also backward. Gradients of parameters accumulate.</summary>
+    /// <summary>Runs the recorded pass once; with losses on a training tape also backward. Gradients of parameters accumulate, if they are not to be overwritten.</summary>
     public void Run()
     {
         if (_replay is not null)

@@ -17,11 +17,11 @@ internal sealed class PlanBuilder
     private readonly int[] _gradient;
     private int[] _scratch = [];
 
-    public PlanBuilder(Tape tape, bool recompute)
+    public PlanBuilder(Tape tape, bool recompute, bool overwrites = false)
     {
         _tape = tape;
         _values = tape.Values;
-        _schedule = new PlanSchedule(tape, recompute);
+        _schedule = new PlanSchedule(tape, recompute, overwrites);
         _original = NoBlocks();
         _recomputed = NoBlocks();
         _gradient = NoBlocks();
@@ -94,7 +94,7 @@ internal sealed class PlanBuilder
         return steps;
     }
 
-    /// <summary>The calls of a run: those of <see cref="Resolve"/>, products that are computed together in one.</summary>
+    /// <summary>The calls of a run: those of <see cref="Resolve"/>, those that are done together in one.</summary>
     public IEnumerable<PlanStep> Joined(PlanStep[] steps)
     {
         for (int t = 0, last; t < steps.Length; t = last + 1)
@@ -108,11 +108,28 @@ internal sealed class PlanBuilder
                     yield return step;
                 }
             }
+            else if (!_schedule.IsProduct(_schedule.Calls[t]))
+            {
+                yield return steps[t] with { Together = [.. together.Select(step => (Action)(() => step.Run(_tape.Backend)))] };
+            }
             else
             {
                 yield return steps[t] with { Products = [.. together.Select(step => step.Call!.Node.Op.ForwardProduct(step.Call))] };
             }
         }
+    }
+
+    public bool WritesGradient(Parameter parameter)
+    {
+        for (int id = 0; id < _values.Count; id++)
+        {
+            if (_values[id].Parameters.Contains(parameter))
+            {
+                return _schedule.HasGradient(id);
+            }
+        }
+
+        return false;
     }
 
     public PlanProfile Profile() => new PlanProfiler(_tape, _schedule.Calls, _arena, [.. Holders()]).Profile();
@@ -210,7 +227,7 @@ internal sealed class PlanBuilder
     {
         if (_values[id].Kind == ValueKind.Activation)
         {
-            Touch(_gradient, id, calls);
+            Touch(_gradient, _schedule.GradientMemory(id), calls);
         }
     }
 
@@ -247,7 +264,7 @@ internal sealed class PlanBuilder
         TapeValue value = _values[id];
         return value.Kind == ValueKind.Parameter
             ? value.Parameter!.Store.Gradients(value.Parameter).With(layout, offset)
-            : InArena(_gradient[id], new Tensor(id, offset, layout, value.Type), arena);
+            : InArena(_gradient[_schedule.GradientMemory(id)], new Tensor(id, offset, layout, value.Type), arena);
     }
 
     // A value that no call of this plan touches has no block; its view is none.

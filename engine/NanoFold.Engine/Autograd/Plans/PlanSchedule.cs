@@ -7,27 +7,22 @@ internal readonly record struct ScheduledCall(PlanStepKind Kind, int Node, bool 
 
 /// <summary>
 /// The order of calls: forward, then, for a training tape with losses, backward in reverse; with recomputation each segment's
-/// forward again just before its backward. Also decides for each gradient whether its first writer overwrites or a zero goes before.
+/// forward again just before its backward.
 /// </summary>
 internal sealed class PlanSchedule
 {
     private readonly Tape _tape;
     private readonly IReadOnlyList<TapeValue> _values;
     private readonly List<ScheduledCall> _calls = [];
-    private readonly bool[] _hasGradient;
-    private readonly bool[] _written;
-    private readonly bool[] _zeroFirst;
+    private readonly GradientFlow _gradients;
     private readonly bool[] _isRecomputed;
-    private readonly int[] _firstTogether;
-    private readonly int[] _lastTogether;
+    private readonly CallGroups _groups;
 
-    public PlanSchedule(Tape tape, bool recompute)
+    public PlanSchedule(Tape tape, bool recompute, bool overwrites = false)
     {
         _tape = tape;
         _values = tape.Values;
-        _hasGradient = new bool[_values.Count];
-        _written = new bool[_values.Count];
-        _zeroFirst = new bool[_values.Count];
+        _gradients = new GradientFlow(tape, overwrites);
         _isRecomputed = new bool[_values.Count];
         foreach (Node node in tape.Nodes)
         {
@@ -36,7 +31,6 @@ internal sealed class PlanSchedule
 
         if (tape.HasBackward && tape.Losses.Count > 0)
         {
-            FollowGradients();
             if (recompute)
             {
                 ChooseRecomputed();
@@ -45,23 +39,23 @@ internal sealed class PlanSchedule
             AddBackward();
         }
 
-        _firstTogether = new int[_calls.Count];
-        _lastTogether = new int[_calls.Count];
-        FindTogether();
+        _groups = new CallGroups(tape, this, _gradients);
     }
 
     public IReadOnlyList<ScheduledCall> Calls => _calls;
 
-    /// <summary>The calls, this one among them, that may be done at the same time: products side by side in the forward pass of which none reads what another one writes.</summary>
-    public (int First, int Last) Together(int call) => (_firstTogether[call], _lastTogether[call]);
+    /// <inheritdoc cref="CallGroups.Of"/>
+    public (int First, int Last) Together(int call) => _groups.Of(call);
 
-    public bool HasGradient(int id) => _hasGradient[id];
+    /// <inheritdoc cref="CallGroups.IsProduct"/>
+    public bool IsProduct(in ScheduledCall call) => _groups.IsProduct(call);
 
-    public bool WantsGradient(Node node, int input)
-    {
-        Tensor tensor = node.Inputs[input];
-        return !tensor.IsNone && node.Op.IsDifferentiable(input) && _hasGradient[tensor.Id] && _values[tensor.Id].NeedsGradient;
-    }
+    public bool HasGradient(int id) => _gradients.Has(id);
+
+    /// <inheritdoc cref="GradientFlow.MemoryOf"/>
+    public int GradientMemory(int id) => _gradients.MemoryOf(id);
+
+    public bool WantsGradient(Node node, int input) => _gradients.Wants(node, input);
 
     /// <summary>Whether the backward call of a node reads an input's value.</summary>
     public bool BackwardReads(Node node, int input) => node.Op.BackwardReadsInput(input, i => WantsGradient(node, i));
@@ -70,66 +64,11 @@ internal sealed class PlanSchedule
     public bool ReadsRecomputed(in ScheduledCall call, int id) =>
         _isRecomputed[id] && (call.IsRecomputed || call.Kind == PlanStepKind.Backward);
 
-    // Marks every value through which a loss depends on something trained.
-    private void FollowGradients()
-    {
-        foreach (Tensor loss in _tape.Losses)
-        {
-            _hasGradient[loss.Id] = _values[loss.Id].NeedsGradient;
-        }
-
-        for (int n = _tape.Nodes.Count - 1; n >= 0; n--)
-        {
-            Node node = _tape.Nodes[n];
-            if (!RunsBackward(node))
-            {
-                continue;
-            }
-
-            for (int i = 0; i < node.Inputs.Count; i++)
-            {
-                Tensor input = node.Inputs[i];
-                if (!input.IsNone && node.Op.IsDifferentiable(i) && _values[input.Id].NeedsGradient)
-                {
-                    _hasGradient[input.Id] = true;
-                    _zeroFirst[input.Id] |= !CoversWhole(input);
-                }
-            }
-        }
-    }
-
-    private bool RunsBackward(Node node)
-    {
-        foreach (Tensor output in node.Outputs)
-        {
-            if (_hasGradient[output.Id])
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    private bool CoversWhole(Tensor tensor)
-    {
-        // A view that broadcasts counts elements twice, so it never covers by count alone.
-        for (int i = 0; i < tensor.Layout.Rank; i++)
-        {
-            if (tensor.Layout.Stride(i) == 0 && tensor.Layout[i] > 1)
-            {
-                return false;
-            }
-        }
-
-        return tensor.Layout.Count == _values[tensor.Id].Layout.Count;
-    }
-
     // Inside a segment a value is recomputed if its backward needs it and nothing outside the segment uses it.
     private void ChooseRecomputed()
     {
         var needed = new bool[_values.Count];
-        foreach (Node node in _tape.Nodes.Where(RunsBackward))
+        foreach (Node node in _tape.Nodes.Where(_gradients.Reaches))
         {
             MarkRead(node, needed);
         }
@@ -179,42 +118,11 @@ internal sealed class PlanSchedule
         return _values[output.Id].Kept || _tape.Nodes.Any(n => n.Segment != segment && n.Inputs.Any(i => !i.IsNone && i.Id == output.Id));
     }
 
-    private void FindTogether()
-    {
-        for (int first = 0, next; first < _calls.Count; first = next)
-        {
-            for (next = first + 1; next < _calls.Count && IsProduct(first) && IsProduct(next) && !ReadsFrom(next, first);)
-            {
-                next++;
-            }
-
-            Array.Fill(_firstTogether, first, first, next - first);
-            Array.Fill(_lastTogether, next - 1, first, next - first);
-        }
-    }
-
-    private bool IsProduct(int call) => _calls[call].Kind == PlanStepKind.Forward && _tape.Nodes[_calls[call].Node].Op.IsProduct;
-
-    // Whether a call reads what one from so many on, and before it, writes.
-    private bool ReadsFrom(int call, int first)
-    {
-        for (int before = first; before < call; before++)
-        {
-            Node writer = _tape.Nodes[_calls[before].Node];
-            if (_tape.Nodes[_calls[call].Node].Inputs.Any(input => !input.IsNone && writer.Outputs.Any(output => output.Id == input.Id)))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
     private void AddBackward()
     {
         foreach (Tensor loss in _tape.Losses)
         {
-            if (_hasGradient[loss.Id] && !_written[loss.Id])
+            if (_gradients.Has(loss.Id) && !_gradients.IsFilled(loss.Id))
             {
                 AddFill(loss.Id, 1);
             }
@@ -224,7 +132,7 @@ internal sealed class PlanSchedule
         for (int n = _tape.Nodes.Count - 1; n >= 0; n--)
         {
             Node node = _tape.Nodes[n];
-            if (!RunsBackward(node))
+            if (!_gradients.Reaches(node))
             {
                 continue;
             }
@@ -260,29 +168,21 @@ internal sealed class PlanSchedule
                 continue;
             }
 
-            int id = node.Inputs[i].Id;
-            if (_values[id].Kind == ValueKind.Parameter)
+            if (_gradients.NeedsZero(node.Inputs[i].Id))
             {
-                // Gradients of parameters are zeroed once a step and add up over micro-batches.
-                accumulate[i] = true;
-                continue;
+                AddFill(node.Inputs[i].Id, 0);
             }
 
-            if (!_written[id] && _zeroFirst[id])
-            {
-                AddFill(id, 0);
-            }
-
-            accumulate[i] = _written[id];
-            _written[id] = true;
+            accumulate[i] = _gradients.Write(node.Inputs[i]);
         }
 
+        _gradients.ShareMemory(node, accumulate);
         _calls.Add(new(PlanStepKind.Backward, node.Index, false, accumulate, 0, 0));
     }
 
     private void AddFill(int id, double value)
     {
         _calls.Add(new(PlanStepKind.Fill, -1, false, [], id, value));
-        _written[id] = true;
+        _gradients.Fill(id);
     }
 }

@@ -25,6 +25,9 @@ internal sealed record PlanStep(PlanStepKind Kind, OpCall? Call, bool IsRecomput
     /// <summary>The products of this and the calls after it that are computed together; null for a call by itself.</summary>
     public MatMulArgs[]? Products { get; init; }
 
+    /// <summary>This and the calls after it that are done together where they are no products; null for a call by itself.</summary>
+    public Action[]? Together { get; init; }
+
     /// <summary>Whether it belongs to the backward pass.</summary>
     public bool IsBackward => Kind != PlanStepKind.Forward || IsRecomputed;
 
@@ -42,6 +45,12 @@ internal sealed record PlanStep(PlanStepKind Kind, OpCall? Call, bool IsRecomput
         if (Products is not null)
         {
             backend.MatMulTogether(Products);
+            return;
+        }
+
+        if (Together is not null)
+        {
+            backend.RunTogether(Together);
             return;
         }
 

@@ -23,6 +23,8 @@ internal sealed class CatchGradientOp : Op
 
     public override bool IsDifferentiable(int input) => input == X;
 
+    public override bool PassesGradient(int input) => input == X;
+
     public override bool BackwardReadsInput(int input) => input == Into;
 
     public override void Forward(Backend backend, OpCall call) => backend.Copy(call.Input(X), call.Output(0));
@@ -30,9 +32,6 @@ internal sealed class CatchGradientOp : Op
     public override void Backward(Backend backend, OpCall call)
     {
         backend.Copy(call.OutputGradient(0), call.Input(Into));
-        if (!call.InputGradient(X).IsNone)
-        {
-            backend.Copy(call.OutputGradient(0), call.InputGradient(X), call.Accumulates(X));
-        }
+        call.PassGradient(backend, X);
     }
 }

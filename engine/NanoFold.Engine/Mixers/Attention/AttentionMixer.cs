@@ -88,9 +88,8 @@ public class AttentionMixer : Mixer
     {
         Tape tape = context.Tape;
         using Tape.Scope scope = tape.Enter("attn");
-        Tensor q = Heads(_query.Forward(tape, x), Shape.Heads);
-        Tensor k = Heads(_key.Forward(tape, x), Shape.KvHeads);
-        Tensor v = Heads(_value.Forward(tape, x), Shape.ValueHeads);
+        Tensor[] made = JoinedLinear.Forward(context, x, _query, _key, _value);
+        Tensor q = made[0].SplitLast(Shape.Heads), k = made[1].SplitLast(Shape.KvHeads), v = made[2].SplitLast(Shape.ValueHeads);
         if (_queryNorm is not null)
         {
             q = _queryNorm.Forward(tape, q);
@@ -197,8 +196,6 @@ public class AttentionMixer : Mixer
 
     /// <summary>What a query sees.</summary>
     protected Visibility Seen(ForwardContext context) => context.Visible with { Window = Window, Sinks = Sinks };
-
-    private static Tensor Heads(Tensor x, int heads) => x.Reshape(x[0], x[1], heads, x[2] / heads);
 }
 
 /// <summary>What a layer of attention works on.</summary>

@@ -18,6 +18,8 @@ internal sealed class SwitchedLinear(Linear layer, Linear adapted) : Linear
 
     public override Tensor Forward(Tape tape, Tensor x, int start, int rows) => On(tape).Forward(tape, x, start, rows);
 
+    internal override PlainLinear? PlainOn(Tape tape) => On(tape).PlainOn(tape);
+
     private Linear On(Tape tape) => tape.IsWithoutAdapters ? layer : adapted;
 }
 

@@ -29,6 +29,8 @@ public sealed class RopeOp(IKernel<RopeCall> kernel, bool interleaved, int start
         return tape.Record(new RopeOp(tape.Backend.Require<RopeCall>(), interleaved, start), [x, table, positions], x.Layout);
     }
 
+    public override bool IsBranch => true;
+
     public override bool IsDifferentiable(int input) => input == 0;
 
     public override bool BackwardReadsInput(int input) => input != 0;

@@ -23,6 +23,8 @@ public sealed class AddOp : Op
 
     public override bool BackwardReadsInput(int input) => false;
 
+    public override bool PassesGradient(int input) => true;
+
     public override void Forward(Backend backend, OpCall call) =>
         backend.Zip(default(Sum), call.Input(0), call.Input(1), call.Output(0));
 
@@ -30,13 +32,8 @@ public sealed class AddOp : Op
 
     public override void Backward(Backend backend, OpCall call)
     {
-        for (int i = 0; i < 2; i++)
-        {
-            if (!call.InputGradient(i).IsNone)
-            {
-                backend.Copy(call.OutputGradient(0), call.InputGradient(i), call.Accumulates(i));
-            }
-        }
+        call.PassGradient(backend, 0);
+        call.PassGradient(backend, 1);
     }
 
     internal static IEnumerable<OpCase> Cases()

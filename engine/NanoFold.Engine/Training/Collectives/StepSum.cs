@@ -16,6 +16,7 @@ internal sealed class StepSum : IDisposable
     private readonly ParameterStore _store;
     private readonly ICollective _collective;
     private readonly int _rounds;
+    private readonly bool _clears;
     private readonly DeviceBuffer? _total;
     private readonly StepState _state;
     private readonly double[] _losses = new double[1 + StepState.MostTerms];
@@ -24,8 +25,10 @@ internal sealed class StepSum : IDisposable
     /// <param name="state">Its loss and the terms beside it are.</param>
     /// <param name="collective">The processes.</param>
     /// <param name="rounds">Micro-batches of a step that each process runs.</param>
-    public StepSum(ParameterStore store, StepState state, ICollective collective, int rounds)
+    /// <param name="clears">Whether the next micro-batch adds to the gradients and so needs zeros; not where it overwrites them.</param>
+    public StepSum(ParameterStore store, StepState state, ICollective collective, int rounds, bool clears = true)
     {
+        _clears = clears;
         _store = store;
         _state = state;
         _collective = collective;
@@ -100,7 +103,10 @@ internal sealed class StepSum : IDisposable
         }
 
         _collective.Sum(total);
-        backend.Fill(gradients, 0);
+        if (_clears)
+        {
+            backend.Fill(gradients, 0);
+        }
     }
 
     private StepSlot Slot(int index) => index == 0 ? StepSlot.Loss : _state.Terms[index - 1].Slot;

@@ -40,6 +40,7 @@ internal class AdamW : UpdateRule
 {
     private readonly AdamConfig _config;
     private readonly IKernel<AdamWCall> _update;
+    private readonly IKernel<AdamWTogetherCall>? _together;
     private readonly OptimizerSlot _second;
 
     /// <param name="builder">Gives slots.</param>
@@ -50,12 +51,19 @@ internal class AdamW : UpdateRule
     {
         _config = config;
         _update = builder.Backend.Require<AdamWCall>();
+        _together = builder.Backend.Find<AdamWTogetherCall>();
         First = builder.Slot("first");
         _second = builder.Slot("second", roles);
     }
 
     /// <summary>The average of gradients, of all roles: a rule that updates some of them otherwise has its own average there.</summary>
     protected OptimizerSlot First { get; }
+
+    internal override TogetherUpdate? Together(IReadOnlyList<RoleRange> ranges)
+    {
+        RoleRange[] own = [.. ranges.SkipWhile(range => !_second.Has(range.Role))];
+        return _together is null || own.Length == 0 ? null : new TogetherUpdate(_config, _together, First, _second, own);
+    }
 
     protected override void Update(in RoleRange piece) => _update.Run(new AdamWCall(
         piece.State, piece.Values, piece.Gradients, piece.In(First), piece.In(_second), _config.Beta1!.Value, _config.Beta2!.Value, _config.Epsilon!.Value, piece.Decay)

@@ -20,6 +20,8 @@ public sealed class Optimizer : IDisposable
     private readonly OptimizerBuilder _builder;
     private readonly UpdateRule _rule;
     private readonly (RoleRange Range, StepPart Part)[] _ranges;
+    private readonly (TogetherUpdate Update, StepPart Part)? _together;
+    private readonly ElementRange _apart;
     private readonly List<(StepSlot Slot, double Factor)> _scaledRates = [];
     private readonly OptimizerRate[] _rates;
     private readonly LearningRate[] _ownRates;
@@ -50,8 +52,15 @@ public sealed class Optimizer : IDisposable
             throw;
         }
 
-        _ranges = [.. Enum.GetValues<ParameterRole>().SelectMany(RangesOf)
-            .Select(range => (range, new StepPart(_rule.NameOf(range.Role), StepPhase.Update)))];
+        RoleRange[] ranges = [.. Enum.GetValues<ParameterRole>().SelectMany(RangesOf)];
+        _apart = store.Trained;
+        if (_rule.Together(ranges) is { } together)
+        {
+            _apart = _apart with { End = together.Elements.Start };
+            _together = (together, new StepPart(_rule.NameOf(ranges[^1].Role), StepPhase.Update));
+        }
+
+        _ranges = [.. ranges.Where(range => range.Elements.Start < _apart.End).Select(range => (range, new StepPart(_rule.NameOf(range.Role), StepPhase.Update)))];
         _rates = [.. _builder.Rates];
         _ownRates = new LearningRate[_rates.Length];
     }
@@ -114,6 +123,13 @@ public sealed class Optimizer : IDisposable
             Log?.End();
         }
 
+        if (_together is { } all)
+        {
+            Log?.Begin(EventKind.Part, all.Part);
+            all.Update.Run();
+            Log?.End();
+        }
+
         foreach (Router router in _balanced)
         {
             Log?.Begin(EventKind.Part, StepPart.Balance);
@@ -121,10 +137,10 @@ public sealed class Optimizer : IDisposable
             Log?.End();
         }
 
-        if (_store.ShadowType is not null)
+        if (_store.ShadowType is not null && !_apart.IsEmpty)
         {
             Log?.Begin(EventKind.Part, StepPart.Shadow);
-            _store.Changed(_store.Trained);
+            _store.Changed(_apart);
             Log?.End();
         }
     }

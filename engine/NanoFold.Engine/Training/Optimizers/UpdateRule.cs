@@ -27,6 +27,12 @@ public abstract class UpdateRule(string name) : IDisposable
         }
     }
 
+    /// <summary>
+    /// Makes ready to update ranges at once, to the same bits, and their rounded copies with them; null where they are updated role by role. Asked once, with
+    /// ranges that lie one after the other; it may be some of the last of them.
+    /// </summary>
+    internal virtual TogetherUpdate? Together(IReadOnlyList<RoleRange> ranges) => null;
+
     /// <summary>Updates consecutive elements of a role.</summary>
     protected abstract void Update(in RoleRange piece);
 

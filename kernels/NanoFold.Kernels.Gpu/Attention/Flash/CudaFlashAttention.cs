@@ -12,11 +12,14 @@ namespace NanoFold.Kernels.Gpu.Attention.Flash;
 /// Attention of 16-bit types on tensor cores (CUDA, compute capability 8.0 and above), sums in single precision; what it does not fit goes to the portable
 /// kernel. Full, causal and prefix attention, windows, sinks and documents are its own, each block going through what it sees of them; block tables,
 /// decays, sink logits, values of another width or with other heads than keys, and head dimensions above 128 are the portable kernel's. Backward one kernel computes dk and dv, another dq, each its own scores again: no sums across blocks, so the same bits each time.
+/// Where <see cref="BackwardKernels"/> says so one kernel computes all three, and its blocks add to dq by turns.
 /// </summary>
 internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention portable) :
     IKernel<AttentionCall>, IKernel<AttentionBackwardCall>, IFlashDevice, IDisposable
 {
     private readonly Dictionary<FlashSpec, PtxKernel> _kernels = [];
+
+    public bool HasOneBackward => BackwardKernels.IsOne;
 
     public static bool IsSupported(GpuContext context) =>
         context.Accelerator is CudaAccelerator { Device: CudaDevice { Architecture: { } architecture } } && architecture.Major >= 8;
@@ -53,7 +56,7 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
         FlashRun.Backward(this, shape, args, gradients);
     }
 
-    public long ScratchBytes(in AttentionBackwardCall shape) => DeltaRows.Bytes(shape.Args);
+    public long ScratchBytes(in AttentionBackwardCall shape) => FlashRun.ScratchBytes(HasOneBackward, shape.Args);
 
     public long Pointer(in View view) => context.Pointer(view);
 
@@ -62,6 +65,12 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
         ArrayView<int> memory = context.Scratch(DocumentReach.Length(shape) * sizeof(int)).Cast<int>();
         DocumentReach.Find(context, context.View<int>(documents), shape.Batch, shape.Keys, memory);
         return (long)memory.LoadEffectiveAddressAsPtr();
+    }
+
+    public void Clear(in View memory, long offset, long bytes)
+    {
+        context.BeforeForeignLaunch();
+        GpuContext.Bytes(memory).SubView(offset, bytes).MemSetToZero(context.Stream);
     }
 
     public void Launch(in FlashSpec spec, in FlashArguments arguments, int gridX, int gridY)

@@ -42,6 +42,12 @@ internal struct FlashArguments
     /// <summary>Scale · log2 e: scores in bits.</summary>
     public float BitScale;
 
+    /// <summary>Of <see cref="FlashGradients"/>: dq's sums, and whose turn it is (<see cref="FlashTurns"/>).</summary>
+    public long Sums, Turns;
+
+    /// <summary>Blocks of queries and of keys.</summary>
+    public int QueryBlocks, KeyBlocks;
+
     /// <summary>Reads the field called <paramref name="field"/>.</summary>
     public static Reg Read(PtxWriter w, RegKind kind, string field) => w.Argument(kind, (int)Marshal.OffsetOf<FlashArguments>(field));
 

@@ -115,22 +115,45 @@ internal abstract class FlashKernel
     }
 
     /// <summary>sums += weights · columns, [WarpRows, D].</summary>
-    protected void AddOutput(Reg[] sums, Reg[] weights, Fragments columns, Reg stage)
+    protected void AddOutput(Reg[] sums, Reg[] weights, Fragments columns, Reg stage) => AddOutput(sums, i => Packed(weights, i), columns, stage);
+
+    /// <summary>The same of weights as left fragments, by the step of 16 columns.</summary>
+    protected void AddOutput(Reg[] sums, Func<int, Reg[][]> weights, Fragments columns, Reg stage)
     {
         for (int i = 0; i < Spec.Columns / 16; i++)
         {
-            var a = new Reg[Spec.RowTiles][];
-            for (int m = 0; m < a.Length; m++)
-            {
-                int left = ((m * ColumnTiles) + (2 * i)) * 4;
-                a[m] =
-                [
-                    W.Pack(Spec.Type, weights[left], weights[left + 1]), W.Pack(Spec.Type, weights[left + 2], weights[left + 3]),
-                    W.Pack(Spec.Type, weights[left + 4], weights[left + 5]), W.Pack(Spec.Type, weights[left + 6], weights[left + 7]),
-                ];
-            }
+            Multiply(sums, DepthTiles, weights(i), columns.Load(stage, i));
+        }
+    }
 
-            Multiply(sums, DepthTiles, a, columns.Load(stage, i));
+    /// <summary>Left fragments of columns 16i and on of what lies as sums of a product, rounded to 16 bits.</summary>
+    protected Reg[][] Packed(Reg[] weights, int i)
+    {
+        var a = new Reg[Spec.RowTiles][];
+        for (int m = 0; m < a.Length; m++)
+        {
+            int left = ((m * ColumnTiles) + (2 * i)) * 4;
+            a[m] =
+            [
+                W.Pack(Spec.Type, weights[left], weights[left + 1]), W.Pack(Spec.Type, weights[left + 2], weights[left + 3]),
+                W.Pack(Spec.Type, weights[left + 4], weights[left + 5]), W.Pack(Spec.Type, weights[left + 6], weights[left + 7]),
+            ];
+        }
+
+        return a;
+    }
+
+    /// <summary>sums += a · b, of fragments for one step.</summary>
+    protected void Multiply(Reg[] sums, int columnTiles, Reg[][] a, Reg[][] b)
+    {
+        for (int m = 0; m < a.Length; m++)
+        {
+            for (int n = 0; n < columnTiles; n++)
+            {
+                // There and back, so that neighbors share an operand.
+                int column = m % 2 == 0 ? n : columnTiles - 1 - n;
+                W.MultiplyAccumulate(Spec.Type, sums.AsSpan(((m * columnTiles) + column) * 4, 4), a[m], b[column / 2].AsSpan(column % 2 * 2, 2));
+            }
         }
     }
 
@@ -159,7 +182,7 @@ internal abstract class FlashKernel
     /// <summary>Writes, or adds, the warp's sums [WarpRows, D], times a factor for each row, through the part of shared memory that holds its own rows.</summary>
     /// <param name="sums">In registers.</param>
     /// <param name="factors">For rows g, g + 8, and so on.</param>
-    /// <param name="staging">Address of a tile of rows in shared memory that this warp alone still reads.</param>
+    /// <param name="staging">Address of a tile of rows in shared memory that nobody reads any more.</param>
     /// <param name="rows">Address of the head's first row.</param>
     /// <param name="stride">Bytes between rows.</param>
     /// <param name="first">The block's first row.</param>
@@ -169,7 +192,6 @@ internal abstract class FlashKernel
     {
         int pitch = RowTile.Pitch, chunks = pitch / 16;
         Reg target = W.Add(W.Add(RowTile.Offset(W, W.Add(WarpRow, RowOfLane), Zero), staging), W.Shl(ColumnOfLane, 1));
-        W.WarpBarrier();
         for (int n = 0; n < DepthTiles; n++)
         {
             Reg at = n == 0 ? target : W.Xor(target, 16 * n);
@@ -225,18 +247,5 @@ internal abstract class FlashKernel
         }
 
         return sums;
-    }
-
-    private void Multiply(Reg[] sums, int columnTiles, Reg[][] a, Reg[][] b)
-    {
-        for (int m = 0; m < a.Length; m++)
-        {
-            for (int n = 0; n < columnTiles; n++)
-            {
-                // There and back, so that neighbors share an operand.
-                int column = m % 2 == 0 ? n : columnTiles - 1 - n;
-                W.MultiplyAccumulate(Spec.Type, sums.AsSpan(((m * columnTiles) + column) * 4, 4), a[m], b[column / 2].AsSpan(column % 2 * 2, 2));
-            }
-        }
     }
 }

@@ -30,6 +30,14 @@ internal static class FlashRun
         device.Launch(spec, arguments, shape.Batch * shape.Heads, Blocks(shape.Time, spec.Rows));
     }
 
+    /// <summary>Scratch of the backward pass: what <see cref="DeltaRows"/> puts there, and with one kernel dq's sums and whose turn it is.</summary>
+    public static long ScratchBytes(bool isOne, in AttentionArgs args)
+    {
+        Layout q = args.Q.Layout;
+        long bytes = DeltaRows.Bytes(args);
+        return isOne && args.Q.Type.Is16Bit() && q[3] <= FlashSpec.MostDepth && FitsOne(q[0], q[2], q[1], q[3]) ? bytes + OneBytes(q[0], q[2], q[1], q[3]) : bytes;
+    }
+
     /// <summary>The scratch holds what <see cref="DeltaRows"/> puts there.</summary>
     public static void Backward<TDevice>(TDevice device, in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients)
         where TDevice : IFlashDevice
@@ -44,7 +52,14 @@ internal static class FlashRun
         arguments.AccumulateV = gradients.AccumulateV ? 1 : 0;
         arguments.Bits = device.Pointer(gradients.Scratch);
         arguments.Delta = arguments.Bits + DeltaRows.Bytes(shape.Batch, shape.Time, shape.Heads) / 2;
-        if (!gradients.DK.IsNone || !gradients.DV.IsNone)
+        bool hasKeys = !gradients.DK.IsNone || !gradients.DV.IsNone;
+        if (device.HasOneBackward && hasKeys && !gradients.DQ.IsNone && FitsOne(shape.Batch, shape.Heads, shape.Time, shape.Depth))
+        {
+            Together(device, shape, arguments, gradients.Scratch);
+            return;
+        }
+
+        if (hasKeys)
         {
             FlashSpec spec = Spec(FlashPass.KeyGradient, shape);
             device.Launch(spec, arguments, shape.Batch * shape.KeyHeads, Blocks(shape.Keys, spec.Rows));
@@ -56,6 +71,34 @@ internal static class FlashRun
             device.Launch(spec, arguments, shape.Batch * shape.Heads, Blocks(shape.Time, spec.Rows));
         }
     }
+
+    private static void Together<TDevice>(TDevice device, in AttentionShape shape, FlashArguments arguments, in View scratch)
+        where TDevice : IFlashDevice
+    {
+        FlashSpec spec = Spec(FlashPass.Gradients, shape);
+        long rows = DeltaRows.Bytes(shape.Batch, shape.Time, shape.Heads), blocks = QueryBlocks(shape.Batch, shape.Heads, shape.Time);
+        long sums = FlashGradients.SumBytes(blocks, shape.Depth), turns = FlashTurns.Bytes(blocks);
+        RowCheck.Scratch(AttentionBackwardCall.Name, scratch, rows + OneBytes(shape.Batch, shape.Heads, shape.Time, shape.Depth));
+        arguments.Sums = arguments.Bits + rows;
+        arguments.Turns = arguments.Sums + sums;
+        arguments.QueryBlocks = Blocks(shape.Time, FlashSpec.QueriesTogether);
+        arguments.KeyBlocks = Blocks(shape.Keys, spec.Rows);
+        device.Clear(scratch, rows + sums, turns);
+        device.Launch(spec, arguments, checked(shape.Batch * shape.KeyHeads * arguments.KeyBlocks), 1);
+    }
+
+    /// <summary>Bytes that one kernel needs of the scratch.</summary>
+    private static long OneBytes(int batch, int heads, int time, int depth)
+    {
+        long blocks = QueryBlocks(batch, heads, time);
+        return FlashGradients.SumBytes(blocks, depth) + FlashTurns.Bytes(blocks);
+    }
+
+    /// <summary>Whether the scratch has fewer elements than a view can have; two kernels need less.</summary>
+    private static bool FitsOne(int batch, int heads, int time, int depth)
+        => (DeltaRows.Bytes(batch, time, heads) + OneBytes(batch, heads, time, depth)) / sizeof(float) < int.MaxValue;
+
+    private static long QueryBlocks(int batch, int heads, int time) => (long)batch * heads * Blocks(time, FlashSpec.QueriesTogether);
 
     private static FlashSpec Spec(FlashPass pass, in AttentionShape shape)
         => FlashSpec.Of(pass, shape.Type == DType.BFloat16 ? GpuType.BFloat16 : GpuType.Float16, shape.Depth, shape.Rule.Prefix > 0 || shape.HasPrefixes, shape.HasDocuments);
@@ -122,6 +165,12 @@ internal interface IFlashDevice
 
     /// <summary>Address of what a <see cref="DocumentReach"/> finds, until the call ends.</summary>
     long Reach(in AttentionShape shape, in View documents);
+
+    /// <summary>Whether dq comes from the kernel that computes dk and dv.</summary>
+    bool HasOneBackward { get; }
+
+    /// <summary>Sets bytes of a view of one row to 0.</summary>
+    void Clear(in View memory, long offset, long bytes);
 
     void Launch(in FlashSpec spec, in FlashArguments arguments, int gridX, int gridY);
 }

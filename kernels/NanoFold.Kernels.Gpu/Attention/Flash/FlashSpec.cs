@@ -7,6 +7,9 @@ internal enum FlashPass
     Forward,
     QueryGradient,
     KeyGradient,
+
+    /// <summary>Both gradients in one kernel.</summary>
+    Gradients,
 }
 
 /// <summary>Which kernel.</summary>
@@ -15,7 +18,7 @@ internal enum FlashPass
 /// <param name="Depth">Padded head dimension: 32, 64 or 128.</param>
 /// <param name="HasPrefix">Whether keys ahead of a query may be seen; otherwise attention is causal.</param>
 /// <param name="Documents">Whether documents are compared.</param>
-/// <param name="RowTiles">Tiles of 16 rows (queries, or keys in <see cref="FlashPass.KeyGradient"/>) that a warp owns.</param>
+/// <param name="RowTiles">Tiles of 16 rows (queries, or keys where they are a block's rows) that a warp owns.</param>
 /// <param name="Columns">Keys (or queries) of a step.</param>
 /// <param name="Kept">Of the own rows' tensors (q; q and dy; k and v) the first so many stay in registers as fragments; those of others are loaded again in each step.</param>
 internal readonly record struct FlashSpec(FlashPass Pass, GpuType Type, int Depth, bool HasPrefix, bool Documents, int RowTiles, int Columns, int Kept)
@@ -23,6 +26,9 @@ internal readonly record struct FlashSpec(FlashPass Pass, GpuType Type, int Dept
     public const int MostDepth = 128;
 
     public const int Warps = 4;
+
+    /// <summary>Queries of a step of <see cref="FlashPass.Gradients"/>.</summary>
+    public const int QueriesTogether = 32;
 
     public const int Threads = 32 * Warps;
 
@@ -38,7 +44,7 @@ internal readonly record struct FlashSpec(FlashPass Pass, GpuType Type, int Dept
     /// </summary>
     public static FlashSpec Of(FlashPass pass, GpuType type, int headDim, bool hasPrefix, bool documents)
     {
-        int depth = headDim <= 32 ? 32 : headDim <= 64 ? 64 : MostDepth;
+        int depth = Padded(headDim);
         // Masks that need more registers.
         bool isWide = hasPrefix || documents;
         (int rowTiles, int columns, int kept) = (pass, depth) switch
@@ -49,6 +55,8 @@ internal readonly record struct FlashSpec(FlashPass Pass, GpuType Type, int Dept
             (FlashPass.QueryGradient, MostDepth) => isWide ? (1, 64, documents ? 1 : 2) : (2, 32, 0),
             (FlashPass.QueryGradient, 64) => (2, 32, documents ? 1 : 2),
             (FlashPass.QueryGradient, _) => (2, 32, 2),
+            (FlashPass.Gradients, MostDepth) => (1, QueriesTogether, 0),
+            (FlashPass.Gradients, _) => (2, QueriesTogether, 0),
             (FlashPass.KeyGradient, MostDepth) => (1, 32, 0),
             (FlashPass.KeyGradient, 64) when isWide => (1, 64, 2),
             _ => (2, 32, 0),
@@ -56,10 +64,14 @@ internal readonly record struct FlashSpec(FlashPass Pass, GpuType Type, int Dept
         return new FlashSpec(pass, type, depth, hasPrefix, documents, rowTiles, columns, kept);
     }
 
+    /// <summary>The head dimension of the kernel that takes one.</summary>
+    public static int Padded(int headDim) => headDim <= 32 ? 32 : headDim <= 64 ? 64 : MostDepth;
+
     public PtxProgram Write() => Pass switch
     {
         FlashPass.Forward => FlashForward.Write(this),
         FlashPass.QueryGradient => FlashQueryGradient.Write(this),
+        FlashPass.Gradients => FlashGradients.Write(this),
         _ => FlashKeyGradient.Write(this),
     };
 }

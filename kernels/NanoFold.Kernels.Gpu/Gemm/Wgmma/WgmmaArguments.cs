@@ -7,10 +7,14 @@ namespace NanoFold.Kernels.Gpu.Gemm.Wgmma;
 [StructLayout(LayoutKind.Explicit, Size = 704)]
 internal struct WgmmaArguments
 {
-    public const int Align = 64, AtA = 192, AtB = 320, AtY = 448, AtResidual = 576;
+    public const int Align = 64, AtWatch = 176, AtA = 192, AtB = 320, AtY = 448, AtResidual = 576;
 
     [FieldOffset(0)]
     public GemmArguments Product;
+
+    /// <summary>Where a kernel with <see cref="PtxWatch"/> writes what it waited for.</summary>
+    [FieldOffset(AtWatch)]
+    public long Watch;
 
     [FieldOffset(AtA)]
     public TensorMap A;

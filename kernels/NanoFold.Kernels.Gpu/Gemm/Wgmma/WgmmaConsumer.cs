@@ -41,7 +41,7 @@ internal sealed class WgmmaConsumer
             string next = _w.NewLabel();
             _w.Mark(next);
             Reg barrier = ring.Barrier();
-            _w.WaitBarrier(barrier, WgmmaLayout.Full, ring.Parity);
+            _w.WaitBarrier(barrier, WgmmaLayout.Full, ring.Parity, "a stage to be filled");
             Multiply(ring.Tiles());
             _w.WaitProducts(1);
             using (_w.When(_w.Both(_isElected, _w.Compare("ne", left, depth))))

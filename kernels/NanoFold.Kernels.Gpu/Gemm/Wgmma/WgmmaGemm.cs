@@ -38,10 +38,16 @@ internal static class WgmmaGemm
 
     public static int SharedBytes(in GemmSpec spec, GemmTile tile) => new WgmmaLayout(spec, tile).SharedBytes;
 
-    public static PtxProgram Write(in GemmSpec spec, GemmTile tile)
+    /// <param name="spec">What is computed.</param>
+    /// <param name="tile">Its cut.</param>
+    /// <param name="watched">Whether waits are bounded: see <see cref="PtxWatch"/>.</param>
+    public static PtxProgram Write(in GemmSpec spec, GemmTile tile, bool watched = false)
     {
         var layout = new WgmmaLayout(spec, tile);
-        var w = new PtxWriter("gemm_wgmma", Architecture, WgmmaLayout.Threads, Unsafe.SizeOf<WgmmaArguments>(), 1) { IsForTargetOnly = true, ParameterAlign = WgmmaArguments.Align };
+        var w = new PtxWriter("gemm_wgmma", Architecture, WgmmaLayout.Threads, Unsafe.SizeOf<WgmmaArguments>(), 1)
+        {
+            IsForTargetOnly = true, ParameterAlign = WgmmaArguments.Align, Watch = watched ? new PtxWatch(WgmmaArguments.AtWatch) : null,
+        };
         Reg thread = w.ThreadX(), shared = w.SharedBase(), isElected = w.Elect();
         MakeBarriers(w, layout, w.Add(shared, layout.BarriersAt), w.Compare("eq", thread, 0));
         string producer = w.NewLabel(), end = w.NewLabel();

@@ -18,7 +18,7 @@ internal sealed class WgmmaProducer(PtxWriter w, WgmmaLayout layout, Reg shared,
             string next = w.NewLabel();
             w.Mark(next);
             Reg barrier = ring.Barrier(), tiles = ring.Tiles();
-            w.WaitBarrier(barrier, layout.Empty, ring.Parity);
+            w.WaitBarrier(barrier, layout.Empty, ring.Parity, "a stage to be read");
             using (w.When(isElected))
             {
                 w.ArriveExpecting(barrier, WgmmaLayout.Full, layout.StageBytes);

@@ -96,7 +96,7 @@ internal sealed class WgmmaResults
     {
         if (HasResidual)
         {
-            _w.WaitBarrier(_barrier, 0, _parity);
+            _w.WaitBarrier(_barrier, 0, _parity, "the residual");
             _w.Set(_parity, _w.Xor(_parity, 1));
         }
         else

@@ -13,6 +13,7 @@ internal static class WgmmaRun
         var arguments = new WgmmaArguments
         {
             Product = problem.Arguments(tile),
+            Watch = device.Watch,
             A = Operand(device, problem, layout, ofA: true),
             B = Operand(device, problem, layout, ofA: false),
         };

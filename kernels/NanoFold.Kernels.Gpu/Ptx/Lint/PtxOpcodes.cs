@@ -47,6 +47,8 @@ internal static class PtxOpcodes
         new("ld.global.nc(.v[24])?.([bsu](8|16|32|64)|f(32|64))"),
         new("atom.(global|shared).(add|min|max|exch|cas|and|or|inc).([bsu](32|64)|f32)|atom.(add|min|max|exch|cas|and|or).(global|shared).([bsu](32|64)|f32)"),
         new("red.(global|shared).add.(u32|s32|u64|f32)", Results: 0),
+        new("ld.acquire.gpu.global.b32", Version: 60),
+        new("red.release.gpu.global.add.u32", Version: 60, Results: 0),
         new("membar.(cta|gl|sys)|fence.(acq_rel|sc).(cta|gpu|sys)", Results: 0),
         new("cp.async.(ca|cg).shared.global(.L2::(64|128|256)B)?", 80, 70, Results: 0),
         new("cp.async.(commit|wait)_(group|all)", 80, 70, Results: 0),

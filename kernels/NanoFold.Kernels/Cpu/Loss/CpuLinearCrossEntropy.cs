@@ -57,7 +57,12 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) :
         RowCheck.Indices(LinearCrossEntropyBackwardCall.Name, "target", targets, weight.Layout[0], optional: true);
         if (!dX.IsNone && !call.AccumulateX)
         {
-            ClearWithoutTarget(targets, dX);
+            ClearRows(dX, targets);
+        }
+
+        if (!dWeight.IsNone && call.BeginsWeight)
+        {
+            ClearRows(dWeight, default);
         }
 
         double scale = CpuCrossEntropy.Scale(LinearCrossEntropyBackwardCall.Name, call.State, targets, call.DLoss);
@@ -125,13 +130,14 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) :
 
     private static void Clear(in View view) => NativeMemory.Clear(view.Address, (nuint)(view.Count * view.Type.Size()));
 
-    private static void ClearWithoutTarget(in View targets, in View dX)
+    // All rows, or with targets those that have none.
+    private static void ClearRows(in View x, in View targets)
     {
-        var rows = new RowSpace(dX);
-        int bytes = dX.Layout[1] * dX.Type.Size();
-        for (long row = 0; row < targets.Count; row++)
+        var rows = new RowSpace(x);
+        int bytes = x.Layout[1] * x.Type.Size();
+        for (long row = 0; row < x.Layout[0]; row++)
         {
-            if (targets.Ints[row] < 0)
+            if (targets.IsNone || targets.Ints[row] < 0)
             {
                 new Span<byte>(rows.Row(row), bytes).Clear();
             }

@@ -64,7 +64,7 @@ internal static class MbarrierSteps
         w.TimedOutAt = hasEnded || isAgain ? -1 : i.Index;
         if (!hasEnded && isAgain)
         {
-            w.WaitFor($"mbarrier {at}, parity {parity}", () => barrier.HasEnded(parity));
+            w.WaitFor($"mbarrier {at}, parity {parity}", () => barrier.HasEnded(parity), tries: true);
         }
     }
 }

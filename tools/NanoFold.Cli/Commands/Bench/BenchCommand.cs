@@ -1,5 +1,7 @@
 using NanoFold.Cli.Commands.Bench.Processors;
 
+using NanoFold.Cli.Commands.Bench.OnGpu;
+
 namespace NanoFold.Cli.Commands.Bench;
 
 /// <summary><c>bench</c>: figures for one part.</summary>

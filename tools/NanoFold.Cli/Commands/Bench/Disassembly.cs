@@ -82,16 +82,8 @@ internal static class Disassembly
 
     private static Process Start(IEnumerable<string> arguments, string listing)
     {
-        // Started as an app of its own, or by the dotnet host, which takes the assembly first.
-        string process = Environment.ProcessPath ?? "dotnet";
-        bool isApp = Path.GetFileNameWithoutExtension(process) == Program.Name;
-        bool isHost = Path.GetFileNameWithoutExtension(process) == "dotnet";
-        var start = new ProcessStartInfo(isApp || isHost ? process : "dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string argument in isApp ? arguments : [typeof(Program).Assembly.Location, .. arguments])
-        {
-            start.ArgumentList.Add(argument);
-        }
-
+        (string file, string[] words) = OwnProgram.Start();
+        var start = new ProcessStartInfo(file, [.. words, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["DOTNET_JitDisasm"] = Kernels;
         start.Environment["DOTNET_JitStdOutFile"] = listing;
         // Without addresses, which differ from run to run.

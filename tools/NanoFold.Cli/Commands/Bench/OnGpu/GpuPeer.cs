@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 
-namespace NanoFold.Cli.Commands.Bench;
+namespace NanoFold.Cli.Commands.Bench.OnGpu;
 
 /// <summary>PyTorch on the same device, through the repository's script; each question is one process.</summary>
 internal sealed class GpuPeer

@@ -9,11 +9,51 @@ using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Profiling;
 
-namespace NanoFold.Cli.Commands.Bench;
+namespace NanoFold.Cli.Commands.Bench.OnGpu;
 
 /// <summary>The parts of <c>bench gpu</c>: each measures, prints its table, and adds itself to the result.</summary>
-internal sealed class GpuFigures(Backend backend, Output output, JsonObject json, GpuPeer? peer)
+internal sealed class GpuFigures(Backend backend, Output output, JsonObject json, GpuPeer? peer, GpuShapes shapes)
 {
+    private static readonly TimeSpan s_programs = TimeSpan.FromSeconds(30);
+
+    /// <summary>What the driver makes of the programs written as PTX; whether it takes them all.</summary>
+    public bool Programs(string[] only, bool isDry)
+    {
+        IReadOnlyList<GpuProgramFigure> programs = Gpus.Programs(backend, only, s_programs, isDry);
+        List<string[]> rows = [["program", "registers", "local bytes", "said"]];
+        rows.AddRange(programs.Where(p => p.Fault is not null || p.Warnings.Length > 0 || p.LocalBytes > 0)
+            .Select(p => (string[])[p.Name, Display.Count(p.Registers), Display.Count(p.LocalBytes), p.Fault ?? p.Warnings]));
+        Add("programs", rows, new JsonArray([.. programs.Select(p => (JsonNode)new JsonObject
+        {
+            ["name"] = p.Name, ["registers"] = p.Registers, ["localBytes"] = p.LocalBytes, ["warnings"] = p.Warnings, ["fault"] = p.Fault,
+        })]));
+        output.Line($"{Display.Count(programs.Count, "program")}, {Display.Count(programs.Count(p => p.Fault is not null))} refused");
+        return programs.All(p => p.Fault is null);
+    }
+
+    /// <summary>Whether every instruction and product does as it is written.</summary>
+    public bool Checks(string[] only, string? dump, bool isDry)
+    {
+        var result = new JsonArray();
+        List<string[]> rows = [["check", "holds", ""]];
+        int held = 0;
+        Gpus.Check(backend, only, isDry, (name, difference, expected, got) =>
+        {
+            held += difference is null ? 1 : 0;
+            result.Add(new JsonObject { ["name"] = name, ["holds"] = difference is null, ["detail"] = difference });
+            rows.Add([name, difference is null ? "yes" : "no", difference ?? ""]);
+            if (difference is not null && dump is not null && got.Length > 0)
+            {
+                Directory.CreateDirectory(dump);
+                File.WriteAllBytes(Path.Combine(dump, $"{name}.expected"), expected);
+                File.WriteAllBytes(Path.Combine(dump, $"{name}.got"), got);
+            }
+        });
+        Add("checks", rows, result);
+        output.Line(isDry ? $"{Display.Count(result.Count, "check")}, none of them run: a simulator has no such instructions" : $"{Display.Count(held)} of {Display.Count(result.Count, "check")} hold");
+        return isDry || held == result.Count;
+    }
+
     public void Tune(IReadOnlyList<GemmCase> cases, TimeSpan limit)
     {
         long started = Stopwatch.GetTimestamp();
@@ -71,22 +111,24 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
     public void Attention(IReadOnlyList<AttentionCase> cases)
     {
         JsonArray? theirs = peer?.Ask("attention")?["cases"]?.AsArray();
-        List<string[]> rows = [["attention, bf16", "batch", "heads", "head dim", "forward ms", "both ms", "TFLOP/s", "PyTorch: forward", "both"]];
+        List<string[]> rows = [["attention, bf16", "batch", "heads", "head dim", "forward ms", "both ms", "backward by one kernel: both ms", "TFLOP/s", "PyTorch: forward", "both"]];
         var result = new JsonArray();
         foreach (AttentionCase shape in cases)
         {
             AttentionResult own = AttentionResult.Measure(shape, backend, DType.BFloat16);
+            AttentionResult? byOne = Gpus.WithOneBackward(backend, () => AttentionResult.Measure(shape, backend, DType.BFloat16));
             JsonObject? other = theirs?.OfType<JsonObject>().FirstOrDefault(t =>
                 (int)t["context"]! == shape.Context && (int)t["heads"]! == shape.Heads && (int)t["headDim"]! == shape.HeadDim && (int)t["batch"]! == shape.Batch);
             double forward = 1e3 * own.ForwardSeconds, both = forward + (1e3 * own.BackwardSeconds);
+            double? bothByOne = byOne is null ? null : 1e3 * (byOne.ForwardSeconds + byOne.BackwardSeconds);
             result.Add(new JsonObject
             {
                 ["context"] = shape.Context, ["heads"] = shape.Heads, ["headDim"] = shape.HeadDim, ["batch"] = shape.Batch,
-                ["forwardMs"] = forward, ["bothMs"] = both, ["tflops"] = own.FlopsPerSecond / 1e12, ["peer"] = Only(other, "forwardMs", "bothMs"),
+                ["forwardMs"] = forward, ["bothMs"] = both, ["bothByOneMs"] = bothByOne, ["tflops"] = own.FlopsPerSecond / 1e12, ["peer"] = Only(other, "forwardMs", "bothMs"),
             });
             rows.Add(
             [
-                Display.Count(shape.Context), Display.Count(shape.Batch), Display.Count(shape.Heads), Display.Count(shape.HeadDim), Display.Number(forward, "0.000"), Display.Number(both, "0.000"),
+                Display.Count(shape.Context), Display.Count(shape.Batch), Display.Count(shape.Heads), Display.Count(shape.HeadDim), Display.Number(forward, "0.000"), Display.Number(both, "0.000"), bothByOne is { } ms ? Display.Number(ms, "0.000") : "–",
                 Display.Number(own.FlopsPerSecond / 1e12, "0.0"), Ratio((double?)other?["forwardMs"], forward), Ratio((double?)other?["bothMs"], both),
             ]);
         }
@@ -127,9 +169,9 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
         List<string[]> rows = [["kernel", "in", "calls", "ms", "TFLOP/s", "GB/s", "of roofline"]];
         foreach (RunConfig config in configs)
         {
-            Roofline peak = Roofline.Measure(backend, config.Train.Precision.Arithmetic(backend));
+            Roofline peak = shapes.Roofline(backend, config.Train.Precision);
             using var profiler = new Profiler(config, backend);
-            ProfileReport report = profiler.Run(peak, OpGrouping.Op);
+            ProfileReport report = profiler.Run(peak, OpGrouping.Op, shapes.ProfiledSteps);
             output.Note($"{config.Preset}: {Display.Number(1e3 * report.StepSeconds, "0.000")} ms a profiled step, {Display.Number(1e3 * report.SecondsOutside, "0.000")} ms of it between kernels");
             foreach (ProfileRow row in report.Kernels.OrderByDescending(r => r.Seconds))
             {
