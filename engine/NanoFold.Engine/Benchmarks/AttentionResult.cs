@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Tensors;
@@ -27,31 +28,38 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
     /// <param name="type">Of q, k, v and the result.</param>
     public static AttentionResult Measure(AttentionCase shape, Backend backend, DType type = DType.Float32)
     {
-        if (backend.Find<AttentionCall>() is not { } kernel)
+        if (backend.Find<AttentionCall>() is null)
         {
             return MeasureComposed(shape, backend);
         }
 
-        using var memory = new RandomTensors(backend, type);
-        View Queries() => memory.New(shape.Batch, shape.Context, shape.Heads, shape.HeadDim);
-        View Keys() => memory.New(shape.Batch, shape.Context, shape.KvHeads, shape.HeadDim);
-        View q = Queries(), k = Keys(), v = Keys(), y = Queries(), dy = Queries(), dq = Queries(), dk = Keys(), dv = Keys();
-        View logSumExp = memory.Single(shape.Batch, shape.Heads, shape.Context);
-        IKernel<AttentionBackwardCall> backwardKernel = backend.Require<AttentionBackwardCall>();
-        AttentionCall Forward() => new(new AttentionArgs
+        using var fused = new FusedAttention(shape, backend, type);
+        return Time(shape, backend, fused.Forward, fused.Both, fused.Bytes);
+    }
+
+    /// <summary>How often both passes of the fused kernel come out with other bits than at first; null where there is no such kernel.</summary>
+    /// <param name="shape">What is computed.</param>
+    /// <param name="backend">Where.</param>
+    /// <param name="type">Of q, k, v and the result.</param>
+    /// <param name="repeats">After the first time.</param>
+    public static int? DifferentRepeats(AttentionCase shape, Backend backend, DType type, int repeats)
+    {
+        if (backend.Find<AttentionCall>() is null)
         {
-            Q = q, K = k, V = v, Y = y, LogSumExp = logSumExp, Scale = 1 / Math.Sqrt(shape.HeadDim), Visible = new Visible { Kind = VisibleKind.Causal, Window = shape.Window },
-        });
-        AttentionBackwardCall Backward(in View scratch) => new(Forward().Args, new AttentionGradients { DY = dy, DQ = dq, DK = dk, DV = dv, Scratch = scratch });
-        long scratchBytes = backwardKernel.ScratchBytes(Backward(default));
-        View scratch = scratchBytes == 0 ? default : memory.Single(checked((int)((scratchBytes + 3) / sizeof(float))));
-        void Both()
-        {
-            kernel.Run(Forward());
-            backwardKernel.Run(Backward(scratch));
+            return null;
         }
 
-        return Time(shape, backend, () => kernel.Run(Forward()), Both, memory.Bytes);
+        using var fused = new FusedAttention(shape, backend, type);
+        fused.Both();
+        float[] first = fused.Gradients();
+        int different = 0;
+        for (int i = 0; i < repeats; i++)
+        {
+            fused.Both();
+            different += MemoryMarshal.AsBytes<float>(fused.Gradients()).SequenceEqual(MemoryMarshal.AsBytes<float>(first)) ? 0 : 1;
+        }
+
+        return different;
     }
 
     private static AttentionResult MeasureComposed(AttentionCase shape, Backend backend)
@@ -71,14 +79,63 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
         return new AttentionResult(shape, seconds[0], Math.Max(0, seconds[1] - seconds[0]), bytes);
     }
 
-    /// <summary>Tensors of random numbers.</summary>
-    private sealed class RandomTensors(Backend backend, DType type) : IDisposable
+    /// <summary>The fused kernels of a case, over tensors of random numbers.</summary>
+    private sealed class FusedAttention : IDisposable
     {
+        private readonly Backend _backend;
         private readonly List<DeviceBuffer> _buffers = [];
+        private readonly IKernel<AttentionCall> _forward;
+        private readonly IKernel<AttentionBackwardCall> _backward;
+        private readonly AttentionCall _call;
+        private readonly AttentionBackwardCall _backwardCall;
+        private readonly View[] _gradients;
+
+        public FusedAttention(AttentionCase shape, Backend backend, DType type)
+        {
+            _backend = backend;
+            (_forward, _backward) = (backend.Require<AttentionCall>(), backend.Require<AttentionBackwardCall>());
+            View Queries() => New(type, shape.Batch, shape.Context, shape.Heads, shape.HeadDim);
+            View Keys() => New(type, shape.Batch, shape.Context, shape.KvHeads, shape.HeadDim);
+            View q = Queries(), k = Keys(), v = Keys(), y = Queries(), dy = Queries(), dq = Queries(), dk = Keys(), dv = Keys();
+            _gradients = [dq, dk, dv];
+            _call = new AttentionCall(new AttentionArgs
+            {
+                Q = q, K = k, V = v, Y = y, LogSumExp = Allocate(DType.Float32, shape.Batch, shape.Heads, shape.Context), Scale = 1 / Math.Sqrt(shape.HeadDim),
+                Visible = new Visible { Kind = VisibleKind.Causal, Window = shape.Window },
+            });
+            AttentionBackwardCall Backward(in View scratch) => new(_call.Args, new AttentionGradients { DY = dy, DQ = dq, DK = dk, DV = dv, Scratch = scratch });
+            long bytes = _backward.ScratchBytes(Backward(default));
+            _backwardCall = Backward(bytes == 0 ? default : Allocate(DType.Float32, checked((int)((bytes + 3) / sizeof(float)))));
+        }
 
         public long Bytes => _buffers.Sum(b => b.Bytes);
 
-        public View New(params ReadOnlySpan<int> dims)
+        public void Forward() => _forward.Run(_call);
+
+        public void Both()
+        {
+            _forward.Run(_call);
+            _backward.Run(_backwardCall);
+        }
+
+        /// <summary>dq, dk and dv, one after the other.</summary>
+        public float[] Gradients()
+        {
+            var all = new float[_gradients.Sum(g => g.Count)];
+            int at = 0;
+            foreach (View gradient in _gradients)
+            {
+                int count = (int)gradient.Count;
+                _backend.Read(gradient, all.AsSpan(at, count));
+                at += count;
+            }
+
+            return all;
+        }
+
+        public void Dispose() => _buffers.ForEach(b => b.Dispose());
+
+        private View New(DType type, params ReadOnlySpan<int> dims)
         {
             View view = Allocate(type, dims);
             var values = new float[view.Count];
@@ -87,18 +144,14 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
                 values[i] = (Philox.Next((ulong)_buffers.Count, (ulong)i, 0).X0 >> 8) * (1f / (1 << 23)) - 1;
             }
 
-            backend.Write(values, view);
+            _backend.Write(values, view);
             return view;
         }
 
-        public View Single(params ReadOnlySpan<int> dims) => Allocate(DType.Float32, dims);
-
-        public void Dispose() => _buffers.ForEach(b => b.Dispose());
-
-        private View Allocate(DType of, ReadOnlySpan<int> dims)
+        private View Allocate(DType of, params ReadOnlySpan<int> dims)
         {
             Layout layout = Layout.Of(dims);
-            _buffers.Add(backend.Allocate(layout.Count * of.Size()));
+            _buffers.Add(_backend.Allocate(layout.Count * of.Size()));
             return new View(_buffers[^1], 0, layout, of);
         }
     }

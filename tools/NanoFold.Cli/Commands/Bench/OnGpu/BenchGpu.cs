@@ -9,16 +9,16 @@ namespace NanoFold.Cli.Commands.Bench.OnGpu;
 /// <summary><c>bench gpu</c>: all figures of a GPU in one sitting, beside PyTorch on the same device where that is installed.</summary>
 internal static class BenchGpu
 {
-    private static readonly string[] s_parts = ["programs", "checks", "tune", "products", "attention", "steps", "kernels", "curves"];
+    private static readonly string[] s_parts = ["programs", "checks", "repeats", "tune", "products", "attention", "steps", "kernels", "curves"];
 
     // What is asked of a card that is new; later only where it is named.
-    private static readonly string[] s_named = ["programs", "checks"];
+    private static readonly string[] s_named = ["programs", "checks", "repeats"];
 
     private static readonly TimeSpan s_tuningLimit = TimeSpan.FromMinutes(1);
 
     public static void Build(VerbCommand command)
     {
-        Option<string[]?> parts = command.Names("--parts", "Some of the parts only; programs (what the driver makes of each kernel) and checks (instructions and products that must come out exact) only where they are named", s_parts);
+        Option<string[]?> parts = command.Names("--parts", "Some of the parts only; programs (what the driver makes of each kernel) and checks (instructions and products that must come out exact), repeats (attention's gradients a thousand times) only where they are named", s_parts);
         Option<string[]> only = command.Texts("--only", "TEXT", "Of programs and checks those that have this in their name");
         Option<bool> alone = command.Flag("--alone", "Leave PyTorch out");
         Option<string?> data = command.Text("--data", "PATH", "Text for the curves; without it tokens are random");
@@ -29,7 +29,7 @@ internal static class BenchGpu
         Option<bool> dryRun = command.Flag("--dry-run", "Tiny shapes on a simulator: shows without a card that every part runs");
         command.Common = [CommonOptions.Device];
         command.JsonKeys = """
-            device, precisions [names], programs [{name, registers, localBytes, warnings, fault}], checks [{name, holds, detail}], tune [{name, m, n, k, transA, transB, precision, before, after, secondsBefore, secondsAfter}], products [{name, m, n, k, transA, transB, fp32, tf32, bf16 (TFLOP/s), peer {fp32, tf32, bf16}}],
+            device, precisions [names], programs [{name, registers, localBytes, warnings, fault}], checks [{name, holds, detail}], repeats [{context, heads, headDim, batch, times, different, differentByOne}], tune [{name, m, n, k, transA, transB, precision, before, after, secondsBefore, secondsAfter}], products [{name, m, n, k, transA, transB, fp32, tf32, bf16 (TFLOP/s), peer {fp32, tf32, bf16}}],
               attention [{context, heads, headDim, batch, forwardMs, bothMs, bothByOneMs (NANOFOLD_ATTENTION_BACKWARD=one; null off CUDA), tflops, peer {forwardMs, bothMs}}],
               steps [{preset, batch, precision, tokensPerSecond, peer {eager, compiled, graph, compiledGraph}}],
               kernels [{preset, name, calls, ms, tflops, gbps, rooflineShare}], compiled [{name, registers, localBytes, sharedBytes}],
@@ -67,6 +67,11 @@ internal static class BenchGpu
         if (parts.Contains("checks"))
         {
             holds &= figures.Checks(only, dump, isDry);
+        }
+
+        if (parts.Contains("repeats"))
+        {
+            holds &= figures.Repeats(shapes.Repeats.Cases, shapes.Repeats.Times);
         }
 
         if (parts.Contains("tune"))

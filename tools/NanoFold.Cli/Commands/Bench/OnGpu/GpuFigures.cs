@@ -136,6 +136,25 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
         Add("attention", rows, result);
     }
 
+    /// <summary>Whether attention's gradients are the same bits each time, by two kernels and by one.</summary>
+    public bool Repeats(IReadOnlyList<AttentionCase> cases, int times)
+    {
+        List<string[]> rows = [["attention, bf16", "batch", "heads", "head dim", "times", "other bits", "by one kernel"]];
+        var result = new JsonArray();
+        int all = 0;
+        foreach (AttentionCase shape in cases)
+        {
+            int? own = AttentionResult.DifferentRepeats(shape, backend, DType.BFloat16, times);
+            int? byOne = Gpus.WithOneBackward(backend, () => $"{AttentionResult.DifferentRepeats(shape, backend, DType.BFloat16, times)}") is { Length: > 0 } count ? int.Parse(count) : null;
+            all += (own ?? 0) + (byOne ?? 0);
+            result.Add(new JsonObject { ["context"] = shape.Context, ["heads"] = shape.Heads, ["headDim"] = shape.HeadDim, ["batch"] = shape.Batch, ["times"] = times, ["different"] = own, ["differentByOne"] = byOne });
+            rows.Add([Display.Count(shape.Context), Display.Count(shape.Batch), Display.Count(shape.Heads), Display.Count(shape.HeadDim), Display.Count(times), own is { } o ? Display.Count(o) : "–", byOne is { } one ? Display.Count(one) : "–"]);
+        }
+
+        Add("repeats", rows, result);
+        return all == 0;
+    }
+
     public void Steps(IReadOnlyList<RunConfig> configs, int steps)
     {
         string[] modes = ["eager", "compiled", "graph", "compiledGraph"];

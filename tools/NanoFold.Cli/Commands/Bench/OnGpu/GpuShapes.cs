@@ -28,6 +28,9 @@ internal sealed class GpuShapes
         ? [new(8, 2, 2, 16, 1)]
         : [new(1024, 12, 12, 64, 16), new(256, 6, 6, 64, 64), new(4096, 12, 12, 64, 4), new(1024, 12, 12, 128, 8)];
 
+    /// <summary>Both passes that are to give the same bits each time, and how often.</summary>
+    public (IReadOnlyList<AttentionCase> Cases, int Times) Repeats => _isTiny ? (Attention, 2) : ([new(700, 8, 4, 64, 2), new(500, 4, 4, 128, 2), new(500, 8, 8, 32, 2)], 1000);
+
     /// <summary>A cube, and the products of the largest model's step.</summary>
     public IReadOnlyList<GemmCase> Products => _isTiny ? [new("cube", 16, 16, 16, false, true)] : [new("cube", 4096, 4096, 4096, false, true), .. Of(Steps[^1])];
 

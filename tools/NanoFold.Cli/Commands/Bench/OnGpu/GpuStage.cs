@@ -28,6 +28,7 @@ internal sealed record GpuStage(string Name, int Seconds, params string[] Words)
         [
             new("programs", 45, ["--parts", "programs", .. own]),
             new("checks", 60, ["--parts", "checks", "--dump", Path.Combine(folder, "dumps"), .. own]),
+            new("repeats", 45, ["--parts", "repeats", .. own]),
             new("tune", 75, ["--parts", "tune", .. own]),
             new("products", 60, ["--parts", "products", .. own]),
             new("products-wgmma", 90, ["--parts", "tune,products", .. own]) { Set = warpgroups },
