@@ -34,28 +34,28 @@ internal readonly unsafe partial struct BlockMask(int keys, int columns, int gro
 
     public bool IsEmpty => KeyLow(0) >= KeyHigh(columns - 1);
 
-    /// <summary>Zeros in the rows outside of [low, high) of a lane of columns, where tiles that reach into its neighbors read them.</summary>
+    /// <summary>Zeros in the rows outside of [low, high) of a lane of columns, where tiles of columns that reach into its neighbors read them: for <see cref="Across{V, TEnd}"/>.</summary>
     /// <param name="values">First row, at the lane's first column.</param>
     /// <param name="column">The lane's first.</param>
     public void ZeroMargin<V>(void* values, nint row, int column, int low, int high)
         where V : struct, ICpuLane<V>
     {
+        if (V.Width % Tiles.Height<V>() != 0)
+        {
+            (int from, int to) = OfTiles<V>(column);
+            ZeroAround<V>(values, row, from, to, low, high);
+        }
+    }
+
+    /// <summary>The same, and where tiles of keys read more rows than the lane's columns see: also for <see cref="Down{V}"/>.</summary>
+    public void ZeroTiles<V>(void* values, nint row, int column, int low, int high)
+        where V : struct, ICpuLane<V>
+    {
         int height = Tiles.Height<V>();
-        if (V.Width % height == 0)
-        {
-            return;
-        }
-
-        int from = KeyLow(column / height * height), to = KeyHigh(Math.Min(columns, BlockSizes.Count(column + V.Width, height) * height) - 1);
-        for (int j = from, end = Math.Min(low, high); j < end; j++)
-        {
-            V.Store(values, j * row, default);
-        }
-
-        for (int j = Math.Max(from, high); j < to; j++)
-        {
-            V.Store(values, j * row, default);
-        }
+        (int from, int to) = OfTiles<V>(column);
+        from = Math.Min(from, Math.Min(low, high)) / height * height;
+        to = Math.Min(keys, BlockSizes.Count(Math.Max(to, Math.Max(low, high)), height) * height);
+        ZeroAround<V>(values, row, from, to, low, high);
     }
 
     /// <summary>The same around what <see cref="Products{V}"/> computes.</summary>
@@ -201,6 +201,28 @@ internal readonly unsafe partial struct BlockMask(int keys, int columns, int gro
                 V between = V.Load(own, c) - V.Load(other, c % group);
                 V.Store(scores, (j * row) + c, V.MultiplyAdd(scale, between, V.Load(scores, (j * row) + c)));
             }
+        }
+    }
+
+    // The keys that columns of the tiles see that a lane has a part in.
+    private (int From, int To) OfTiles<V>(int column)
+        where V : struct, ICpuLane<V>
+    {
+        int height = Tiles.Height<V>();
+        return (KeyLow(column / height * height), KeyHigh(Math.Min(columns, BlockSizes.Count(column + V.Width, height) * height) - 1));
+    }
+
+    private static void ZeroAround<V>(void* values, nint row, int from, int to, int low, int high)
+        where V : struct, ICpuLane<V>
+    {
+        for (int j = from, end = Math.Min(low, high); j < end; j++)
+        {
+            V.Store(values, j * row, default);
+        }
+
+        for (int j = Math.Max(from, high); j < to; j++)
+        {
+            V.Store(values, j * row, default);
         }
     }
 

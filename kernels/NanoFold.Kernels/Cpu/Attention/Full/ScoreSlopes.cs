@@ -29,8 +29,8 @@ internal static unsafe class ScoreSlopes
                 Plain(p, ds, row, low, high, V.Load(logSumExp, c), V.Load(delta, c));
             }
 
-            mask.ZeroMargin<V>(p, row, c, low, high);
-            mask.ZeroMargin<V>(ds, row, c, low, high);
+            mask.ZeroTiles<V>(p, row, c, low, high);
+            mask.ZeroTiles<V>(ds, row, c, low, high);
         }
     }
 
