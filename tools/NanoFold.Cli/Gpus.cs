@@ -38,6 +38,9 @@ internal sealed record GpuProgramFigure(string Name, int Registers, int LocalByt
 /// <summary>The GPUs, in a build with the GPU backend; without it there are none, and it says so.</summary>
 internal static class Gpus
 {
+    /// <summary>Said of checks on a simulator, which has no such instructions.</summary>
+    public const string NotRun = "not run: a simulator has no such instructions";
+
 #if GPU
     public static IReadOnlyList<Gpu> List() =>
         [.. GpuDevices.List().Select(d => new Gpu(d.Kind, d.Name, d.MemoryBytes, d.Driver, d.Abilities, d.Reason))];
@@ -103,7 +106,7 @@ internal static class Gpus
         {
             foreach (CardCheck check in checks)
             {
-                done(check.Name, null, [], []);
+                done(check.Name, NotRun, [], []);
             }
 
             return;

@@ -40,8 +40,9 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
         Gpus.Check(backend, only, isDry, (name, difference, expected, got) =>
         {
             held += difference is null ? 1 : 0;
-            result.Add(new JsonObject { ["name"] = name, ["holds"] = difference is null, ["detail"] = difference });
-            rows.Add([name, difference is null ? "yes" : "no", difference ?? ""]);
+            bool? holds = isDry ? null : difference is null;
+            result.Add(new JsonObject { ["name"] = name, ["holds"] = holds, ["detail"] = difference });
+            rows.Add([name, holds is { } known ? known ? "yes" : "no" : "–", difference ?? ""]);
             if (difference is not null && dump is not null && got.Length > 0)
             {
                 Directory.CreateDirectory(dump);
@@ -50,7 +51,7 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
             }
         });
         Add("checks", rows, result);
-        output.Line(isDry ? $"{Display.Count(result.Count, "check")}, none of them run: a simulator has no such instructions" : $"{Display.Count(held)} of {Display.Count(result.Count, "check")} hold");
+        output.Line(isDry ? $"{Display.Count(result.Count, "check")}, {Gpus.NotRun}" : $"{Display.Count(held)} of {Display.Count(result.Count, "check")} hold");
         return isDry || held == result.Count;
     }
 

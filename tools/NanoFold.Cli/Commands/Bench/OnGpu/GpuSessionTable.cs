@@ -35,7 +35,7 @@ internal sealed class GpuSessionTable
     private static string Outcome(GpuStageRun run)
     {
         IEnumerable<JsonObject> checks = Items(run.Result, "checks"), programs = Items(run.Result, "programs");
-        string[] wrong = [.. checks.Where(c => !(bool)c["holds"]!).Concat(programs.Where(p => p["fault"] is not null)).Select(c => (string)c["name"]!)];
+        string[] wrong = [.. checks.Where(c => (bool?)c["holds"] == false).Concat(programs.Where(p => p["fault"] is not null)).Select(c => (string)c["name"]!)];
         return wrong.Length == 0 ? run.Outcome : $"{run.Outcome}: {string.Join(", ", wrong.Take(3))}{(wrong.Length > 3 ? $" and {wrong.Length - 3} more" : "")}";
     }
 
