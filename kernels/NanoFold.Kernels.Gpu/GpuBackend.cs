@@ -16,6 +16,9 @@ namespace NanoFold.Kernels.Gpu;
 /// </summary>
 public sealed class GpuBackend : Backend
 {
+    /// <summary>NANOFOLD_GPU_STEP=plain: products of one input stay apart, and a captured step has no branches; to compare, and should a card do worse with either.</summary>
+    private static readonly bool s_isPlain = Environment.GetEnvironmentVariable("NANOFOLD_GPU_STEP") == "plain";
+
     private readonly GpuContext _context;
     private readonly GpuTransfer _transfer;
     private readonly GpuMatMul _matMul;
@@ -51,7 +54,7 @@ public sealed class GpuBackend : Backend
 
     public override bool OverwritesGradients => true;
 
-    public override bool JoinsProducts => !_context.IsProcessor;
+    public override bool JoinsProducts => !_context.IsProcessor && !s_isPlain;
 
     public override bool Supports(DType type) => type != DType.Float64;
 
@@ -138,7 +141,7 @@ public sealed class GpuBackend : Backend
 
     public override void MatMulTogether(ReadOnlySpan<MatMulArgs> products)
     {
-        if (products.Length < 2 || !_context.Branches.AreThere)
+        if (products.Length < 2 || !RunsTogether)
         {
             base.MatMulTogether(products);
             return;
@@ -152,7 +155,7 @@ public sealed class GpuBackend : Backend
         }
     }
 
-    public override bool RunsTogether => _context.Branches.AreThere;
+    public override bool RunsTogether => _context.Branches.AreThere && !s_isPlain;
 
     public override void RunTogether(ReadOnlySpan<Action> calls)
     {

@@ -66,20 +66,20 @@ internal static class Gpus
     public static Backend Open(string kind) =>
         (kind == Devices.Cuda ? GpuDevices.OpenCuda() : GpuDevices.OpenOpenCl()) ?? throw new InvalidOperationException($"{kind}: the device is gone");
 
-    /// <summary>Measures with attention's backward pass by one kernel; null where there is no such choice.</summary>
-    public static T? WithOneBackward<T>(Backend backend, Func<T> measure)
-        where T : class
+    /// <summary>Measures with attention's backward pass by one kernel; false, and nothing is done, where there is no such choice.</summary>
+    public static bool WithOneBackward(Backend backend, Action measure)
     {
         if (backend is not GpuBackend { CanTune: true })
         {
-            return null;
+            return false;
         }
 
         bool before = BackwardKernels.IsOne;
         try
         {
             BackwardKernels.IsOne = true;
-            return measure();
+            measure();
+            return true;
         }
         finally
         {
@@ -153,9 +153,7 @@ internal static class Gpus
     public static Backend Open(string kind) => throw new InvalidOperationException(NotBuilt);
 
     /// <summary>Measures nothing.</summary>
-    public static T? WithOneBackward<T>(Backend backend, Func<T> measure)
-        where T : class
-        => null;
+    public static bool WithOneBackward(Backend backend, Action measure) => false;
 
     /// <summary>There is none.</summary>
     public static Backend OpenSimulator() => throw new UserException($"--dry-run: {NotBuilt}");

@@ -14,6 +14,8 @@ internal static class BenchGpu
     // What is asked of a card that is new; later only where it is named.
     private static readonly string[] s_named = ["programs", "checks", "repeats"];
 
+    private static readonly string[] s_ofSession = ["--session", "--minutes", "--alone", "--data", "--dry-run", "--json"];
+
     private static readonly TimeSpan s_tuningLimit = TimeSpan.FromMinutes(1);
 
     public static void Build(VerbCommand command)
@@ -37,9 +39,15 @@ internal static class BenchGpu
               with --session stages [{name, seconds, outcome, result}], table
             """;
         command.Does(invocation => invocation.Get(session) is { } folder
-            ? new GpuSession(invocation, folder, TimeSpan.FromMinutes(invocation.Get(minutes) ?? 10), invocation.Get(alone), invocation.Get(dryRun), invocation.Get(data)).Run()
+            ? Session(command, invocation, new GpuSession(invocation, folder, TimeSpan.FromMinutes(invocation.Get(minutes) ?? 10), invocation.Get(alone), invocation.Get(dryRun), invocation.Get(data)))
             : Run(invocation, invocation.Get(parts), invocation.Get(alone), invocation.Get(data), (int)(invocation.Get(steps) ?? 200), invocation.Get(only) ?? [], invocation.Get(dump), invocation.Get(dryRun)));
     }
+
+    // A session says itself what each stage is given.
+    private static int Session(VerbCommand command, Invocation invocation, GpuSession session)
+        => invocation.Given(command).FirstOrDefault(name => !s_ofSession.Contains(name)) is { } other
+            ? throw UserException.Usage($"{other}: does not go with --session; each stage has its own")
+            : session.Run();
 
     private static int Run(Invocation invocation, string[]? given, bool alone, string? data, int curveSteps, string[] only, string? dump, bool isDry)
     {

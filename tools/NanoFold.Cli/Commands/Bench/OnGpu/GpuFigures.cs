@@ -117,7 +117,8 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
         foreach (AttentionCase shape in cases)
         {
             AttentionResult own = AttentionResult.Measure(shape, backend, DType.BFloat16);
-            AttentionResult? byOne = Gpus.WithOneBackward(backend, () => AttentionResult.Measure(shape, backend, DType.BFloat16));
+            AttentionResult? byOne = null;
+            Gpus.WithOneBackward(backend, () => byOne = AttentionResult.Measure(shape, backend, DType.BFloat16));
             JsonObject? other = theirs?.OfType<JsonObject>().FirstOrDefault(t =>
                 (int)t["context"]! == shape.Context && (int)t["heads"]! == shape.Heads && (int)t["headDim"]! == shape.HeadDim && (int)t["batch"]! == shape.Batch);
             double forward = 1e3 * own.ForwardSeconds, both = forward + (1e3 * own.BackwardSeconds);
@@ -146,7 +147,8 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
         foreach (AttentionCase shape in cases)
         {
             int? own = AttentionResult.DifferentRepeats(shape, backend, DType.BFloat16, times);
-            int? byOne = Gpus.WithOneBackward(backend, () => $"{AttentionResult.DifferentRepeats(shape, backend, DType.BFloat16, times)}") is { Length: > 0 } count ? int.Parse(count) : null;
+            int? byOne = null;
+            Gpus.WithOneBackward(backend, () => byOne = AttentionResult.DifferentRepeats(shape, backend, DType.BFloat16, times));
             all += (own ?? 0) + (byOne ?? 0);
             result.Add(new JsonObject { ["context"] = shape.Context, ["heads"] = shape.Heads, ["headDim"] = shape.HeadDim, ["batch"] = shape.Batch, ["times"] = times, ["different"] = own, ["differentByOne"] = byOne });
             rows.Add([Display.Count(shape.Context), Display.Count(shape.Batch), Display.Count(shape.Heads), Display.Count(shape.HeadDim), Display.Count(times), own is { } o ? Display.Count(o) : "–", byOne is { } one ? Display.Count(one) : "–"]);

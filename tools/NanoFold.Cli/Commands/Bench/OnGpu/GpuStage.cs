@@ -37,6 +37,7 @@ internal sealed record GpuStage(string Name, int Seconds, params string[] Words)
             new("peer-attention", 40, Peer, "attention") { Tool = "python3" },
             new("steps", 75, ["--parts", "steps", .. own]),
             new("steps-wgmma", 75, ["--parts", "steps", .. own]) { Set = warpgroups },
+            new("steps-plain", 75, ["--parts", "steps", .. own]) { Set = [("NANOFOLD_GPU_STEP", "plain")] },
             Step("gpt2", 16, 50304),
             Step("small", 64, 256),
             Step("nano", 12, 256),
