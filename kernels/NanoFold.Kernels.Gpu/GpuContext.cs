@@ -13,6 +13,9 @@ namespace NanoFold.Kernels.Gpu;
 /// <summary>What every GPU kernel shares: the accelerator and its stream, compiled kernels, scratch memory, states.</summary>
 public sealed class GpuContext : IDisposable
 {
+    // What was counted when a kernel that is written here was launched last, and where.
+    private (long Version, nint Stream) _written;
+
     private const int DeviceGroupSize = 256;
 
     private readonly Dictionary<(Type Work, int Threads), Delegate> _kernels = [];
@@ -243,6 +246,14 @@ public sealed class GpuContext : IDisposable
 
     /// <summary>Work that was not launched through <see cref="Launch{TWork}(in TWork, long, int)"/> is about to be.</summary>
     internal void BeforeForeignLaunch() => Version++;
+
+    /// <summary>The same of a kernel that is written here; whether nothing but such a kernel was launched just before it, on the same stream.</summary>
+    internal bool BeforeWritten(nint stream)
+    {
+        bool follows = _written == (Version, stream);
+        _written = (++Version, stream);
+        return follows;
+    }
 
     /// <summary>Notes a kernel that is there now; <paramref name="function"/> is CUDA's handle of it.</summary>
     internal void Note(string name, nint function) => _compiled.Add(CudaKernelInfo.Of(name, function));

@@ -11,6 +11,12 @@ internal struct GemmProblem
 
     public long StrideA, StrideB, StrideY, StrideResidual;
 
+    /// <summary>Where there is a <see cref="Gate"/>: what its formula gives, or for its gradients the gates and what they multiply.</summary>
+    public long Gated, StrideGated;
+
+    /// <summary>A formula that is applied to the sums; the columns are then those of both halves, of its gradients those of one.</summary>
+    public GemmGate? Gate;
+
     public long OuterA, OuterB, OuterY, OuterResidual, InnerA, InnerB, InnerY, InnerResidual;
 
     /// <summary>Rows, columns and depth; of a product with grouped rows M counts all rows, with grouped depth K does.</summary>
@@ -55,10 +61,12 @@ internal struct GemmProblem
             RaggedDepth = K % chunk != 0 && (!ColumnsA || ColumnsB),
             WideY = (Y | StrideY | OuterY | InnerY) % 16 == 0
                 && (ResidualType is null || (Residual | StrideResidual | OuterResidual | InnerResidual) % 16 == 0)
-                && (ResidualType is null || ResidualType == Output),
+                && (ResidualType is null || ResidualType == Output)
+                && (Gate is not { } gate || (Gated | StrideGated | ((long)gate.Columns(N) * Output.Size())) % 16 == 0),
             Accumulate = Accumulate,
             Bias = BiasType,
             Residual = ResidualType,
+            Gate = Gate,
         };
     }
 
@@ -70,6 +78,7 @@ internal struct GemmProblem
         Bias = Bias,
         Residual = Residual,
         Offsets = Offsets,
+        Gated = Gated,
         OuterA = OuterA,
         OuterB = OuterB,
         OuterY = OuterY,
@@ -82,6 +91,7 @@ internal struct GemmProblem
         StrideB = (int)StrideB,
         StrideY = (int)StrideY,
         StrideResidual = (int)StrideResidual,
+        StrideGated = (int)StrideGated,
         M = M,
         N = N,
         K = K,
@@ -181,11 +191,14 @@ internal struct GemmArguments
     /// <summary>[E + 1] row offsets (Int32) of a grouped product.</summary>
     public long Offsets;
 
+    /// <inheritdoc cref="GemmProblem.Gated"/>
+    public long Gated;
+
     /// <summary>Between the products of a batch, over the outer and the inner batch dimension; between groups the outer one. For a split depth, of y: between the slices' sums.</summary>
     public long OuterA, OuterB, OuterY, OuterResidual, InnerA, InnerB, InnerY, InnerResidual;
 
     /// <summary>Between rows as they are stored (the leading dimension).</summary>
-    public int StrideA, StrideB, StrideY, StrideResidual;
+    public int StrideA, StrideB, StrideY, StrideResidual, StrideGated;
 
     public int M, N, K;
 
