@@ -1,6 +1,6 @@
+using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Ops;
-using NanoFold.Engine.Taps;
 using NanoFold.Kernels.Gpu;
 using NanoFold.Tests.Suites;
 
@@ -28,7 +28,7 @@ public class GatedDenseTests : GpuTests
     private static (int Gated, int Down, int Apart) Ops(GpuBackend backend, TapSet? taps = null)
     {
         using var model = new TinyModel(s_model, backend);
-        NanoFold.Engine.Autograd.Op[] ops = [.. model.TrainingTape(taps).Nodes.Select(node => node.Op)];
+        Op[] ops = [.. model.TrainingTape(taps).Nodes.Select(node => node.Op)];
         return (ops.Count(op => op is GatedLinearOp), ops.Count(op => op is GatedDownOp), ops.Count(op => op is GatedActivationOp<Silu>));
     }
 }

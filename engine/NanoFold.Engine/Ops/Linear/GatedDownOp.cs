@@ -48,7 +48,7 @@ public sealed class GatedDownOp(Backend backend, GateFormula formula) : LinearOp
         }
         else
         {
-            backend.RunTogether(call.Branches ??= [() => GateGradients(backend, call), () => WeightGradients(backend, call)]);
+            backend.RunTogether(call.Branches ??= Parts(backend, call));
         }
 
         GradientsOfAdded(backend, call);
@@ -95,6 +95,9 @@ public sealed class GatedDownOp(Backend backend, GateFormula formula) : LinearOp
 
     private GatedGradientCall Gradient(OpCall call) => new(
         Flat(call.OutputGradient(0)), call.Input(W), Flat(call.Input(Gates)), Flat(call.InputGradient(Gates)), call.Accumulates(Gates), call.Scratch, formula, call.Rounding);
+
+    // A method of its own, for what its parts hold is allocated where it begins.
+    private Action[] Parts(Backend backend, OpCall call) => [() => GateGradients(backend, call), () => WeightGradients(backend, call)];
 
     private void GateGradients(Backend backend, OpCall call)
     {
