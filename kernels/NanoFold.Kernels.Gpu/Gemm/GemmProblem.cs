@@ -191,14 +191,11 @@ internal struct GemmArguments
     /// <summary>[E + 1] row offsets (Int32) of a grouped product.</summary>
     public long Offsets;
 
-    /// <inheritdoc cref="GemmProblem.Gated"/>
-    public long Gated;
-
     /// <summary>Between the products of a batch, over the outer and the inner batch dimension; between groups the outer one. For a split depth, of y: between the slices' sums.</summary>
     public long OuterA, OuterB, OuterY, OuterResidual, InnerA, InnerB, InnerY, InnerResidual;
 
     /// <summary>Between rows as they are stored (the leading dimension).</summary>
-    public int StrideA, StrideB, StrideY, StrideResidual, StrideGated;
+    public int StrideA, StrideB, StrideY, StrideResidual;
 
     public int M, N, K;
 
@@ -214,6 +211,12 @@ internal struct GemmArguments
     public int Groups;
 
     public float Alpha;
+
+    /// <inheritdoc cref="GemmProblem.Gated"/>
+    public int StrideGated;
+
+    /// <inheritdoc cref="GemmProblem.Gated"/>
+    public long Gated;
 
     /// <summary>Reads the field called <paramref name="field"/>.</summary>
     public static Reg Read(PtxWriter w, RegKind kind, string field)
