@@ -1,7 +1,7 @@
 using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
-using NanoFold.Kernels.Gpu.OpenCl;
+using NanoFold.Kernels.Gpu.OpenCl.Processor;
 
 namespace NanoFold.Kernels.Gpu.Norm;
 

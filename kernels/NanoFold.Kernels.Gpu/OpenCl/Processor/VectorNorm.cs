@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using NanoFold.Kernels.Gpu.Loops;
 
-namespace NanoFold.Kernels.Gpu.OpenCl;
+namespace NanoFold.Kernels.Gpu.OpenCl.Processor;
 
 /// <summary>Norms in single precision on an OpenCL device that is a processor.</summary>
 internal sealed class VectorNorm(GpuContext context) : IDisposable
