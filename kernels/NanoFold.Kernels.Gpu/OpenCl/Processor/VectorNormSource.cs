@@ -109,9 +109,6 @@ internal static class VectorNormSource
             gain += w.gain;
             statistics += w.statistics;
             global float* into = partials + w.partials + 2L * w.width * get_group_id(0);
-            if (w.hasSums)
-                for (int j = 0; j < 2 * w.width; j++)
-                    into[j] = 0;
             for (int begin = first; begin < end; begin += BLOCK)
             {
                 int rows = min(BLOCK, end - begin);
@@ -162,14 +159,29 @@ internal static class VectorNormSource
 
                     if (w.hasSums)
                     {
-                        STORE(LOAD(into, j) + products, into, j);
+                        if (begin > first) products += LOAD(into, j);
+                        STORE(products, into, j);
                         if (w.centered)
                         {
-                            STORE(LOAD((into + w.width), j) + sums, (into + w.width), j);
+                            if (begin > first) sums += LOAD((into + w.width), j);
+                            STORE(sums, (into + w.width), j);
                         }
                     }
                 }
             }
+        }
+
+        // The groups' sums of sixteen columns, in their order, and onto y.
+        __attribute__((reqd_work_group_size(1, 1, 1)))
+        kernel void norm_sums(global const float* partials, global float* y, struct operands w)
+        {
+            int j = 16 * get_group_id(0);
+            partials += w.partials;
+            y += w.gain;
+            float16 sum = 0;
+            for (int i = 0; i < w.count; i++)
+                sum += LOAD((partials + 2L * i * w.width), j);
+            STORE(LOAD(y, j) + sum, y, j);
         }
 
         """;
