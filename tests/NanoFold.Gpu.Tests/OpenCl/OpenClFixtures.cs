@@ -91,7 +91,7 @@ public sealed class OpenClPointwiseTests : PointwiseTests
 [Category(OpenClDevice.Category)]
 public sealed class OpenClSoftmaxTests : SoftmaxTests
 {
-    /// <summary>Rows of every length beside sixteen, more queries than keys or fewer, windows with sinks.</summary>
+    /// <summary>Rows of every length beside sixteen, as many queries as keys or fewer or more, windows with sinks.</summary>
     [Test]
     public void RowsOfAnyLength([Values(1, 15, 16, 17, 64, 133)] int keys, [Values(1, 40)] int queries, [Values(0, 21)] int window, [Values] VisibleKind kind)
     {
@@ -100,6 +100,8 @@ public sealed class OpenClSoftmaxTests : SoftmaxTests
             return;
         }
 
+        // A window that looks ahead has no more queries than keys.
+        queries = window > 0 ? Math.Min(queries, keys) : queries;
         using var twins = new Twins(Gpu, Cpu);
         Twin x = twins.Random(DType.Float32, 1, 2, 3, queries, keys), y = twins.Random(DType.Float32, 2, 2, 3, queries, keys), dx = twins.Random(DType.Float32, 3, 2, 3, queries, keys);
         var visible = new Visible { Kind = kind, Window = window, Sinks = window > 0 ? 3 : 0 };
