@@ -13,6 +13,7 @@ using NanoFold.Kernels.Gpu.Rows;
 namespace NanoFold.Gpu.Tests.Compilation;
 
 /// <summary>Every work struct with every type compiles for every device, to code without what is silently slow or wrong.</summary>
+[Parallelizable]
 public sealed partial class CompilationTests
 {
     private const int MostShared = 48 * 1024;

@@ -3,6 +3,7 @@ using NanoFold.Kernels.Gpu.Ptx.Lint;
 namespace NanoFold.Gpu.Tests.Compilation;
 
 /// <summary>What the lint finds in a text, and that it finds nothing else.</summary>
+[Parallelizable]
 public class LintTests
 {
     private const string Threads = ".maxntid 128, 1, 1\n.minnctapersm 4";

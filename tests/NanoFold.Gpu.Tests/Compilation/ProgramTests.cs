@@ -7,6 +7,7 @@ using NanoFold.Kernels.Gpu.Ptx.Lint;
 namespace NanoFold.Gpu.Tests.Compilation;
 
 /// <summary>Every program of CUDA devices, by its text.</summary>
+[Parallelizable]
 public sealed partial class ProgramTests
 {
     /// <summary>What a block of the smallest device with tensor cores (8.6, 8.9, 12.0) can have; other kernels have what needs no asking.</summary>
