@@ -89,6 +89,15 @@ public sealed class OpenClFormulaTests : GpuTests
     }
 
     [Test]
+    public void ASumOfOneTermIsTheTerm([Values] bool accumulate)
+    {
+        using var twins = new Twins(Gpu, Cpu);
+        Twin x = twins.Random(DType.Float32, 1, 3, 40, 4, 17), y = twins.Random(DType.Float32, 2, 3, 4, 40, 17);
+        Each((backend, of) => backend.Sum(of(x.Permute(0, 2, 1, 3)), of(y), accumulate));
+        twins.AssertSame(y);
+    }
+
+    [Test]
     public void CopiesKeepEveryBit([Values] bool isTurned)
     {
         int[] values = [.. Enumerable.Range(0, 24 * 20).Select(i => unchecked((int)(0x7f800001u + (uint)i * 0x9e3779b9u)))];
