@@ -252,6 +252,7 @@ public sealed class GpuBackend : Backend
         _context.Stream.Synchronize();
         _context.KeepPrograms();
         _matMul.Dispose();
+        _softmax.Dispose();
         Kernels.Dispose();
         _transfer.Dispose();
         _context.Dispose();
