@@ -96,6 +96,7 @@ public static class OpCases
     [
         .. LinearOp.SpeedCases(shape),
         .. LinearSumOp.SpeedCases(shape),
+        .. GatedDownOp.SpeedCases(shape),
         .. MatMulOp.SpeedCases(shape),
         .. GroupedLinearOp.SpeedCases(shape),
         .. EmbeddingOp.SpeedCases(shape),

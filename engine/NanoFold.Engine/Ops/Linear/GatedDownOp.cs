@@ -72,6 +72,12 @@ public sealed class GatedDownOp(Backend backend, GateFormula formula) : LinearOp
             (tape, t) => Both(tape, t[0], t[1], t[3], t[2], t[4], GatedActivationOp<Gelu>.Formula), a => Reference<Gelu>(a, 18, 16, 24));
     }
 
+    internal static new IEnumerable<OpCase> SpeedCases(BlockShape s) =>
+    [
+        new OpCase($"gated-down {s.Name}", [OpInput.Real(s.Tokens, s.Width), OpInput.Weight(2 * s.Hidden, s.Width), OpInput.Weight(s.Width, s.Hidden)],
+            (tape, t) => Both(tape, t[0], t[1], default, t[2], default, GatedActivationOp<Silu>.Formula), a => Reference<Silu>(a, s.Tokens, s.Width, s.Hidden)),
+    ];
+
     private static Tensor Both(Tape tape, Tensor x, Tensor weight, Tensor bias, Tensor down, Tensor downBias, GateFormula formula)
     {
         (Tensor gates, Tensor h) = GatedLinearOp.Record(tape, x, weight, bias, formula);
