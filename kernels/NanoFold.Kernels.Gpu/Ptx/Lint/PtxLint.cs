@@ -2,8 +2,8 @@ namespace NanoFold.Kernels.Gpu.Ptx.Lint;
 
 /// <summary>
 /// Reads a program before an assembler or a driver does: instructions that its target or its version of PTX has not, registers that are not declared, labels that are not
-/// there, more shared memory than a block can have; of programs of the PTX writer also registers that are read before they are set or more than a thread can have, and
-/// barriers that some threads may not come to.
+/// there, more shared memory than a block can have; of programs of the PTX writer also registers that are read before they are set or more than a thread can have, 
+/// barriers that some threads may not come to, and registers of products by warpgroups that are touched before these are waited for.
 /// </summary>
 /// <remarks>What ILGPU compiles is written in an order that an assembler changes much, and copies values along ways that nothing takes: its simulator judges it.</remarks>
 public static class PtxLint
@@ -37,6 +37,7 @@ public static class PtxLint
         {
             faults.AddRange(liveness.ReadBeforeSet.Select(register => $"register {register} is read before it is set"));
             faults.AddRange(new PtxDivergence(listing, flow).Faults());
+            faults.AddRange(new PtxProducts(listing, flow).Faults());
             if (liveness.Most > most)
             {
                 faults.Add($"{liveness.Most} registers hold values at once, and a thread can have {most}: {liveness.At}");
