@@ -78,7 +78,7 @@ internal static class PtxOpcodes
         new("stmatrix.sync.aligned.m8n8.x[124](.trans)?.shared.b16", 90, 78, Results: 0, Meeting: PtxMeeting.Warp),
         new("setmaxnreg.(inc|dec).sync.aligned.u32", 90, 80, Results: 0, Meeting: PtxMeeting.Warp, OnlyTarget: true),
         new("wgmma.(fence|commit_group|wait_group).sync.aligned", 90, 80, Results: 0, Meeting: PtxMeeting.Warp, OnlyTarget: true),
-        new("wgmma.mma_async.sync.aligned.m64n(32|64|96|128|192|256)k16.f32.(bf16.bf16|f16.f16)", 90, 80, Meeting: PtxMeeting.Warp, OnlyTarget: true),
+        new("wgmma.mma_async.sync.aligned.m64n(64|96|128|192|256)k16.f32.(bf16.bf16|f16.f16)", 90, 80, Meeting: PtxMeeting.Warp, OnlyTarget: true),
 
         // Flow.
         new("bra(.uni)?|ret|exit|trap", Results: 0),

@@ -102,6 +102,7 @@ internal sealed class HopperForwardTests
         HopperSpec spec = HopperSpec.Of(Kernels.Gpu.Ptx.GpuType.BFloat16, depth, hasPrefix, documents);
         Assert.That((spec.Consumers, spec.Columns), Is.EqualTo((consumers, columns)));
         Assert.That(128 * (spec.Registers.Producer + spec.Consumers * spec.Registers.Consumer), Is.LessThanOrEqualTo(65536));
+        Assert.That(HopperSpec.GroupRows * (spec.Consumers - 1), Is.LessThanOrEqualTo(spec.Columns), "steps that are handed back one after the other");
         Assert.That(spec.SharedBytes, Is.LessThanOrEqualTo(227 * 1024));
     }
 }

@@ -6,6 +6,10 @@ namespace NanoFold.Kernels.Gpu.Attention.Flash.Hopper;
 /// The role of a warpgroup that computes 64 queries: while the product of a step's weights and values runs, the scores of the next step become weights. Steps of which
 /// none of its queries sees a key are handed back unused.
 /// </summary>
+/// <remarks>
+/// While it hands a step back, values of the step before may still wait for their product and hold their stage. What one warpgroup sees begins and ends at most 64 · (warpgroups − 1) keys from where
+/// that of another does, and a step has as many keys: so it is one step at a time, and two stages are enough.
+/// </remarks>
 internal sealed class HopperConsumer
 {
     private const int StepDepth = 16;
@@ -34,7 +38,7 @@ internal sealed class HopperConsumer
         _results = new HopperResults(w, spec, block, _group, warp, lane, _firstRow, w.Add(warpRow, rowOfLane), columnOfLane);
         _ring = new HopperRing(w, spec, block.Shared, firstParity: 0);
         _values = new HopperRing(w, spec, block.Shared, firstParity: 0);
-        (_key, _scores, _weights, _output) = (w.New(RegKind.B32), w.New(RegKind.F32, spec.Columns / 2), w.New(RegKind.B32, spec.Columns / 4), w.New(RegKind.F32, spec.Depth / 2));
+        (_key, _scores, _weights, _output) = (w.New(RegKind.B32), w.New(RegKind.F32, spec.Columns / 2), w.New(RegKind.B32, spec.Columns / 4), w.New(RegKind.F32, spec.Width / 2));
         _queries = w.Descriptor(w.Mad(_group, spec.GroupBytes, block.Shared), alongDepth: true, 0);
     }
 
@@ -177,7 +181,7 @@ internal sealed class HopperConsumer
             EndOutput(barrier);
             for (int row = 0; row < largest.Length; row++)
             {
-                FlashSoftmax.ForRow(row, _spec.Depth / 8, i => _w.Set(_output[i], _w.Mul(_output[i], factors[row])));
+                FlashSoftmax.ForRow(row, _spec.Width / 8, i => _w.Set(_output[i], _w.Mul(_output[i], factors[row])));
             }
 
             _w.Branch(isDone);

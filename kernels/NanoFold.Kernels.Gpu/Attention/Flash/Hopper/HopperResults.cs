@@ -16,7 +16,7 @@ internal sealed class HopperResults(PtxWriter w, HopperSpec spec, HopperBlock bl
 
         // Products of all its warps have read the queries.
         Meet();
-        for (int n = 0; n < spec.Depth; n += 16)
+        for (int n = 0; n < spec.Width; n += 16)
         {
             var pairs = new Reg[4];
             for (int i = 0; i < pairs.Length; i++)

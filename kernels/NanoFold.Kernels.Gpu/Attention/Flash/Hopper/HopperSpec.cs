@@ -26,6 +26,9 @@ internal readonly record struct HopperSpec(GpuType Type, int Depth, bool HasPref
     /// <summary>Queries of a block.</summary>
     public int Rows => GroupRows * Consumers;
 
+    /// <summary>Columns of y that are computed: whole rows of values as they lie in shared memory.</summary>
+    public int Width => Panels * TensorMapShape.BoxColumns;
+
     /// <summary>Tensor maps copy 64 elements at a time.</summary>
     public int Panels => (Depth + TensorMapShape.BoxColumns - 1) / TensorMapShape.BoxColumns;
 
@@ -67,7 +70,7 @@ internal readonly record struct HopperSpec(GpuType Type, int Depth, bool HasPref
     public static HopperSpec Of(GpuType type, int headDim, bool hasPrefix, bool documents)
     {
         int depth = FlashSpec.Padded(headDim);
-        bool isWide = depth == FlashSpec.MostDepth || documents || (hasPrefix && depth == 64);
+        bool isWide = depth == FlashSpec.MostDepth || documents || hasPrefix;
         return new HopperSpec(type, depth, hasPrefix, documents, isWide ? 2 : 3, documents && depth == FlashSpec.MostDepth ? 64 : 128, depth == FlashSpec.MostDepth ? 2 : 3);
     }
 }
