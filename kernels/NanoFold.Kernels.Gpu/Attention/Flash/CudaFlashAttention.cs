@@ -2,7 +2,6 @@ using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 using NanoFold.Kernels.Calls.Attention;
-using NanoFold.Kernels.Gpu.Acceptance;
 using NanoFold.Kernels.Gpu.Attention.Flash.Hopper;
 using NanoFold.Kernels.Gpu.Attention.Full;
 using NanoFold.Kernels.Gpu.Cuda;
@@ -24,7 +23,7 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
     private readonly Dictionary<FlashSpec, PtxKernel> _kernels = [];
     private readonly Dictionary<HopperSpec, PtxKernel> _warpgroupKernels = [];
     private readonly CudaTensorMaps _maps = new();
-    private readonly bool _isHopper = CudaCheckDevice.Of(context) == WgmmaGemm.Architecture;
+    private readonly bool _isHopper = context.Accelerator is CudaAccelerator { Device: CudaDevice { Architecture: { Major: 9, Minor: 0 } } };
 
     public bool HasOneBackward => BackwardKernels.IsOne;
 
