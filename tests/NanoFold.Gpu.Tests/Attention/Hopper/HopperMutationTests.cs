@@ -11,10 +11,11 @@ namespace NanoFold.Gpu.Tests.Attention.Hopper;
 /// <summary>Whether the machine sees every missing or wrong piece of order in attention forward by warpgroups: each must be a fault or a wrong result in one of its schedules.</summary>
 internal sealed class HopperMutationTests
 {
-    // Of two warpgroups the first one's queries see the first steps, the second one's the last ones, so that both hand stages back unused; a ring of two stages goes round several times. Maxima grow, so that the output has to follow.
+    // Of two warpgroups one hands steps back in the middle (after the sinks, which all see), the other one the last steps, and where it has no queries all of them; a ring of two stages goes round
+    // several times. Maxima grow, so that the output has to follow.
     private static readonly HopperSpec s_spec = new(GpuType.BFloat16, 64, HasPrefix: false, Documents: false, Consumers: 2, Columns: 64, Stages: 2);
 
-    private static readonly AttentionCase s_case = new(1, 384, 1, 1, 64) { Window = 200, Sharpness = 10 };
+    private static readonly AttentionCase s_case = new(1, 320, 1, 1, 64) { Keys = 450, Window = 150, Sinks = 3, Sharpness = 10 };
 
     private static readonly PtxSchedule[] s_schedules = [.. PtxSchedule.All(8)];
 

@@ -57,16 +57,15 @@ internal sealed class HopperConsumer
         _w.WaitProducts(0);
         HandBack(barrier, _spec.EmptyKeys);
         Weigh(null);
-        Advance();
 
         _w.Mark(loop);
+        Advance();
         Seek(last);
         barrier = Scores();
         Reg values = AddOutput(isFenced: true);
         _w.WaitProducts(1);
         HandBack(barrier, _spec.EmptyKeys);
         Weigh(values);
-        Advance();
         _w.Branch(loop);
 
         _w.Mark(last);
