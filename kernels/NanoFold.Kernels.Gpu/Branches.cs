@@ -60,6 +60,7 @@ internal sealed class Branches(GpuContext context, IStreamEvents? events) : IDis
     private void Join()
     {
         Current = 0;
+        context.BeforeForeignLaunch();
         for (int branch = 1; context.IsCapturing && branch < _count; branch++)
         {
             events!.Record(_reached[branch], _streams[branch]!);

@@ -16,8 +16,12 @@ namespace NanoFold.Kernels.Gpu;
 /// </summary>
 public sealed class GpuBackend : Backend
 {
-    /// <summary>NANOFOLD_GPU_STEP=plain: products of one input stay apart, and a captured step has no branches; to compare, and should a card do worse with either.</summary>
-    private static readonly bool s_isPlain = Environment.GetEnvironmentVariable("NANOFOLD_GPU_STEP") == "plain";
+    /// <summary>
+    /// NANOFOLD_GPU_STEP=plain: products of one input stay apart, and a captured step has no branches; joined: both, but formulas of gates are launches of their own. To
+    /// compare, and should a card do worse with one.
+    /// </summary>
+    private static readonly string? s_step = Environment.GetEnvironmentVariable("NANOFOLD_GPU_STEP");
+    private static readonly bool s_isPlain = s_step == "plain";
 
     private readonly GpuContext _context;
     private readonly GpuTransfer _transfer;
@@ -36,7 +40,7 @@ public sealed class GpuBackend : Backend
         _reduce = new GpuReduce(context);
         _softmax = new GpuSoftmax(context);
         _rows = new GpuRows(context);
-        Kernels = new KernelTable(composedOnly, GpuKernels.Create(context, _matMul, _reduce));
+        Kernels = new KernelTable(composedOnly, GpuKernels.Create(context, _matMul, _reduce, appliesGates: s_step is not ("plain" or "joined")));
         Kernels.AddRegistered(this);
     }
 
@@ -248,6 +252,7 @@ public sealed class GpuBackend : Backend
         _context.Stream.Synchronize();
         _context.KeepPrograms();
         _matMul.Dispose();
+        _softmax.Dispose();
         Kernels.Dispose();
         _transfer.Dispose();
         _context.Dispose();

@@ -6,6 +6,7 @@ using ILGPU.Runtime.OpenCL;
 using NanoFold.Kernels.Gpu.Cuda;
 using NanoFold.Kernels.Gpu.Loops;
 using NanoFold.Kernels.Gpu.OpenCl;
+using NanoFold.Kernels.Gpu.OpenCl.Processor;
 using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Kernels.Gpu;
@@ -13,6 +14,9 @@ namespace NanoFold.Kernels.Gpu;
 /// <summary>What every GPU kernel shares: the accelerator and its stream, compiled kernels, scratch memory, states.</summary>
 public sealed class GpuContext : IDisposable
 {
+    // What was counted when a kernel that is written here was launched last, and where.
+    private (long Version, nint Stream) _written;
+
     private const int DeviceGroupSize = 256;
 
     private readonly Dictionary<(Type Work, int Threads), Delegate> _kernels = [];
@@ -42,6 +46,7 @@ public sealed class GpuContext : IDisposable
             _openCl = new OpenClCompiler(context, accelerator, openCl ?? OpenClCapabilities.Of(accelerator.Device));
         }
 
+        VectorMap = IsProcessor ? new VectorMap(this) : null;
         _main = Accelerator.CreateStream();
         Branches = new Branches(this, events ?? (IsCuda ? new CudaEvents(Accelerator) : null));
         _nothing = Accelerator.Allocate1D<byte>(256);
@@ -70,6 +75,9 @@ public sealed class GpuContext : IDisposable
 
     /// <summary>Keeps an OpenCL device's programs for processes to come, before any of them is given back.</summary>
     internal void KeepPrograms() => _openCl?.Binaries.Keep();
+
+    /// <summary>Elementwise formulas and copies on an OpenCL device that is a processor; null elsewhere.</summary>
+    internal VectorMap? VectorMap { get; }
 
     /// <summary>Programs of an OpenCL device.</summary>
     internal OpenClBinaries Binaries => _openCl?.Binaries ?? throw new InvalidOperationException($"{Accelerator.Name} has no programs of OpenCL");
@@ -198,6 +206,11 @@ public sealed class GpuContext : IDisposable
         {
             MemoryBuffer1D<byte, Stride1D.Dense> memory = Accelerator.Allocate1D<byte>(bytes);
             _taken += bytes;
+            if (IsProcessor)
+            {
+                OpenClPages.Advise(((CLStream)_main).CommandQueue, memory.NativePtr, bytes);
+            }
+
             return memory;
         }
         catch (Exception e) when (e is CudaException { Error: nameof(CudaError.CUDA_ERROR_OUT_OF_MEMORY) } or CLException)
@@ -244,6 +257,14 @@ public sealed class GpuContext : IDisposable
     /// <summary>Work that was not launched through <see cref="Launch{TWork}(in TWork, long, int)"/> is about to be.</summary>
     internal void BeforeForeignLaunch() => Version++;
 
+    /// <summary>The same of a kernel that is written here; whether nothing but such a kernel was launched just before it, on the same stream.</summary>
+    internal bool BeforeWritten(nint stream)
+    {
+        bool follows = _written == (Version, stream);
+        _written = (++Version, stream);
+        return follows;
+    }
+
     /// <summary>Notes a kernel that is there now; <paramref name="function"/> is CUDA's handle of it.</summary>
     internal void Note(string name, nint function) => _compiled.Add(CudaKernelInfo.Of(name, function));
 
@@ -263,6 +284,7 @@ public sealed class GpuContext : IDisposable
         }
 
         Branches.Dispose();
+        VectorMap?.Dispose();
         _main.Dispose();
         Accelerator.Dispose();
         IlContext.Dispose();

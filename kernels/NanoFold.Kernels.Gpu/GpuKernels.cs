@@ -23,7 +23,7 @@ namespace NanoFold.Kernels.Gpu;
 /// <summary>The fused kernels of a GPU, a line each.</summary>
 internal static class GpuKernels
 {
-    public static IReadOnlyList<IKernel> Create(GpuContext context, GpuMatMul matMul, GpuReduce reduce)
+    public static IReadOnlyList<IKernel> Create(GpuContext context, GpuMatMul matMul, GpuReduce reduce, bool appliesGates)
     {
         return
         [
@@ -42,6 +42,7 @@ internal static class GpuKernels
             new GpuMixStreams(context),
             new GpuStreamGates(context),
             new GpuDepthAttention(context),
+            .. appliesGates ? [new GpuGatedLinear(context, matMul)] : Array.Empty<IKernel>(),
             new GpuCrossEntropy(context),
             new GpuLinearCrossEntropy(context, matMul),
             new GpuSquaredError(context),

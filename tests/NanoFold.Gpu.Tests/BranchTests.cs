@@ -145,7 +145,7 @@ public class BranchTests
         plan.Run(log: null);
         _gpu.Context.IsCapturing = false;
         Numbers.AssertSameBits(model.Gradients(), gradients, "captured");
-        int linear = plan.Tape.Nodes.Count(node => node.Op is LinearOp), turns = plan.Tape.Nodes.Count(node => node.Op is RopeOp);
+        int linear = plan.Tape.Nodes.Count(node => node.Op is LinearOp or GatedLinearOp), turns = plan.Tape.Nodes.Count(node => node.Op is RopeOp);
         Assert.That(turns, Is.EqualTo(2), "of queries and of keys");
         Assert.That(_events.Calls.Count(call => call.StartsWith("0 reaches", StringComparison.Ordinal)), Is.EqualTo(linear + turns), "the two gradients of each linear layer; both turns, and both back");
     }

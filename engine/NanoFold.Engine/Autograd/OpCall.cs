@@ -44,6 +44,9 @@ public sealed class OpCall
     /// <summary>Scratch as asked for, none where no bytes were.</summary>
     public View Scratch { get; }
 
+    /// <summary>Parts of the backward call that do not need each other, for <see cref="Backend.RunTogether"/>: made once, where the op keeps them.</summary>
+    internal Action[]? Branches { get; set; }
+
     public ref readonly View Input(int index) => ref _inputs[index];
 
     /// <summary>The inputs from one on, for kernels of any number of them.</summary>

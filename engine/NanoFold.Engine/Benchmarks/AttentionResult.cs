@@ -65,11 +65,20 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
     private static AttentionResult MeasureComposed(AttentionCase shape, Backend backend)
     {
         using ParameterStore store = shape.NewOperands(backend);
-        using Plan forward = shape.Record(store, training: false), both = shape.Record(store, training: true);
+        using DeviceBuffer? numbers = shape.Documents > 0 ? backend.Allocate((long)shape.Batch * shape.Context * sizeof(int)) : null;
+        View documents = numbers is null ? default : Documents(shape, backend, numbers);
+        using Plan forward = shape.Record(store, training: false, documents), both = shape.Record(store, training: true, documents);
         using DeviceBuffer arena = backend.Allocate(Math.Max(forward.ArenaBytes, both.ArenaBytes));
         forward.Bind(arena);
         both.Bind(arena);
         return Time(shape, backend, forward.Run, both.Run, both.ArenaBytes + ((store.Elements + store.TrainedElements) * sizeof(float)));
+    }
+
+    private static View Documents(AttentionCase shape, Backend backend, DeviceBuffer memory)
+    {
+        var documents = new View(memory, 0, Layout.Of(shape.Batch, shape.Context), DType.Int32);
+        backend.Upload<int>(shape.DocumentNumbers(), documents);
+        return documents;
     }
 
     private static AttentionResult Time(AttentionCase shape, Backend backend, Action forward, Action both, long bytes)
@@ -98,10 +107,17 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
             View Keys() => New(type, shape.Batch, shape.Context, shape.KvHeads, shape.HeadDim);
             View q = Queries(), k = Keys(), v = Keys(), y = Queries(), dy = Queries(), dq = Queries(), dk = Keys(), dv = Keys();
             _gradients = [dq, dk, dv];
+            View documents = default;
+            if (shape.Documents > 0)
+            {
+                _buffers.Add(backend.Allocate((long)shape.Batch * shape.Context * sizeof(int)));
+                documents = Documents(shape, backend, _buffers[^1]);
+            }
+
             _call = new AttentionCall(new AttentionArgs
             {
                 Q = q, K = k, V = v, Y = y, LogSumExp = Allocate(DType.Float32, shape.Batch, shape.Heads, shape.Context), Scale = 1 / Math.Sqrt(shape.HeadDim),
-                Visible = new Visible { Kind = VisibleKind.Causal, Window = shape.Window },
+                Visible = new Visible { Kind = VisibleKind.Causal, Window = shape.Window, Documents = documents },
             });
             AttentionBackwardCall Backward(in View scratch) => new(_call.Args, new AttentionGradients { DY = dy, DQ = dq, DK = dk, DV = dv, Scratch = scratch });
             long bytes = _backward.ScratchBytes(Backward(default));

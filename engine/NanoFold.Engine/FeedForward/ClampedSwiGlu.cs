@@ -1,6 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
+using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Engine.FeedForward;
 
@@ -11,6 +12,9 @@ public sealed record ClampedSwiGluConfig : DenseConfig
 
     /// <inheritdoc/>
     public override bool IsGated => true;
+
+    /// <inheritdoc/>
+    public override GateFormula? Gate => ClampedGluOp.Formula;
 
     /// <inheritdoc/>
     public override Tensor Activate(Tape tape, Tensor pre, Tensor linear) => ClampedGluOp.Record(tape, pre, linear);

@@ -41,11 +41,34 @@ public sealed class Dense : FeedForwardModule
     {
         Tape tape = context.Tape;
         using Tape.Scope scope = tape.Enter(_scope);
+        return Scaled(tape, Gated(context, x) ?? Composed(context, x), _kind.OutputScale);
+    }
+
+    private Tensor Composed(ForwardContext context, Tensor x)
+    {
+        Tape tape = context.Tape;
         Tensor[] made = _gate is null ? [_up.Forward(tape, x)] : JoinedLinear.Forward(context, x, _gate, _up);
         Tensor pre = Tap.At(tape, "hook_pre", Scaled(tape, made[0], _kind.PreScale));
         Tensor linear = _gate is null ? default : Tap.At(tape, "hook_pre_linear", made[1]);
         Tensor post = Tap.At(tape, "hook_post", _kind.Activate(tape, pre, linear));
-        return Scaled(tape, _down.Forward(tape, post), _kind.OutputScale);
+        return _down.Forward(tape, post);
+    }
+
+    // The activation as part of the products around it. Points are read as they stand; where one is edited, or its gradient read, it is made by itself.
+    private Tensor? Gated(ForwardContext context, Tensor x)
+    {
+        Tape tape = context.Tape;
+        if (_gate is null || _kind.Gate is not { } formula || _kind.PreScale != 1 || !GatedLinearOp.IsWorthwhile(tape.Backend) || _down.PlainOn(tape) is not { } down
+            || TapPoints.Any(point => Tap.IsReplaced(tape, point.Name[(_scope.Length + 1)..])) || !JoinedLinear.TryJoin(context, [_gate, _up], out Tensor weight, out Tensor bias))
+        {
+            return null;
+        }
+
+        (Tensor gates, Tensor post) = GatedLinearOp.Record(tape, x, weight, bias, formula);
+        Tap.ReadOnly(tape, "hook_pre", gates.Slice(gates.Layout.Rank - 1, 0, _gate.Outputs));
+        Tap.ReadOnly(tape, "hook_pre_linear", gates.Slice(gates.Layout.Rank - 1, _gate.Outputs, _up.Outputs));
+        Tap.ReadOnly(tape, "hook_post", post);
+        return GatedDownOp.Record(tape, post, gates, down.Stored(tape), down.Bias(tape), formula);
     }
 
     private static Tensor Scaled(Tape tape, Tensor x, double factor) => factor == 1 ? x : ScaleOp.Record(tape, x, factor);

@@ -3,6 +3,7 @@ using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
+using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Engine.FeedForward;
 
@@ -19,6 +20,9 @@ public abstract record DenseConfig : FeedForwardConfig
 
     /// <summary>Whether there are two matrices before the activation, of which one is the gate.</summary>
     public abstract bool IsGated { get; }
+
+    /// <summary>What <see cref="Activate"/> records where it is gated, as a formula that can be applied where a product ends; null: it is recorded by itself.</summary>
+    public virtual GateFormula? Gate => null;
 
     /// <summary>f(pre), or f(pre) ⊙ linear where it is gated.</summary>
     public abstract Tensor Activate(Tape tape, Tensor pre, Tensor linear);
@@ -49,6 +53,9 @@ public abstract record GluConfig<TActivation> : DenseConfig
 {
     /// <inheritdoc/>
     public override bool IsGated => true;
+
+    /// <inheritdoc/>
+    public override GateFormula? Gate => GatedActivationOp<TActivation>.Formula;
 
     /// <inheritdoc/>
     public override Tensor Activate(Tape tape, Tensor pre, Tensor linear) => GatedActivationOp<TActivation>.Record(tape, pre, linear);

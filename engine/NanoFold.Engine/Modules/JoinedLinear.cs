@@ -18,7 +18,7 @@ internal static class JoinedLinear
     public static Tensor[] Forward(ForwardContext context, Tensor x, params IReadOnlyList<Linear> layers)
     {
         Tape tape = context.Tape;
-        if (!tape.Backend.JoinsProducts || context.Cache is not null || Plain(tape, layers) is not { } plain || !TryJoin(tape, plain, out Tensor weight, out Tensor bias))
+        if (!TryJoin(context, layers, out Tensor weight, out Tensor bias))
         {
             return [.. layers.Select(layer => layer.Forward(tape, x))];
         }
@@ -31,6 +31,13 @@ internal static class JoinedLinear
         }
 
         return results;
+    }
+
+    /// <summary>The matrices and biases of layers as one, where a product of them is to be joined.</summary>
+    public static bool TryJoin(ForwardContext context, IReadOnlyList<Linear> layers, out Tensor weight, out Tensor bias)
+    {
+        (weight, bias) = (default, default);
+        return context.Tape.Backend.JoinsProducts && context.Cache is null && Plain(context.Tape, layers) is { } plain && TryJoin(context.Tape, plain, out weight, out bias);
     }
 
     private static PlainLinear[]? Plain(Tape tape, IReadOnlyList<Linear> layers)

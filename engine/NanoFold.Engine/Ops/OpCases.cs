@@ -10,6 +10,7 @@ public static class OpCases
     [
         .. LinearOp.Cases(),
         .. LinearSumOp.Cases(),
+        .. GatedDownOp.Cases(),
         .. MatMulOp.Cases(),
         .. GroupedLinearOp.Cases(),
         .. EmbeddingOp.Cases(),

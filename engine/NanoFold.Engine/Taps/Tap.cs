@@ -82,6 +82,9 @@ public static class Tap
     /// <summary>Whether a point is edited: then a composed path is recorded that uses its value.</summary>
     public static bool IsEdited(Tape tape, string name) => HasTaps(tape) && Editors(tape, FullName(tape, name)).Any();
 
+    /// <summary>Whether what follows uses something else than a point's value, or needs the point's own gradient: it is edited, or its gradient is read.</summary>
+    internal static bool IsReplaced(Tape tape, string name) => IsEdited(tape, name) || (HasTaps(tape) && GradientReaders(tape, FullName(tape, name)).Any());
+
     /// <summary>What a module says of points that it does not make while decoding.</summary>
     /// <exception cref="UserException">One of them is edited.</exception>
     public static void RefuseWhileDecoding(Tape tape, params ReadOnlySpan<string> names)

@@ -31,6 +31,9 @@ internal static partial class CudaDriver
     [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuGraphDestroy")]
     public static partial int GraphDestroy(nint graph);
 
+    [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuLaunchKernelEx")]
+    public static unsafe partial int LaunchKernel(LaunchConfig* config, nint function, void** parameters, void** extra);
+
     [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuFuncSetAttribute")]
     public static partial int FuncSetAttribute(nint function, int attribute, int value);
 

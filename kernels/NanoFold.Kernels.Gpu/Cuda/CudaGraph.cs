@@ -24,6 +24,7 @@ internal sealed class CudaGraph : RecordedCalls
         GC.WaitForPendingFinalizers();
         context.FlushStates();
         context.Stream.Synchronize();
+        context.BeforeForeignLaunch();
         context.Accelerator.Bind();
         nint stream = ((CudaStream)context.Stream).StreamPtr;
         CudaDriver.Check(CudaDriver.StreamBeginCapture(stream, CudaDriver.CaptureThreadLocal), "the begin of a capture");

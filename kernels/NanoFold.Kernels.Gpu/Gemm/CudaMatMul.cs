@@ -12,6 +12,7 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
     private readonly GpuContext _context;
     private readonly GemmTable _table;
     private readonly int _architecture;
+    private readonly bool _startEarly;
     private readonly Dictionary<GemmKernelKey, PtxKernel> _kernels = [];
     private readonly CudaTensorMaps _maps = new();
 
@@ -24,6 +25,8 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
         Multiprocessors = device.NumMultiprocessors;
         Chooser = new GemmChooser(new GemmDeviceClass(_architecture, device.NumMultiprocessors, device.MaxSharedMemoryPerMultiprocessor, WgmmaGemm.IsAskedFor));
         CudaDriver.Check(CudaDriver.DriverGetVersion(out int driver), "asking for the driver's version");
+        _startEarly = EarlyLaunch.IsUsed(_architecture, driver);
+
         // What is fastest without products by warpgroups says nothing where they are a choice.
         _table = new GemmTable($"{device.Name}; driver {driver}{(WgmmaGemm.IsAskedFor ? "; wgmma" : "")}");
         foreach ((GemmProduct product, GemmChoice choice) in _table.Read())
@@ -47,6 +50,28 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
         }
 
         GemmRun.Run(this, problem, batch, Chooser.Choose(problem, precision));
+        return true;
+    }
+
+    /// <summary>As above, of a product that applies a formula to its results; also false where a product and the formula after it are taken to be faster.</summary>
+    /// <param name="args">Without a residual; y has room for gates and what they multiply, as results or gradients, or where it is gradients, the part of it that gates have.</param>
+    /// <param name="gate">The formula.</param>
+    /// <param name="gated">What it gives, or for its gradients the gates.</param>
+    /// <param name="precision">Of Float32.</param>
+    public bool TryGated(in MatMulArgs args, GemmGate gate, in View gated, GpuPrecision precision)
+    {
+        if (!TryDescribe(args, out GemmProblem problem, out GemmBatch batch) || batch.Rank > 0 || problem.Accumulate || problem.N * problem.StrideB > int.MaxValue)
+        {
+            return false;
+        }
+
+        (problem.Gate, problem.Gated, problem.StrideGated) = (gate, _context.Pointer(gated), GemmBatch.Stride(gated, 2));
+        if (problem.StrideGated > GemmViews.MostStride || !Chooser.GatesPay(problem, precision))
+        {
+            return false;
+        }
+
+        GemmRun.Run(this, problem, Chooser.Choose(problem, precision));
         return true;
     }
 
@@ -96,7 +121,7 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
     {
         if (!_kernels.TryGetValue(key, out PtxKernel? kernel))
         {
-            kernel = new PtxKernel(_context, key.Write(_architecture), key.Name);
+            kernel = new PtxKernel(_context, key.Write(_architecture, _startEarly), key.Name);
             _kernels.Add(key, kernel);
         }
 

@@ -23,7 +23,7 @@ internal sealed class GemmBlock
         StrideA = Read32(nameof(GemmArguments.StrideA));
         StrideB = Read32(nameof(GemmArguments.StrideB));
         Rows = Read32(nameof(GemmArguments.M));
-        Columns = Read32(nameof(GemmArguments.N));
+        Columns = spec.HasPairs ? w.Shr(Read32(nameof(GemmArguments.N)), 1) : Read32(nameof(GemmArguments.N));
         DepthEnd = Read32(nameof(GemmArguments.K));
         DepthBegin = w.Const(0);
         if (spec.Mode == GemmMode.RowGroups)
@@ -32,7 +32,7 @@ internal sealed class GemmBlock
         }
         else
         {
-            (Row, Column) = Place(w, w.BlockX(), tileM, tileN);
+            (Row, Column) = Place(w, w.BlockX(), tileM, spec.HasPairs ? tileN / 2 : tileN);
             Part();
         }
     }
@@ -48,6 +48,7 @@ internal sealed class GemmBlock
     /// <summary>End of the rows that are the block's own.</summary>
     public Reg Rows { get; private set; }
 
+    /// <summary>Of pairs where there are such.</summary>
     public Reg Columns { get; }
 
     public Reg DepthBegin { get; private set; }
@@ -113,6 +114,7 @@ internal sealed class GemmBlock
                 DepthEnd = _w.Min(_w.Add(DepthBegin, slice), DepthEnd);
                 break;
             case GemmMode.DepthGroups:
+                _w.WaitForEarlier();
                 Reg offset = _w.MadWide(z, 4, Read64(nameof(GemmArguments.Offsets)));
                 DepthBegin = _w.LoadGlobal(RegKind.B32, offset);
                 DepthEnd = _w.LoadGlobal(RegKind.B32, offset, 4);
@@ -132,6 +134,7 @@ internal sealed class GemmBlock
     /// <summary>Counts blocks through the groups until this one's is found.</summary>
     private void FindGroup(int tileM, int tileN)
     {
+        _w.WaitForEarlier();
         Reg tilesN = Read32(nameof(GemmArguments.TilesN)), groups = Read32(nameof(GemmArguments.Groups)), block = _w.BlockX();
         Reg slot = _w.Div(block, tilesN);
         Column = _w.Mul(_w.Sub(block, _w.Mul(slot, tilesN)), tileN);

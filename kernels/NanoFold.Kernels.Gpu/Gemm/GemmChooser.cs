@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Gpu.Gemm.Mma;
 using NanoFold.Kernels.Gpu.Gemm.Wgmma;
 using NanoFold.Kernels.Gpu.Ptx;
 
@@ -32,6 +33,7 @@ internal sealed class GemmChooser(GemmDeviceClass device)
 
     private readonly Dictionary<GemmShape, GemmChoice> _choices = [];
     private readonly Dictionary<GemmProduct, GemmChoice> _kept = [];
+    private readonly Dictionary<GemmShape, bool> _gatesPay = [];
 
     /// <summary>What was measured.</summary>
     public IReadOnlyDictionary<GemmProduct, GemmChoice> Kept => _kept;
@@ -57,12 +59,33 @@ internal sealed class GemmChooser(GemmDeviceClass device)
     }
 
     /// <summary>All that can be done, the best estimate first.</summary>
-    public IReadOnlyList<GemmChoice> Candidates(in GemmProblem problem, GpuPrecision precision)
+    public IReadOnlyList<GemmChoice> Candidates(in GemmProblem problem, GpuPrecision precision) => [.. Estimates(problem, precision).Select(c => c.Choice)];
+
+    /// <summary>Whether a product that applies a formula to its results is estimated to be done before a plain one of the same size and the formula after it are.</summary>
+    public bool GatesPay(in GemmProblem gated, GpuPrecision precision)
+    {
+        GemmShape shape = Shape(gated, precision);
+        if (!_gatesPay.TryGetValue(shape, out bool pay))
+        {
+            double formula = LaunchCycles + 3.0 * gated.M * gated.Gate!.Value.Columns(gated.N) * gated.Output.Size() / BytesPerCycle;
+            pay = Estimates(gated, precision) is [var best, ..] && best.Cycles <= Estimates(gated with { Gate = null }, precision)[0].Cycles + formula;
+            _gatesPay.Add(shape, pay);
+        }
+
+        return pay;
+    }
+
+    private List<(double Cycles, GemmChoice Choice)> Estimates(in GemmProblem problem, GpuPrecision precision)
     {
         bool tensor = device.Architecture >= 80 && (problem.Input != GpuType.Float32 || precision == GpuPrecision.TensorFloat32);
         GemmSpec spec = problem.Spec();
         var candidates = new List<(double Cycles, GemmChoice Choice)>();
-        if (FewRowsGemm.Fits(problem, spec))
+        if (problem.Gate is not null && !tensor)
+        {
+            return candidates;
+        }
+
+        if (problem.Gate is null && FewRowsGemm.Fits(problem, spec))
         {
             candidates.Add((LaunchCycles + MemoryCycles(problem), new GemmChoice(GemmFamily.FewRows, FewRowsGemm.Tile(problem.M))));
         }
@@ -87,12 +110,12 @@ internal sealed class GemmChooser(GemmDeviceClass device)
             }
         }
 
-        return [.. candidates.OrderBy(c => c.Cycles).Select(c => c.Choice)];
+        return [.. candidates.OrderBy(c => c.Cycles)];
     }
 
     private void AddWarpgroups(in GemmProblem problem, List<(double Cycles, GemmChoice Choice)> candidates)
     {
-        if (!device.UsesWarpgroups || device.Architecture != WgmmaGemm.Architecture || !WgmmaGemm.Fits(problem))
+        if (!device.UsesWarpgroups || device.Architecture != WgmmaGemm.Architecture || problem.Gate is not null || !WgmmaGemm.Fits(problem))
         {
             return;
         }
@@ -112,7 +135,7 @@ internal sealed class GemmChooser(GemmDeviceClass device)
         => new(problem.Spec(), precision, problem.M, problem.N, problem.K, problem.Batch, problem.Groups);
 
     private static bool CanSplit(in GemmProblem problem)
-        => problem.Mode == GemmMode.Batch && problem.Batch == 1 && (long)problem.M * problem.N <= 1 << 24;
+        => problem.Mode == GemmMode.Batch && problem.Batch == 1 && problem.Gate is null && (long)problem.M * problem.N <= 1 << 24;
 
     private double Cycles(in GemmProblem problem, in GemmChoice choice, int shared)
     {

@@ -83,6 +83,26 @@ internal static class GemmElements
         }
     }
 
+    /// <summary>As <see cref="Store(PtxWriter, GpuType, Reg, int, Reg[], Reg?)"/>; <paramref name="values"/> are then what was stored.</summary>
+    public static void StoreRounded(PtxWriter w, GpuType type, Reg address, int offset, Reg[] values, Reg where)
+    {
+        if (type == GpuType.Float32 || values.Length == 1)
+        {
+            Round(w, type, values);
+            Store(w, type, address, offset, values, where);
+            return;
+        }
+
+        var pairs = new Reg[values.Length / 2];
+        for (int i = 0; i < pairs.Length; i++)
+        {
+            pairs[i] = w.Pack(type, values[2 * i], values[2 * i + 1]);
+            (values[2 * i], values[2 * i + 1]) = w.Unpack(type, pairs[i]);
+        }
+
+        Store(w, address, offset, pairs, where);
+    }
+
     public static void AddTo(PtxWriter w, Reg[] values, Reg[] others)
     {
         for (int i = 0; i < values.Length; i++)

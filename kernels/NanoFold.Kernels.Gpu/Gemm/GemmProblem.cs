@@ -11,6 +11,12 @@ internal struct GemmProblem
 
     public long StrideA, StrideB, StrideY, StrideResidual;
 
+    /// <summary>Where there is a <see cref="Gate"/>: what its formula gives, or for its gradients the gates and what they multiply.</summary>
+    public long Gated, StrideGated;
+
+    /// <summary>A formula that is applied to the sums; the columns are then those of both halves, of its gradients those of one.</summary>
+    public GemmGate? Gate;
+
     public long OuterA, OuterB, OuterY, OuterResidual, InnerA, InnerB, InnerY, InnerResidual;
 
     /// <summary>Rows, columns and depth; of a product with grouped rows M counts all rows, with grouped depth K does.</summary>
@@ -55,10 +61,12 @@ internal struct GemmProblem
             RaggedDepth = K % chunk != 0 && (!ColumnsA || ColumnsB),
             WideY = (Y | StrideY | OuterY | InnerY) % 16 == 0
                 && (ResidualType is null || (Residual | StrideResidual | OuterResidual | InnerResidual) % 16 == 0)
-                && (ResidualType is null || ResidualType == Output),
+                && (ResidualType is null || ResidualType == Output)
+                && (Gate is not { } gate || (Gated | StrideGated | ((long)gate.Columns(N) * Output.Size())) % 16 == 0),
             Accumulate = Accumulate,
             Bias = BiasType,
             Residual = ResidualType,
+            Gate = Gate,
         };
     }
 
@@ -70,6 +78,7 @@ internal struct GemmProblem
         Bias = Bias,
         Residual = Residual,
         Offsets = Offsets,
+        Gated = Gated,
         OuterA = OuterA,
         OuterB = OuterB,
         OuterY = OuterY,
@@ -82,6 +91,7 @@ internal struct GemmProblem
         StrideB = (int)StrideB,
         StrideY = (int)StrideY,
         StrideResidual = (int)StrideResidual,
+        StrideGated = (int)StrideGated,
         M = M,
         N = N,
         K = K,
@@ -201,6 +211,12 @@ internal struct GemmArguments
     public int Groups;
 
     public float Alpha;
+
+    /// <inheritdoc cref="GemmProblem.Gated"/>
+    public int StrideGated;
+
+    /// <inheritdoc cref="GemmProblem.Gated"/>
+    public long Gated;
 
     /// <summary>Reads the field called <paramref name="field"/>.</summary>
     public static Reg Read(PtxWriter w, RegKind kind, string field)

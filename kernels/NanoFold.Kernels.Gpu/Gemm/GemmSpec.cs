@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Gpu.Gemm.Mma;
 using NanoFold.Kernels.Gpu.Gemm.Wgmma;
 using NanoFold.Kernels.Gpu.Ptx;
 
@@ -51,6 +52,12 @@ internal readonly record struct GemmSpec
 
     public GpuType? Residual { get; init; }
 
+    /// <summary>A formula that is applied to the sums.</summary>
+    public GemmGate? Gate { get; init; }
+
+    /// <summary>Whether the two halves of b's columns meet in each tile: a gate and what it multiplies.</summary>
+    public bool HasPairs => Gate is { IsGradient: false };
+
     /// <summary>Whether an operand is contiguous along the depth.</summary>
     public bool IsDepthContiguous(bool ofA) => ofA ? !ColumnsA : ColumnsB;
 }
@@ -95,16 +102,17 @@ internal readonly record struct GemmKernelKey(GemmFamily Family, GemmSpec Spec, 
     /// <summary>For people, as in <c>Mma(BFloat16, nt, 128x128x64 64x64 s4 b2)</c>.</summary>
     public string Name => Family == GemmFamily.Reduce
         ? $"{Family}({Spec.Output})"
-        : $"{Family}({Spec.Input}, {(Spec.ColumnsA ? 't' : 'n')}{(Spec.ColumnsB ? 't' : 'n')}{(Spec.Mode == GemmMode.Batch ? "" : $", {Spec.Mode}")}, {Tile})";
+        : $"{Family}({Spec.Input}, {(Spec.ColumnsA ? 't' : 'n')}{(Spec.ColumnsB ? 't' : 'n')}{(Spec.Mode == GemmMode.Batch ? "" : $", {Spec.Mode}")}{(Spec.Gate is null ? "" : $", {Spec.Gate}")}, {Tile})";
 
     /// <param name="architecture">Compute capability of the device; the text is for this and later ones.</param>
-    public Ptx.PtxProgram Write(int architecture = 80) => Family switch
+    /// <param name="startsEarly">It may be started while the kernel before it still runs, where the family can: see <see cref="Ptx.PtxWriter.StartsEarly"/>.</param>
+    public Ptx.PtxProgram Write(int architecture = 80, bool startsEarly = false) => Family switch
     {
-        GemmFamily.Mma => MmaGemm.Write(Spec, Tile, architecture),
+        GemmFamily.Mma => MmaGemm.Write(Spec, Tile, architecture, startsEarly),
         GemmFamily.Wgmma => WgmmaGemm.Write(Spec, Tile),
         GemmFamily.Simt => SimtGemm.Write(Spec, Tile),
         GemmFamily.FewRows => FewRowsGemm.Write(Spec, Tile),
-        _ => SliceSum.Write(Spec),
+        _ => SliceSum.Write(Spec, startsEarly),
     };
 }
 

@@ -6,7 +6,7 @@ namespace NanoFold.Kernels.Gpu.Gemm;
 internal static class GemmViews
 {
     /// <summary>Rows further apart than this cannot be reached by a tile's 32-bit offsets.</summary>
-    private const long MostStride = int.MaxValue / 256;
+    public const long MostStride = int.MaxValue / 256;
 
     /// <summary>Most products of one launch along a grid's third dimension.</summary>
     private const int MostProducts = 65535;

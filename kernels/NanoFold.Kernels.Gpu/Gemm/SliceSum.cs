@@ -28,9 +28,9 @@ internal static class SliceSum
     public static int Blocks(in GemmSpec spec, int rows, int columns)
         => (int)(((long)rows * columns / (spec.WideY ? Columns(spec) : 1) + Threads - 1) / Threads);
 
-    public static PtxProgram Write(in GemmSpec spec)
+    public static PtxProgram Write(in GemmSpec spec, bool startsEarly = false)
     {
-        var w = new PtxWriter("slice_sum", 60, Threads, Unsafe.SizeOf<GemmArguments>());
+        var w = new PtxWriter("slice_sum", startsEarly ? 90 : 60, Threads, Unsafe.SizeOf<GemmArguments>()) { StartsEarly = startsEarly };
         int count = spec.WideY ? Columns(spec) : 1;
         Reg rows = GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.M)), columns = GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.N));
         Reg index = w.Mad(w.BlockX(), Threads, w.ThreadX()), across = w.Div(columns, count);
@@ -51,6 +51,7 @@ internal static class SliceSum
         }
 
         string loop = w.NewLabel();
+        w.WaitForEarlier();
         w.Mark(loop);
         for (int i = 0; i < count; i += 4)
         {

@@ -34,9 +34,13 @@ internal sealed class TileCopy
     /// <param name="end">Of all rows or columns.</param>
     /// <param name="depthBegin">Where the depth begins.</param>
     /// <param name="depthEnd">Where it ends.</param>
+    /// <param name="half">
+    /// Rows that are of the first half of the operand before as many of the second, over and over, which begins where the first ends: a warp has pairs of both. 0: rows as they are.
+    /// </param>
     /// <param name="before">The copies of the other operand, which advance before these: where a thread is at the same place of the depth in both, it is counted once.</param>
     public TileCopy(
-        PtxWriter w, SharedTile tile, int align, bool ragged, Reg thread, Reg shared, Reg address, Reg stride, Reg first, Reg end, Reg depthBegin, Reg depthEnd, TileCopy? before = null)
+        PtxWriter w, SharedTile tile, int align, bool ragged, Reg thread, Reg shared, Reg address, Reg stride, Reg first, Reg end, Reg depthBegin, Reg depthEnd, TileCopy? before = null,
+        int half = 0)
     {
         (_w, _tile, _align, _ragged) = (w, tile, align, ragged && tile.AlongDepth);
         int chunks = tile.Pitch / 16, size = tile.Type.Size();
@@ -59,8 +63,8 @@ internal sealed class TileCopy
             _offsets = new Reg[Passes];
             for (int i = 0; i < Passes; i++)
             {
-                Reg last = w.Sub(w.Sub(end, 1), first);
-                _offsets[i] = w.Mul(w.Min(w.Add(row, i * _rowsAPass), last), stride);
+                Reg last = w.Sub(w.Sub(end, 1), first), own = w.Add(row, i * _rowsAPass);
+                _offsets[i] = half == 0 ? w.Mul(w.Min(own, last), stride) : w.Mul(PairRow(w, own, last, end, half), stride);
             }
 
             w.Set(_source, w.MadWide(depth, size, w.MadWide(first, stride, address)));
@@ -98,6 +102,13 @@ internal sealed class TileCopy
         w.Set(_source, source);
         Count(w.Sub(depthEnd, firstDepth));
         _step = w.MulWide(stride, tile.Depth);
+    }
+
+    /// <summary>The row, from the tile's first one on, that comes at a place of a tile of pairs.</summary>
+    private static Reg PairRow(PtxWriter w, Reg place, Reg last, Reg end, int half)
+    {
+        Reg pair = w.Mad(w.Shr(place, int.Log2(2 * half)), half, w.And(place, half - 1)), isSecond = w.And(w.Shr(place, int.Log2(half)), 1);
+        return w.Mad(isSecond, end, w.Min(pair, last));
     }
 
     /// <summary>Copies a thread issues for one tile.</summary>

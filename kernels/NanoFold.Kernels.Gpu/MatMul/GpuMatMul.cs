@@ -21,6 +21,9 @@ internal sealed class GpuMatMul(GpuContext context) : IDisposable
         ByElement.Run("matmul", args.A, args.Y, new PlainBody(_portable, args));
     }
 
+    /// <inheritdoc cref="CudaMatMul.TryGated"/>
+    public bool TryGated(in MatMulArgs args, GemmGate gate, in View gated) => Cuda is not null && Cuda.TryGated(args, gate, gated, Precision(args.Rounding));
+
     public void GroupedMatMul(in GroupedMatMulArgs args)
     {
         if (Cuda is not null && Cuda.TryGroupedMatMul(args, Precision(args.Rounding)))

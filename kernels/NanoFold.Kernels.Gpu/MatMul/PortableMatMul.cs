@@ -1,6 +1,6 @@
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
-using NanoFold.Kernels.Gpu.OpenCl;
+using NanoFold.Kernels.Gpu.OpenCl.Processor;
 
 namespace NanoFold.Kernels.Gpu.MatMul;
 

@@ -1,7 +1,7 @@
 using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
-using NanoFold.Kernels.Gpu.OpenCl;
+using NanoFold.Kernels.Gpu.OpenCl.Processor;
 
 namespace NanoFold.Kernels.Gpu.Norm;
 
@@ -92,7 +92,11 @@ internal sealed class GpuNorm(GpuContext context)
             ByPiece.Run(op, x, isWhole, new BackwardBody<TKind>(context, x, gain, statistics, dy, dx, accumulateX, partials, toLength ? 1 : width));
         }
 
-        if (hasSums)
+        if (hasSums && _vectors is not null)
+        {
+            _vectors.AddPartials(partials, dGain, dBias);
+        }
+        else if (hasSums)
         {
             AddPartials(partials, dGain, dBias);
         }

@@ -108,6 +108,9 @@ internal static class NormGroups
     /// <summary>Groups at most where devices do not say how many run together.</summary>
     private const int Most = 512;
 
+    /// <summary>As above, on a processor, where a group is one thread.</summary>
+    private const int MostOnProcessor = 64;
+
     /// <summary>Rows of a run of lanes at least where a group's sums cost barriers.</summary>
     private const int LeastRows = 4;
 
@@ -118,7 +121,7 @@ internal static class NormGroups
         NormSplit split = Split(context, width);
         int runs = context.GroupSize / split.Lanes;
         // As many as the registers of a multiprocessor let run together, so that all end at the same time.
-        int most = context.HasWarps ? context.Accelerator.NumMultiprocessors * Math.Clamp((isCentered ? 6 : 9) / split.Pieces, 2, 4) : Most;
+        int most = context.HasWarps ? context.Accelerator.NumMultiprocessors * Math.Clamp((isCentered ? 6 : 9) / split.Pieces, 2, 4) : context.IsProcessor ? MostOnProcessor : Most;
         return checked((int)(runs * Math.Max(context.HasWarps ? 1 : LeastRows, Groups(rows, runs * most))));
     }
 

@@ -8,7 +8,7 @@ public sealed record OpenClCapabilities
     /// <summary>Threads of a work-group that kernels are written for.</summary>
     public const int LeastGroup = 256;
 
-    /// <summary>Bytes of local memory that a device must have. The few kernels that ask for more have another path, or end a run with their name: docs/opencl.md has them.</summary>
+    /// <summary>Bytes of local memory that a device must have. Fused attention alone asks for more, and is composed where there is not: docs/opencl.md.</summary>
     public const int LeastLocalBytes = 32 * 1024;
 
     // Numbers of cl.h and cl_ext.h that ILGPU does not name.
@@ -17,7 +17,7 @@ public sealed record OpenClCapabilities
     /// <summary>The version of OpenCL C that kernels are compiled as, 100 for 1.0.</summary>
     public required int Language { get; init; }
 
-    /// <summary>It is a processor: a group's threads are loops (<see cref="ThreadLoops"/>), and products and norms are written for its vectors.</summary>
+    /// <summary>It is a processor: a group's threads are loops (<see cref="ThreadLoops"/>), and products, norms, softmax and formulas are written for its vectors.</summary>
     public bool IsProcessor { get; init; }
 
     /// <summary>Double precision (cl_khr_fp64). Without it sums that are in double precision elsewhere are in single precision.</summary>

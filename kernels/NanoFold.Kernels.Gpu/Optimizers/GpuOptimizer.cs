@@ -87,14 +87,8 @@ internal sealed class GpuOptimizer(GpuContext context) :
     {
         call.Check();
         Single(MuonApplyCall.Name, call.Parameter);
-        if (AreWhole(call.Parameter, call.Update))
-        {
-            MuonApply<AlignedPiece>(call);
-        }
-        else
-        {
-            MuonApply<RaggedPiece>(call);
-        }
+        View rounded = call.Rounded.IsNone ? call.Parameter : call.Rounded;
+        ByPiece.Run(MuonApplyCall.Name, rounded, AreWhole(call.Parameter, call.Update) && AreWhole(rounded, rounded), new MuonBody(context, call));
     }
 
     private static void AdamW(in AdamBody body)
@@ -141,21 +135,6 @@ internal sealed class GpuOptimizer(GpuContext context) :
             },
             Groups(x.Count, PiecesPerThread * context.GroupSize), context.GroupSize);
     }
-
-    private void MuonApply<TPiece>(in MuonApplyCall call)
-        where TPiece : struct, IPiece
-        => context.Launch(
-            new MuonApplyWork<TPiece>
-            {
-                Parameter = context.View<F32>(call.Parameter),
-                Update = context.View<F32>(call.Update),
-                State = context.Slots(call.State),
-                Rate = (int)call.Rate,
-                RateFactor = call.RateFactor,
-                Decay = call.Decay,
-                Count = checked((int)call.Parameter.Count),
-            },
-            Groups(call.Parameter.Count, context.GroupSize), context.GroupSize);
 
     // With a lift as many sums again, of what is multiplied by it.
     private ArrayView<double> Squares(in View x, int most, float lift = 0)
@@ -218,5 +197,27 @@ internal sealed class GpuOptimizer(GpuContext context) :
                     Count = checked((int)Call.Parameter.Count),
                 },
                 Groups(Call.Parameter.Count, context.GroupSize, MostGroups), context.GroupSize);
+    }
+
+    /// <summary>Muon's step of a matrix, with a rounded copy or none.</summary>
+    private readonly struct MuonBody(GpuContext context, MuonApplyCall call) : IPieceBody
+    {
+        public void Run<T, TPiece>()
+            where T : unmanaged, IElement<T>
+            where TPiece : struct, IPiece
+            => context.Launch(
+                new MuonApplyWork<TPiece, T>
+                {
+                    Parameter = context.View<F32>(call.Parameter),
+                    Update = context.View<F32>(call.Update),
+                    Rounded = context.View<T>(call.Rounded),
+                    Rounds = call.Rounded.IsNone ? 0 : 1,
+                    State = context.Slots(call.State),
+                    Rate = (int)call.Rate,
+                    RateFactor = call.RateFactor,
+                    Decay = call.Decay,
+                    Count = checked((int)call.Parameter.Count),
+                },
+                Groups(call.Parameter.Count, context.GroupSize), context.GroupSize);
     }
 }

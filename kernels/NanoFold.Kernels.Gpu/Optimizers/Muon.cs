@@ -30,16 +30,20 @@ internal struct MomentumWork<TPiece> : IGpuWork<MomentumWork<TPiece>>
     }
 }
 
-/// <summary>p −= rate · update + rate · decay · p, where rate is the slot's · rateFactor.</summary>
-internal struct MuonApplyWork<TPiece> : IGpuWork<MuonApplyWork<TPiece>>
+/// <summary>p −= rate · update + rate · decay · p, where rate is the slot's · rateFactor; and p once more, rounded, where that is asked for.</summary>
+internal struct MuonApplyWork<TPiece, TRounded> : IGpuWork<MuonApplyWork<TPiece, TRounded>>
     where TPiece : struct, IPiece
+    where TRounded : unmanaged, IElement<TRounded>
 {
     public ArrayView<F32> Parameter, Update;
+
+    /// <summary>Written only where <see cref="Rounds"/>.</summary>
+    public ArrayView<TRounded> Rounded;
     public ArrayView<long> State;
     public double RateFactor, Decay;
-    public int Rate, Count;
+    public int Rate, Count, Rounds;
 
-    public static void Run(MuonApplyWork<TPiece> w)
+    public static void Run(MuonApplyWork<TPiece, TRounded> w)
     {
         int i = Grid.IdxX * Group.DimX + Group.IdxX;
         if (Slots.Double(w.State, StepSlot.GradientScale) == 0 || 4 * i >= w.Count)
@@ -49,6 +53,11 @@ internal struct MuonApplyWork<TPiece> : IGpuWork<MuonApplyWork<TPiece>>
 
         double rate = Slots.Double(w.State, (StepSlot)w.Rate) * w.RateFactor;
         Float4 p = TPiece.Load(w.Parameter, 0, i, w.Count), update = TPiece.Load(w.Update, 0, i, w.Count);
-        TPiece.Store(w.Parameter, 0, i, w.Count, p - (p * (float)(rate * w.Decay) + update * (float)rate));
+        p -= p * (float)(rate * w.Decay) + update * (float)rate;
+        TPiece.Store(w.Parameter, 0, i, w.Count, p);
+        if (w.Rounds != 0)
+        {
+            TPiece.Store(w.Rounded, 0, i, w.Count, p);
+        }
     }
 }

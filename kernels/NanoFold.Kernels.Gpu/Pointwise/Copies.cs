@@ -63,6 +63,11 @@ internal static class Copies
 
     private static void Move(GpuContext context, in View x, in View y)
     {
+        if (context.VectorMap?.TryRun(default(Identity), x, x, x, y, false, y, false) == true)
+        {
+            return;
+        }
+
         switch (y.Type.Size())
         {
             case 8:

@@ -17,14 +17,13 @@ internal static class Map
         public void Run<T>()
             where T : unmanaged, IElement<T>
         {
+            if (context.VectorMap?.TryRun(op, a, b, c, y, accumulateY, z, accumulateZ) == true)
+            {
+                return;
+            }
+
             if (Vectors.IsFlat(a, y) && Vectors.IsFlat(b, y) && Vectors.IsFlat(c, y) && Vectors.IsFlat(z, y))
             {
-                if (context.IsProcessor && y.Type == DType.Float32 && y.Count <= 1 << 30)
-                {
-                    context.LaunchThreads(LineWork<TOp>.Of(context, op, a, b, c, y, accumulateY, z, accumulateZ), y.Count);
-                    return;
-                }
-
                 Launch<T>(pieces: 0);
                 return;
             }

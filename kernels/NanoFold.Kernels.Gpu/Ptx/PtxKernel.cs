@@ -55,13 +55,20 @@ internal sealed unsafe class PtxKernel : IDisposable
             throw new ArgumentException($"ptx: {typeof(T).Name} has {sizeof(T)} bytes, {_program.Name} takes {_program.ParameterBytes}");
         }
 
-        _context.BeforeForeignLaunch();
+        nint stream = ((CudaStream)_context.Stream).StreamPtr;
+        bool follows = _context.BeforeWritten(stream);
         _context.Accelerator.Bind();
         fixed (T* first = &arguments)
         {
             void* parameters = first;
+            if (follows && _program.StartsEarly)
+            {
+                EarlyLaunch.Launch(_function, gridX, gridY, gridZ, _program.Threads, _program.SharedBytes, stream, &parameters);
+                return;
+            }
+
             CudaException.ThrowIfFailed(CudaAPI.CurrentAPI.LaunchKernel(
-                _function, gridX, gridY, gridZ, _program.Threads, 1, 1, _program.SharedBytes, ((CudaStream)_context.Stream).StreamPtr, (nint)(&parameters), 0));
+                _function, gridX, gridY, gridZ, _program.Threads, 1, 1, _program.SharedBytes, stream, (nint)(&parameters), 0));
         }
     }
 

@@ -18,6 +18,7 @@ internal sealed class PtxWriter
     private readonly int[] _counts = new int[Enum.GetValues<RegKind>().Length];
     private int _labels;
     private string _guard = "";
+    private bool _hasWaited;
 
     /// <param name="name">Of the entry.</param>
     /// <param name="target">Compute capability the text asks for: 75, 80 (mma of bf16 and tf32, cp.async) or above; drivers compile it on to newer ones.</param>
@@ -48,6 +49,12 @@ internal sealed class PtxWriter
 
     /// <summary>The text is for exactly <see cref="Target"/> (wgmma, setmaxnreg), not for later devices too.</summary>
     public bool IsForTargetOnly { get; init; }
+
+    /// <summary>
+    /// The kernel may be started while the one that was launched before it still runs: it waits for that one before it touches memory (<see cref="WaitForEarlier"/>), and says
+    /// when the next may be started (<see cref="LetNextStart"/>). Compute capability 9.0 and above.
+    /// </summary>
+    public bool StartsEarly { get; init; }
 
     /// <summary>For finding out why a kernel hangs: waits for barriers end after a while. Null: they wait for ever.</summary>
     public PtxWatch? Watch { get; init; }
@@ -104,6 +111,25 @@ internal sealed class PtxWriter
 
     public void Return() => Emit("ret");
 
+    /// <summary>Before the first touch of memory: what was launched before is done. Written once, and only where the kernel <see cref="StartsEarly"/>.</summary>
+    public void WaitForEarlier()
+    {
+        if (StartsEarly && !_hasWaited)
+        {
+            Emit("griddepcontrol.wait");
+            _hasWaited = true;
+        }
+    }
+
+    /// <summary>What is launched next may be started once all blocks have come here, and takes what room they leave.</summary>
+    public void LetNextStart()
+    {
+        if (StartsEarly)
+        {
+            Emit("griddepcontrol.launch_dependents");
+        }
+    }
+
     public PtxProgram Finish(int sharedBytes)
     {
         var text = new StringBuilder();
@@ -126,7 +152,7 @@ internal sealed class PtxWriter
         }
 
         text.Append(_body).Append("    ret;\n}\n");
-        return new PtxProgram(Name, text.ToString(), Threads, sharedBytes, ParameterBytes) { IsForTargetOnly = IsForTargetOnly, Waits = Watch?.Waits ?? [] };
+        return new PtxProgram(Name, text.ToString(), Threads, sharedBytes, ParameterBytes) { IsForTargetOnly = IsForTargetOnly, StartsEarly = StartsEarly, Waits = Watch?.Waits ?? [] };
     }
 
     /// <summary>Ends a predicated stretch when disposed.</summary>
@@ -157,6 +183,9 @@ internal sealed record PtxProgram(string Name, string Text, int Threads, int Sha
 {
     /// <summary>The text is for one compute capability, not for later ones too.</summary>
     public bool IsForTargetOnly { get; init; }
+
+    /// <inheritdoc cref="PtxWriter.StartsEarly"/>
+    public bool StartsEarly { get; init; }
 
     /// <summary>What its waits are for, where they are bounded: see <see cref="PtxWatch"/>.</summary>
     public IReadOnlyList<string> Waits { get; init; } = [];

@@ -48,6 +48,9 @@ internal readonly struct Operand
     /// <summary>Bits of a float as PTX writes them.</summary>
     public static implicit operator Operand(float value) => new(default, $"0f{BitConverter.SingleToUInt32Bits(value):X8}");
 
+    /// <summary>Null for a number.</summary>
+    public Reg? Register => _text is null ? _reg : null;
+
     public override string ToString() => _text ?? _reg.ToString();
 }
 

@@ -67,14 +67,6 @@ internal struct HeadGradientWork<T> : IGpuWork<HeadGradientWork<T>>
     {
         HeadsView<T> heads = w.Heads;
         int width = IntrinsicMath.Min(Slice, heads.KeyWidth - slice), keyHead = head / heads.GroupHeads;
-        Group.Barrier();
-        PlaceBlock.LoadRows(m.Q, heads.Q, batch, keyHead, first, count, slice, width, 1f);
-        PlaceBlock.LoadRows(m.K, heads.K, batch, keyHead, first, count, slice, width, 1f);
-        if (heads.IsVector != 0)
-        {
-            PlaceBlock.LoadSums(m.Logs, heads, batch, head, first, count, slice, width);
-        }
-
         long pair = (long)batch * heads.Heads + head;
         int sixteen = (first - w.First) / PlaceBlock.Places;
         long state = (pair * (w.Slots - 1) + sixteen) * heads.Size, gradient = (pair * w.Slots + sixteen + 1) * heads.Size;
@@ -87,6 +79,14 @@ internal struct HeadGradientWork<T> : IGpuWork<HeadGradientWork<T>>
             HeadGradientTiles.LoadTile(m.G, w.Gradients, gradient, slice, width, tile, columns, heads.ValueWidth);
             Group.Barrier();
             HeadGradientTiles.AddStates(m, width, tile == 0 ? 1 : 0, heads.Beta.Has);
+        }
+
+        Group.Barrier();
+        PlaceBlock.LoadRows(m.Q, heads.Q, batch, keyHead, first, count, slice, width, 1f);
+        PlaceBlock.LoadRows(m.K, heads.K, batch, keyHead, first, count, slice, width, 1f);
+        if (heads.IsVector != 0)
+        {
+            PlaceBlock.LoadSums(m.Logs, heads, batch, head, first, count, slice, width);
         }
 
         Group.Barrier();

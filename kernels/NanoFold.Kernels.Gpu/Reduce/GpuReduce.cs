@@ -21,7 +21,15 @@ internal sealed class GpuReduce(GpuContext context)
 
     private const int ThreadsSideBySide = 32;
 
-    public void Sum(in View x, in View y, bool accumulate) => ByElement.Run("sum", x, new Body(this, x, y, accumulate));
+    public void Sum(in View x, in View y, bool accumulate)
+    {
+        // Of one term each: what broadcasting to the same shape has as its gradient.
+        bool isCopy = x.Type == y.Type && x.Layout.SameShape(y.Layout);
+        if (!isCopy || context.VectorMap?.TryRun(default(Identity), x, x, x, y, accumulate, y, false) != true)
+        {
+            ByElement.Run("sum", x, new Body(this, x, y, accumulate));
+        }
+    }
 
     private void Sum<T>(in View x, in View y, bool accumulate)
         where T : unmanaged, IElement<T>

@@ -3,16 +3,32 @@ using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Attention;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
+using NanoFold.Kernels.Gpu.OpenCl.Processor;
 
 namespace NanoFold.Kernels.Gpu.Reduce;
 
 /// <summary>Softmax of rows, a group each.</summary>
-internal sealed class GpuSoftmax(GpuContext context)
+internal sealed class GpuSoftmax(GpuContext context) : IDisposable
 {
-    public void Forward(in View x, in View y, double scale, in Visible visible) => ByElement.Run("softmax", x, new ForwardBody(context, x, y, scale, visible));
+    private readonly VectorSoftmax? _vectors = context.IsProcessor ? new VectorSoftmax(context) : null;
+
+    public void Forward(in View x, in View y, double scale, in Visible visible)
+    {
+        if (_vectors?.TryForward(x, y, scale, visible) != true)
+        {
+            ByElement.Run("softmax", x, new ForwardBody(context, x, y, scale, visible));
+        }
+    }
 
     public void Backward(in View y, in View dy, in View dx, double scale, bool accumulate)
-        => ByElement.Run("softmax backward", y, new BackwardBody(context, y, dy, dx, scale, accumulate));
+    {
+        if (_vectors?.TryBackward(y, dy, dx, scale, accumulate) != true)
+        {
+            ByElement.Run("softmax backward", y, new BackwardBody(context, y, dy, dx, scale, accumulate));
+        }
+    }
+
+    public void Dispose() => _vectors?.Dispose();
 
     /// <summary>Threads for rows of a length: about four elements each.</summary>
     private static int Threads(GpuContext context, int length)

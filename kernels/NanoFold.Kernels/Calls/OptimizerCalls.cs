@@ -155,6 +155,9 @@ public readonly record struct MuonApplyCall(StepState State, StepSlot Rate, View
 
     public static string Name => "muon-apply";
 
+    /// <summary>p rounded to 16 bits, or none; like p it is left as it was where the step is skipped. For backends that have <see cref="AdamWTogetherCall"/>.</summary>
+    public View Rounded { get; init; }
+
     public KernelCost Cost => new((double)Parameter.Count * Flops, Operands.Bytes(this));
 
     public void Check()
@@ -162,11 +165,15 @@ public readonly record struct MuonApplyCall(StepState State, StepSlot Rate, View
         Checks.State(Name, State);
         Checks.Slot(Name, "rate", Rate);
         OptimizerChecks.Pass(Name, "parameter", Parameter, "update", Update);
+        RowCheck.OptionalVector(Name, "rounded", Rounded, Rounded.Type.Is16Bit() ? Rounded.Type : DType.BFloat16, Parameter.Count);
     }
 
     public MuonApplyCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
-        => this with { Parameter = visitor.Visit("parameter", Parameter, Access.Update), Update = visitor.Visit("update", Update, Access.Read) };
+        => this with
+        {
+            Parameter = visitor.Visit("parameter", Parameter, Access.Update), Update = visitor.Visit("update", Update, Access.Read), Rounded = visitor.Visit("rounded", Rounded, Access.Write),
+        };
 }
 
 /// <summary>What an optimizer's passes ask of their operands.</summary>

@@ -6,6 +6,7 @@ using NanoFold.Kernels.Gpu.Ptx;
 namespace NanoFold.Gpu.Tests.Acceptance;
 
 /// <summary>What a card is asked, asked of the machine that the kernels were proved on.</summary>
+[Parallelizable]
 internal sealed class CardCheckTests
 {
     [TestCaseSource(nameof(Checks))]

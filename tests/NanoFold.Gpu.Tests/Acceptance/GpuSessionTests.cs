@@ -5,6 +5,7 @@ using NanoFold.Cli.Commands.Bench.OnGpu;
 namespace NanoFold.Gpu.Tests.Acceptance;
 
 /// <summary><c>bench gpu --session</c> without a card: every stage is started as it will be there, at tiny shapes on a simulator.</summary>
+[Parallelizable]
 internal sealed class GpuSessionTests
 {
     private string _folder = "";

@@ -7,6 +7,7 @@ using NanoFold.Kernels.Gpu.Attention.Flash;
 namespace NanoFold.Gpu.Tests.Attention;
 
 /// <summary>The text of the tensor-core kernels, run on the host against the CPU's attention.</summary>
+[Parallelizable]
 public class FlashAttentionTests
 {
     private static readonly string[] s_names = ["y", "log-sum-exp", "dq", "dk", "dv"];

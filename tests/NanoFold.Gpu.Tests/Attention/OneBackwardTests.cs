@@ -6,6 +6,7 @@ using NanoFold.Kernels.Gpu.Attention.Flash;
 namespace NanoFold.Gpu.Tests.Attention;
 
 /// <summary>All gradients of attention by one kernel, whose blocks add to dq by turns: right, without races, and the same bits in whatever order blocks run.</summary>
+[Parallelizable]
 public class OneBackwardTests
 {
     /// <summary>Orders of blocks and warps: all blocks at once, fewer than there are, one after another; forwards, backwards, mixed.</summary>

@@ -9,6 +9,7 @@ using NanoFold.Kernels.Gpu.Attention.Full;
 namespace NanoFold.Gpu.Tests.Attention;
 
 /// <summary>Which tiles the portable kernels visit: those in which something is visible, counted.</summary>
+[Parallelizable]
 public class TileWalkTests
 {
     private const int Rows = 64, Tile = TileGroup.Columns;

@@ -13,6 +13,7 @@ using NanoFold.Kernels.Gpu.Rows;
 namespace NanoFold.Gpu.Tests.Compilation;
 
 /// <summary>Every work struct with every type compiles for every device, to code without what is silently slow or wrong.</summary>
+[Parallelizable]
 public sealed partial class CompilationTests
 {
     private const int MostShared = 48 * 1024;
@@ -98,7 +99,7 @@ public sealed partial class CompilationTests
         => Assert.That(
             _works.Where(w => w.OpenCl is not null).Select(w => (Folder: w.Work.Namespace!.Split('.')[^1], Bytes: OpenClSource.LocalBytes(w.OpenCl!)))
                 .Where(w => w.Bytes > OpenClCapabilities.LeastLocalBytes).GroupBy(w => w.Folder).ToDictionary(g => g.Key, g => g.Max(w => w.Bytes)),
-            Is.EquivalentTo(new Dictionary<string, long> { ["Full"] = GpuFusedAttention.SharedBytes, ["RecurrentHeads"] = 34_176, ["Selective"] = 37_888 }));
+            Is.EquivalentTo(new Dictionary<string, long> { ["Full"] = GpuFusedAttention.SharedBytes }));
 
     /// <summary>Whatever the size of a device's sub-groups, and whether it has them.</summary>
     [Test]

@@ -3,6 +3,7 @@ using NanoFold.Kernels.Gpu.Ptx.Lint;
 namespace NanoFold.Gpu.Tests.Compilation;
 
 /// <summary>What the lint finds in a text, and that it finds nothing else.</summary>
+[Parallelizable]
 public class LintTests
 {
     private const string Threads = ".maxntid 128, 1, 1\n.minnctapersm 4";
@@ -26,9 +27,24 @@ public class LintTests
     [TestCase("@%p0 bra.uni $L1;\nbar.sync 0;\n$L1:", "some threads of the block may not come to it")]
     [TestCase("@%p0 bra.uni $L1;\nmov.b32 %r0, 0;\n$L1:\nbar.sync 0", "")]
     [TestCase("mov.b32 %r2, 0;\n@%p0 mov.b32 %r2, 1;\nsetp.eq.s32 %p2, %r2, 0;\n@%p2 bra.uni $L1;\nbar.sync 0;\n$L1:", "some threads of the block may not come to it")]
+    [TestCase("griddepcontrol.wait", "griddepcontrol.wait: needs sm_90")]
     public void AFaultIsNamed(string lines, string fault)
     {
         IReadOnlyList<string> found = PtxLint.Check(Text(lines), 128).Faults;
+        Assert.That(found, fault.Length == 0 ? Is.Empty : Has.Some.Contains(fault));
+    }
+
+    [TestCase("griddepcontrol.wait;\nld.global.b32 %r0, [%d0]", "")]
+    [TestCase("griddepcontrol.launch_dependents", "")]
+    [TestCase("ld.global.b32 %r0, [%d0]", "")]
+    [TestCase("ld.global.b32 %r0, [%d0];\ngriddepcontrol.wait", "ld.global.b32 %r0, [%d0]: memory is touched before griddepcontrol.wait")]
+    [TestCase("@%p1 griddepcontrol.wait;\nst.global.b32 [%d0], %r1", "memory is touched before")]
+    [TestCase("@%p1 bra.uni $L1;\ngriddepcontrol.wait;\n$L1:\nst.global.b32 [%d0], %r1", "memory is touched before")]
+    [TestCase("@%p1 bra.uni $L1;\ngriddepcontrol.wait;\nst.global.b32 [%d0], %r1;\n$L1:", "")]
+    [TestCase("griddepcontrol.launch_dependents;\nst.global.b32 [%d0], %r1", "memory is touched before")]
+    public void MemoryIsTouchedAfterTheKernelBeforeIsDone(string lines, string fault)
+    {
+        IReadOnlyList<string> found = PtxLint.Check(Text(lines).Replace(".target sm_80", ".target sm_90", StringComparison.Ordinal).Replace(".version 7.0", ".version 7.8", StringComparison.Ordinal), 128).Faults;
         Assert.That(found, fault.Length == 0 ? Is.Empty : Has.Some.Contains(fault));
     }
 

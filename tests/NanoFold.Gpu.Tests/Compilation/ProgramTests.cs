@@ -7,6 +7,7 @@ using NanoFold.Kernels.Gpu.Ptx.Lint;
 namespace NanoFold.Gpu.Tests.Compilation;
 
 /// <summary>Every program of CUDA devices, by its text.</summary>
+[Parallelizable]
 public sealed partial class ProgramTests
 {
     /// <summary>What a block of the smallest device with tensor cores (8.6, 8.9, 12.0) can have; other kernels have what needs no asking.</summary>
@@ -65,7 +66,7 @@ public sealed partial class ProgramTests
         Assert.That(names.Where(name => !FileName().IsMatch(name)), Is.Empty);
     }
 
-    internal static IEnumerable<GpuProgram> Written() => AttentionPrograms.All.Concat(ProductPrograms.All);
+    internal static IEnumerable<GpuProgram> Written() => AttentionPrograms.All.Concat(ProductPrograms.All).Concat(GatedPrograms.Of(typeof(OpCases).Assembly));
 
     private static bool IsForAll(GpuProgramText program) => program.Ptx.Contains(".target sm_60", StringComparison.Ordinal);
 

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using NanoFold.Gpu.Tests.Ptx;
 using NanoFold.Kernels.Gpu.Gemm;
 using NanoFold.Kernels.Gpu.Ptx;
@@ -53,6 +52,9 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
     /// <summary>Blocks at most of a kernel whose blocks go on from tile to tile.</summary>
     public int Multiprocessors { get; init; } = 2;
 
+    /// <inheritdoc cref="MachineDevice.StartsEarly"/>
+    public bool StartsEarly { get; init; }
+
     /// <summary>What is done to tensor maps, to see that the machine notices.</summary>
     public Func<TensorMap, TensorMap>? EditMap { get; init; }
 
@@ -76,7 +78,7 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
 
     private (double Conflicts, double[] Y, double[] Residual) Run(bool compare)
     {
-        using var device = new MachineDevice { Schedule = Schedule, Edit = Edit, Architecture = Architecture, Multiprocessors = Multiprocessors, EditMap = EditMap };
+        using var device = new MachineDevice { Schedule = Schedule, Edit = Edit, Architecture = Architecture, Multiprocessors = Multiprocessors, StartsEarly = StartsEarly, EditMap = EditMap };
         var random = new Random(M * 31 + N * 7 + K);
         GpuType output = Output ?? Input;
         int groups = Offsets is null ? 0 : Offsets.Length - 1;
@@ -191,71 +193,5 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
         uint bits = BitConverter.SingleToUInt32Bits((float)value);
         uint half = Architecture >= 90 ? 0xfff + ((bits >> 13) & 1) : 0x1000;
         return tensor ? BitConverter.UInt32BitsToSingle((bits + half) & 0xffffe000) : value;
-    }
-
-    /// <summary>Random matrices on the device.</summary>
-    private sealed unsafe class Matrices
-    {
-        private readonly int _rows, _columns, _stride;
-
-        public Matrices(MachineDevice device, Random random, GpuType type, int count, int rows, int columns, int pad, int shift)
-        {
-            (Type, Count, _rows, _columns, _stride) = (type, count, rows, columns, columns + pad);
-            // The last row is not padded: nobody may read behind it.
-            long elements = shift + ((long)count * rows - 1) * _stride + columns;
-            Address = device.Allocate(elements * type.Size()) + shift * type.Size();
-            for (int r = 0; r < count * rows; r++)
-            {
-                for (int c = 0; c < columns; c++)
-                {
-                    Write((long)r * _stride + c, random.NextSingle() * 2 - 1);
-                }
-            }
-        }
-
-        public GpuType Type { get; }
-
-        public int Count { get; }
-
-        public long Address { get; }
-
-        public long RowBytes => _stride * Type.Size();
-
-        public long MatrixBytes => _rows * RowBytes;
-
-        public double At(double[] values, int matrix, int row, int column) => values[(matrix * _rows + row) * _columns + column];
-
-        public double[] Read()
-        {
-            var values = new double[Count * _rows * _columns];
-            for (int i = 0; i < values.Length; i++)
-            {
-                long at = (long)(i / _columns) * _stride + i % _columns;
-                values[i] = Type switch
-                {
-                    GpuType.Float32 => ((float*)Address)[at],
-                    GpuType.BFloat16 => BitConverter.UInt32BitsToSingle((uint)((ushort*)Address)[at] << 16),
-                    _ => (double)((Half*)Address)[at],
-                };
-            }
-
-            return values;
-        }
-
-        private void Write(long at, float value)
-        {
-            switch (Type)
-            {
-                case GpuType.Float32:
-                    Unsafe.Write((float*)Address + at, value);
-                    break;
-                case GpuType.BFloat16:
-                    ((ushort*)Address)[at] = PtxFormulas.BFloat(BitConverter.SingleToUInt32Bits(value));
-                    break;
-                default:
-                    ((Half*)Address)[at] = (Half)value;
-                    break;
-            }
-        }
     }
 }

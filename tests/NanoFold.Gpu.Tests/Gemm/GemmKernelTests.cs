@@ -4,6 +4,7 @@ using NanoFold.Kernels.Gpu.Ptx;
 namespace NanoFold.Gpu.Tests.Gemm;
 
 /// <summary>Kernels of products, run by the machine on tiny shapes.</summary>
+[Parallelizable]
 internal sealed class GemmKernelTests
 {
     private static readonly GemmTile s_mma = new(64, 64, 32, 32, 64, 3, 0);

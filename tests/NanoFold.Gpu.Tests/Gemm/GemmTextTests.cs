@@ -4,6 +4,7 @@ using NanoFold.Kernels.Gpu.Ptx;
 namespace NanoFold.Gpu.Tests.Gemm;
 
 /// <summary>What kernels of products are written with, and that they fit.</summary>
+[Parallelizable]
 internal sealed class GemmTextTests
 {
     [Test]

@@ -6,6 +6,7 @@ using NanoFold.Kernels.Memory;
 namespace NanoFold.Gpu.Tests.Gemm;
 
 /// <summary>Products of views: what kernels are told of them and which are chosen, against the CPU backend.</summary>
+[Parallelizable]
 internal sealed class GemmViewsTests
 {
     private static readonly GemmDeviceClass s_device = new(90, 132, 228 * 1024);

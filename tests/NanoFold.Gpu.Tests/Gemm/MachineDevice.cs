@@ -23,6 +23,9 @@ internal sealed unsafe class MachineDevice : ICheckDevice, IDisposable
 
     public int Multiprocessors { get; init; } = 2;
 
+    /// <summary>Kernels may be started while the one before them runs.</summary>
+    public bool StartsEarly { get; init; }
+
     public Func<TensorMap, TensorMap>? EditMap { get; init; }
 
     public long SharedCycles { get; private set; }
@@ -61,7 +64,7 @@ internal sealed unsafe class MachineDevice : ICheckDevice, IDisposable
         where T : unmanaged
     {
         Launched.Add(key);
-        Run(IsWatched && key.Family == GemmFamily.Wgmma ? WgmmaGemm.Write(key.Spec, key.Tile, watched: true) : key.Write(Architecture), arguments, gridX, gridY, gridZ);
+        Run(IsWatched && key.Family == GemmFamily.Wgmma ? WgmmaGemm.Write(key.Spec, key.Tile, watched: true) : key.Write(Architecture, StartsEarly), arguments, gridX, gridY, gridZ);
     }
 
     public void Run<T>(PtxProgram program, in T arguments, int blocks, int blocksY = 1)

@@ -3,6 +3,7 @@ using NanoFold.Kernels.Gpu.Norm;
 
 namespace NanoFold.Gpu.Tests.Norm;
 
+[Parallelizable]
 public class NormSplitTests
 {
     [Test]

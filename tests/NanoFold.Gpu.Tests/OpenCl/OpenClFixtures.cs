@@ -4,8 +4,12 @@ using NanoFold.Gpu.Tests.MatMul;
 using NanoFold.Gpu.Tests.Norm;
 using NanoFold.Gpu.Tests.Optimizers;
 using NanoFold.Gpu.Tests.Pointwise;
+using NanoFold.Gpu.Tests.Reduce;
 using NanoFold.Gpu.Tests.Suites;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu;
+using NanoFold.Kernels.Gpu.OpenCl;
 using NanoFold.Tests.Mixers.References;
 using NanoFold.Tests.Suites;
 
@@ -25,6 +29,13 @@ public sealed class OpenClOpSuite : GpuOpSuite
 [Category(OpenClDevice.Category)]
 public sealed class OpenClModelSuite : GpuModelSuite
 {
+    private protected override GpuBackend OpenGpu() => OpenClDevice.Open();
+}
+
+/// <summary>Every kind of part on an OpenCL device with no more local memory than it must have.</summary>
+[Category(OpenClDevice.Category)]
+public sealed class OpenClKindTests : GpuTests
+{
     private static IEnumerable<TestCaseData> Kinds =>
         from model in (IEnumerable<ModelConfig>)
         [
@@ -34,7 +45,6 @@ public sealed class OpenClModelSuite : GpuModelSuite
         ]
         select new TestCaseData(model with { Layers = 1 }).SetArgDisplayNames($"{model.Mixer.Kind} {model.FeedForward.Kind} {model.Residual.Kind}");
 
-    /// <summary>Every kind of part, plain; the base's tests have what is special.</summary>
     [TestCaseSource(nameof(Kinds))]
     public void EveryKindIsThatOfTheCpu(ModelConfig model)
     {
@@ -46,7 +56,7 @@ public sealed class OpenClModelSuite : GpuModelSuite
         Numbers.AssertClose(ownGradients, gradients, 4e-5 * MixerReference.SensitivityOf(model), "gradients");
     }
 
-    private protected override GpuBackend OpenGpu() => OpenClDevice.Open();
+    private protected override GpuBackend OpenGpu() => OpenClDevice.Open(c => c with { LocalBytes = OpenClCapabilities.LeastLocalBytes });
 }
 
 /// <summary>The norms on an OpenCL device: on a processor by its vectors.</summary>
@@ -74,6 +84,39 @@ public sealed class OpenClTogetherUpdateTests : TogetherUpdateTests
 [Category(OpenClDevice.Category)]
 public sealed class OpenClPointwiseTests : PointwiseTests
 {
+    private protected override GpuBackend OpenGpu() => OpenClDevice.Open();
+}
+
+/// <summary>Softmax on an OpenCL device: on a processor by its vectors.</summary>
+[Category(OpenClDevice.Category)]
+public sealed class OpenClSoftmaxTests : SoftmaxTests
+{
+    /// <summary>Rows of every length beside sixteen, as many queries as keys or fewer or more, windows with sinks.</summary>
+    [Test]
+    public void RowsOfAnyLength([Values(1, 15, 16, 17, 64, 133)] int keys, [Values(1, 40)] int queries, [Values(0, 21)] int window, [Values] VisibleKind kind)
+    {
+        if (kind == VisibleKind.Prefix)
+        {
+            return;
+        }
+
+        // A window that looks ahead has no more queries than keys.
+        queries = window > 0 ? Math.Min(queries, keys) : queries;
+        using var twins = new Twins(Gpu, Cpu);
+        Twin x = twins.Random(DType.Float32, 1, 2, 3, queries, keys), y = twins.Random(DType.Float32, 2, 2, 3, queries, keys), dx = twins.Random(DType.Float32, 3, 2, 3, queries, keys);
+        var visible = new Visible { Kind = kind, Window = window, Sinks = window > 0 ? 3 : 0 };
+        foreach ((Backend backend, Func<Twin, View> of) in new (Backend, Func<Twin, View>)[] { (Gpu, t => t.Gpu), (Cpu, t => t.Cpu) })
+        {
+            backend.Softmax(of(x), of(y), -0.7, visible);
+            backend.SoftmaxBackward(of(y), of(x), of(dx), -0.7, accumulate: true);
+            backend.Softmax(of(x), of(x), 0.7, visible);
+        }
+
+        twins.AssertClose(y, 1e-6);
+        twins.AssertClose(dx, 1e-6);
+        twins.AssertClose(x, 1e-6);
+    }
+
     private protected override GpuBackend OpenGpu() => OpenClDevice.Open();
 }
 

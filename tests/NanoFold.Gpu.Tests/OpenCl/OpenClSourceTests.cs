@@ -8,6 +8,7 @@ using NanoFold.Kernels.Gpu.Rows;
 namespace NanoFold.Gpu.Tests.OpenCl;
 
 /// <summary>OpenCL C as ILGPU writes it, put right: without a device.</summary>
+[Parallelizable]
 public sealed class OpenClSourceTests
 {
     private static readonly OpenClCapabilities s_whole = new()

@@ -29,6 +29,7 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
             "mbarrier" => MbarrierSteps.Decode(machine, i),
             "wgmma" => WgmmaSteps.Decode(machine, i),
             "fence" or "setmaxnreg" or "elect" => RoleSteps.Decode(machine, i),
+            "griddepcontrol" => Depend(i),
             "mma" => PtxTensorSteps.Multiply(i),
             "shfl" => Shuffle(i),
             "vote" => Vote(i),
@@ -194,6 +195,20 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
             {
                 PtxBanks.Count(machine, touched, bytes);
             }
+        };
+    }
+
+    private static Action<PtxWarp> Depend(Instruction i)
+    {
+        bool waits = i.Parts[1] == "wait";
+        return w =>
+        {
+            if (waits && w.Active != w.Live)
+            {
+                throw new InvalidOperationException("a wait of some lanes only");
+            }
+
+            w.HasWaited |= waits;
         };
     }
 

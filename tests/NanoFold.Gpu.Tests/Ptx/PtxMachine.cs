@@ -7,7 +7,8 @@ namespace NanoFold.Gpu.Tests.Ptx;
 /// <summary>
 /// Runs the text of a kernel on the host: each instruction for the 32 lanes of a warp at once, warps in the order of <see cref="Schedule"/>, block after block or some of them at once.
 /// Global memory is the host's and must lie in what <see cref="Allow"/> named. Copies by <c>cp.async</c> land as late as they may (their target is
-/// spoilt when they begin), and shared memory begins spoilt, so a missing wait or barrier shows as NaN. What else is asynchronous, see <see cref="Hopper.AsyncBlock"/>.
+/// spoilt when they begin), and shared memory begins spoilt, so a missing wait or barrier shows as NaN. What may be started while
+/// the launch before it still runs (its text has <c>griddepcontrol</c>) may touch global memory after it has waited only. What else is asynchronous, see <see cref="Hopper.AsyncBlock"/>.
 /// </summary>
 internal sealed unsafe class PtxMachine
 {
@@ -17,6 +18,7 @@ internal sealed unsafe class PtxMachine
     private readonly List<(nint Start, long Bytes)> _watched = [];
     private readonly Action<PtxWarp>[] _steps;
     private readonly WgmmaSums _sums;
+    private readonly bool _startsEarly;
     private ulong _nanoseconds;
 
     public PtxMachine(PtxProgram program)
@@ -26,6 +28,7 @@ internal sealed unsafe class PtxMachine
         _sums = new WgmmaSums(_text);
         var decoder = new PtxDecoder(this);
         _steps = [.. _text.Instructions.Select(decoder.Decode)];
+        _startsEarly = program.Text.Contains("griddepcontrol", StringComparison.Ordinal);
     }
 
     /// <summary>Which warp runs when, and when work in the background is done.</summary>
@@ -168,6 +171,11 @@ internal sealed unsafe class PtxMachine
             {
                 try
                 {
+                    if (_startsEarly && !warp.HasWaited && instruction.Opcode.Contains("global", StringComparison.Ordinal))
+                    {
+                        throw new InvalidOperationException("memory is touched before griddepcontrol.wait: what was launched before may not be done");
+                    }
+
                     _sums.Touch(warp, instruction);
                     step(warp);
                 }

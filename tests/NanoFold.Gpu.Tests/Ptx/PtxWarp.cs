@@ -13,6 +13,9 @@ internal sealed class PtxWarp(ulong[] registers, int threads, int firstThread)
     /// <summary>What is over for it, where that is asked for.</summary>
     public WarpOrder? Order { get; set; }
 
+    /// <summary>Whether it waited for what was launched before.</summary>
+    public bool HasWaited { get; set; }
+
     /// <summary>Next instruction.</summary>
     public int Next { get; set; }
 

@@ -11,6 +11,11 @@ public class AttentionResultTests
         // Of 4 tokens 1 + 2 + 3 + 4 pairs, within a window of 2 only 1 + 2 + 2 + 2.
         Assert.That(new AttentionCase(4, 6, 3, 8, 2).Flops, Is.EqualTo(14 * 8 * 10 * 6 * 2));
         Assert.That(new AttentionCase(4, 6, 3, 8, 2, Window: 2).Flops, Is.EqualTo(14 * 8 * 7 * 6 * 2));
+
+        // In documents of 3 tokens 1 + 2 + 3 and 1; a document of more than there are is all of them.
+        Assert.That(new AttentionCase(4, 6, 3, 8, 2, Documents: 3).Flops, Is.EqualTo(14 * 8 * 7 * 6 * 2));
+        Assert.That(new AttentionCase(4, 6, 3, 8, 2, Documents: 2).Flops, Is.EqualTo(14 * 8 * 6 * 6 * 2));
+        Assert.That(new AttentionCase(4, 6, 3, 8, 2, Documents: 9).Flops, Is.EqualTo(14 * 8 * 10 * 6 * 2));
     }
 
     [Test]
@@ -30,9 +35,9 @@ public class AttentionResultTests
     }
 
     [Test]
-    public void WithoutTheKernelTheComposedPathIsTimed()
+    public void WithoutTheKernelTheComposedPathIsTimed([Values(0, 5)] int documents)
     {
         using var backend = new CpuBackend(1, composedOnly: true);
-        Assert.That(AttentionResult.Measure(new AttentionCase(16, 2, 1, 4, 1), backend).ForwardSeconds, Is.Positive);
+        Assert.That(AttentionResult.Measure(new AttentionCase(16, 2, 1, 4, 1, Documents: documents), backend).ForwardSeconds, Is.Positive);
     }
 }

@@ -16,7 +16,7 @@ public partial class InstructionSetTests
     /// <summary>The setting of the runtime that is off in this process, or null.</summary>
     public static string? SwitchedOff => Environment.GetEnvironmentVariable(Variable);
 
-    [TestCase("DOTNET_EnableAVX2")]
+    [TestCase("DOTNET_EnableAVX2", Category = "Long")]
     [TestCase("DOTNET_EnableHWIntrinsic")]
     public void TheOpsAreRightWithout(string setting)
     {

@@ -1,6 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Engine.Ops;
@@ -16,6 +17,9 @@ public sealed class ClampedGluOp : Op
 
     /// <summary>The factor within the sigmoid.</summary>
     public const double Steepness = 1.702;
+
+    /// <summary>The same for calls that apply it where a product ends.</summary>
+    internal static GateFormula Formula { get; } = new GateFormula<Value, Gradients>("clamped-glu");
 
     public override string Name => "clamped-glu";
 

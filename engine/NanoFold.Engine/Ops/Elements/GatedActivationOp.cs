@@ -1,6 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Engine.Ops;
@@ -9,6 +10,9 @@ namespace NanoFold.Engine.Ops;
 public sealed class GatedActivationOp<TActivation> : Op
     where TActivation : struct, IActivation
 {
+    /// <summary>The same for calls that apply it where a product ends.</summary>
+    internal static GateFormula Formula { get; } = new GateFormula<Value, Gradients>(TActivation.Name);
+
     public override string Name => $"{TActivation.Name}-gated";
 
     public static Tensor Record(Tape tape, Tensor gate, Tensor up) => gate.Layout.SameShape(up.Layout)

@@ -92,6 +92,7 @@ internal sealed class Muon : AdamW
     private readonly Hidden[] _chosen;
     private readonly View[] _updates;
     private readonly StepSlot _rate;
+    private readonly bool _rounds;
     private readonly long _start;
     private readonly DeviceBuffer? _update;
     private readonly NewtonSchulz? _newtonSchulz;
@@ -102,6 +103,7 @@ internal sealed class Muon : AdamW
         (_config, _store) = (config, builder.Store);
         _momentum = builder.Backend.Require<MuonMomentumCall>();
         _apply = builder.Backend.Require<MuonApplyCall>();
+        _rounds = builder.Backend.Find<AdamWTogetherCall>() is not null;
         _rate = builder.Rate("matrixLearningRate", config.MatrixLearningRate!.Value);
         ElementRange matrices = _store.Range(ParameterRole.Matrix);
         _start = matrices.Start;
@@ -122,6 +124,9 @@ internal sealed class Muon : AdamW
     }
 
     public override string NameOf(ParameterRole role) => role == ParameterRole.Matrix ? "muon" : base.NameOf(role);
+
+    /// <remarks>Where the rest is rounded so too.</remarks>
+    internal override bool Rounds(ParameterRole role) => _rounds && role == ParameterRole.Matrix;
 
     public override void UpdateRole(in RoleRange range)
     {
@@ -153,7 +158,10 @@ internal sealed class Muon : AdamW
                 Hidden hidden = _chosen[i];
                 double size = _config.RateFactor(hidden.Parameter) * ShapeFactor(hidden.Rows, hidden.Columns);
                 _apply.Run(new MuonApplyCall(
-                    range.State, _rate, _store.Values(hidden.Parameter).With(_updates[i].Layout, hidden.Offset), _updates[i], _config.MatrixWeightDecay!.Value / size, size));
+                    range.State, _rate, _store.Values(hidden.Parameter).With(_updates[i].Layout, hidden.Offset), _updates[i], _config.MatrixWeightDecay!.Value / size, size)
+                {
+                    Rounded = _rounds ? _store.Rounded(hidden.Elements) : default,
+                });
             }
         }
     }
@@ -188,5 +196,7 @@ internal sealed class Muon : AdamW
 
         /// <summary>From the parameter's beginning.</summary>
         public long Offset => (long)Number * Rows * Columns;
+
+        public ElementRange Elements => new(Parameter.Offset + Offset, Parameter.Offset + Offset + ((long)Rows * Columns));
     }
 }

@@ -22,6 +22,7 @@ public sealed class Optimizer : IDisposable
     private readonly (RoleRange Range, StepPart Part)[] _ranges;
     private readonly (TogetherUpdate Update, StepPart Part)? _together;
     private readonly ElementRange _apart;
+    private readonly bool _rounds;
     private readonly List<(StepSlot Slot, double Factor)> _scaledRates = [];
     private readonly OptimizerRate[] _rates;
     private readonly LearningRate[] _ownRates;
@@ -61,6 +62,7 @@ public sealed class Optimizer : IDisposable
         }
 
         _ranges = [.. ranges.Where(range => range.Elements.Start < _apart.End).Select(range => (range, new StepPart(_rule.NameOf(range.Role), StepPhase.Update)))];
+        _rounds = store.ShadowType is not null && !_apart.IsEmpty && !_ranges.All(range => _rule.Rounds(range.Range.Role));
         _rates = [.. _builder.Rates];
         _ownRates = new LearningRate[_rates.Length];
     }
@@ -137,7 +139,7 @@ public sealed class Optimizer : IDisposable
             Log?.End();
         }
 
-        if (_store.ShadowType is not null && !_apart.IsEmpty)
+        if (_rounds)
         {
             Log?.Begin(EventKind.Part, StepPart.Shadow);
             _store.Changed(_apart);

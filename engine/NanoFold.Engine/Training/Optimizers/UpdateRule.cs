@@ -33,6 +33,9 @@ public abstract class UpdateRule(string name) : IDisposable
     /// </summary>
     internal virtual TogetherUpdate? Together(IReadOnlyList<RoleRange> ranges) => null;
 
+    /// <summary>Whether it rounds the parameters of a role as it updates them, where they have a copy of 16 bits, so that nobody else has to.</summary>
+    internal virtual bool Rounds(ParameterRole role) => false;
+
     /// <summary>Updates consecutive elements of a role.</summary>
     protected abstract void Update(in RoleRange piece);
 

@@ -66,7 +66,8 @@ internal static class PtxOpcodes
         new("mma.sync.aligned.m16n8k16.row.col.f32.(bf16.bf16|f16.f16).f32", 80, 70, Meeting: PtxMeeting.Warp),
         new("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32", 80, 70, Meeting: PtxMeeting.Warp),
 
-        // Hopper: barriers in shared memory, copies of tiles, products by warpgroups.
+        // Hopper: barriers in shared memory, copies of tiles, products by warpgroups, kernels that start before others end.
+        new("griddepcontrol.(wait|launch_dependents)", 90, 78, Results: 0),
         new("elect.sync", 90, 80, Meeting: PtxMeeting.Warp),
         new("mbarrier.init.shared::cta.b64", 80, 78, Results: 0),
         new("mbarrier.arrive.shared::cta.b64", 80, 78),

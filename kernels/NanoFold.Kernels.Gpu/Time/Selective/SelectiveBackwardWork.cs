@@ -12,7 +12,8 @@ namespace NanoFold.Kernels.Gpu.Time.Selective;
 internal struct SelectiveBackwardWork<T> : IGpuWork<SelectiveBackwardWork<T>>
     where T : unmanaged, IElement<T>
 {
-    private const int Places = SelectiveTile<T>.Places, Side = SelectiveTile<T>.Side, Together = 4, Tiles = SelectiveScanCall.Chunk / Places;
+    // Together: places whose parts are added up at once; of four the group would have more than 32 KiB in shared memory.
+    private const int Places = SelectiveTile<T>.Places, Side = SelectiveTile<T>.Side, Together = 2, Tiles = SelectiveScanCall.Chunk / Places;
 
     public SelectiveTile<T> Tile;
     public SequenceView<T> DY, DX, DDelta;

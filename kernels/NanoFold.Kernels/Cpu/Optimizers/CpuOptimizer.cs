@@ -119,6 +119,11 @@ public sealed unsafe class CpuOptimizer(CpuContext context) :
     public void Run(in MuonApplyCall call)
     {
         call.Check();
+        if (!call.Rounded.IsNone)
+        {
+            Checks.Throw(MuonApplyCall.Name, $"rounded is {call.Rounded}, expected none on a CPU");
+        }
+
         if (call.State.GetDouble(StepSlot.GradientScale) != 0)
         {
             double rate = call.State.GetDouble(call.Rate) * call.RateFactor;

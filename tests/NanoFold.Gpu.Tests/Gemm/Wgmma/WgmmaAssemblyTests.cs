@@ -4,6 +4,7 @@ namespace NanoFold.Gpu.Tests.Gemm.Wgmma;
 
 /// <summary>What NVIDIA's assembler says of products and attention by warpgroups, where there is one: no error, nothing spilled, no products that wait for one another (C75xx).</summary>
 [Category("Long")]
+[Parallelizable]
 internal sealed class WgmmaAssemblyTests
 {
     [Test]

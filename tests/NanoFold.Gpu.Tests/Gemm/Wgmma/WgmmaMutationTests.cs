@@ -7,6 +7,7 @@ using NanoFold.Kernels.Gpu.Ptx;
 namespace NanoFold.Gpu.Tests.Gemm.Wgmma;
 
 /// <summary>Whether the machine sees every missing or wrong piece of order in products by warpgroups: each must be a fault or a wrong result in one of its schedules.</summary>
+[Parallelizable]
 internal sealed class WgmmaMutationTests
 {
     // One block has four tiles, each of five steps of the depth through a ring of two stages.

@@ -6,6 +6,7 @@ using NanoFold.Kernels.Gpu.Ptx;
 namespace NanoFold.Gpu.Tests.Gemm.Wgmma;
 
 /// <summary>Products by warpgroups, run by the machine in several orders and compared with sums in double.</summary>
+[Parallelizable]
 internal sealed class WgmmaTests
 {
     private static readonly GemmTile s_tile = new(128, 64, 16, 64, 128, 3, 1);

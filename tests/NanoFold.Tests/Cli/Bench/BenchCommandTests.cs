@@ -39,10 +39,10 @@ public class BenchCommandTests
     [Test]
     public void AttentionIsTimedOverContexts()
     {
-        JsonObject result = CommandLine.Json("bench", "attention", "--context", "16,64", "--heads", "4", "--kv-heads", "2", "--head-dim", "8", "--batch", "2", "--window", "16", "--threads", "1");
+        JsonObject result = CommandLine.Json("bench", "attention", "--context", "16,64", "--heads", "4", "--kv-heads", "2", "--head-dim", "8", "--batch", "2", "--window", "16", "--documents", "30", "--threads", "1");
 
         JsonObject[] cases = [.. result["cases"]!.AsArray().Select(c => c!.AsObject())];
-        Assert.That(cases[0].Select(p => p.Key), Is.EqualTo(new[] { "context", "heads", "kvHeads", "headDim", "batch", "window", "threads", "forwardMs", "backwardMs", "gflops", "bytes" }));
+        Assert.That(cases[0].Select(p => p.Key), Is.EqualTo(new[] { "context", "heads", "kvHeads", "headDim", "batch", "window", "documents", "threads", "forwardMs", "backwardMs", "gflops", "bytes" }));
         Assert.That(cases.Select(c => c["context"]!.GetValue<int>()), Is.EqualTo(new[] { 16, 64 }));
         Assert.That(cases[1]["bytes"]!.GetValue<long>(), Is.InRange(3 * cases[0]["bytes"]!.GetValue<long>(), 8 * cases[0]["bytes"]!.GetValue<long>()));
         Assert.That(result["growth"]!["context"]!.GetValue<double>(), Is.EqualTo(4));
@@ -135,6 +135,8 @@ public class BenchCommandTests
     [TestCase("attention --mixers attention,gru --set model.mixer.state=8", "bench attention: --set model.mixer.state=8 is for one kind; name one with --mixers")]
     [TestCase("attention --plot x.svg", "bench attention: --set and --plot go with --mixers")]
     [TestCase("attention --mixers gru --window 8", "bench attention: --window is for the kernel alone; with --mixers sliding-window say --set model.mixer.window=N")]
+    [TestCase("attention --mixers gru --documents 8", "bench attention: --documents is for the kernel alone; leave out --mixers or --documents")]
+    [TestCase("attention --documents 0", "--documents: expected an integer from 1 to 1048576, got '0'")]
     [TestCase("attention --preset mega", "preset: unknown preset \"mega\"; known: nano, small, gpt2")]
     [TestCase("decode --prompt-tokens 60 --tokens 5", "bench decode: --prompt-tokens 60 and --tokens 5 are more than the context of 64; name fewer, or a larger --context")]
     [TestCase("decode --context 1", "bench decode: --prompt-tokens 1 and --tokens 1 are more than the context of 1; name fewer, or a larger --context")]

@@ -12,46 +12,46 @@ public sealed class GroupedDecodingTests
     private static readonly Isa[] s_paths = [Isa.Scalar, Isa.Vector128, Isa.Vector256, Isa.Vector512];
 
     [Test]
-    public void AnyGroupAndAnyHeadSize([ValueSource(nameof(s_paths))] Isa isa, [Values(1, 2, 3, 4, 5, 7, 8, 9, 16)] int group)
+    public void AnyGroupAndAnyHeadSize([Values(1, 2, 3, 4, 5, 7, 8, 9, 16)] int group)
     {
         foreach ((int depth, int valueDepth) in new[] { (1, 1), (8, 8), (11, 13), (16, 40), (24, 8), (64, 64), (72, 80), (80, 31), (128, 100) })
         {
             foreach (int keys in new[] { 1, 2, 5, 97, 300 })
             {
-                Verify(isa, new Case(group, 2, depth, valueDepth, keys));
+                Verify(new Case(group, 2, depth, valueDepth, keys));
             }
         }
     }
 
     /// <summary>More keys than a part has, and a cache that is read for all heads at once or head by head.</summary>
     [Test]
-    public void LongCaches([ValueSource(nameof(s_paths))] Isa isa, [Values(1, 3, 4, 8)] int group, [Values(601, 4000)] int capacity)
+    public void LongCaches([Values(1, 3, 4, 8)] int group, [Values(601, 4000)] int capacity)
     {
         foreach (int keys in new[] { 257, 512, 601 })
         {
-            Verify(isa, new Case(group, 3, 64, 64, keys) { Capacity = capacity });
-            Verify(isa, new Case(group, 3, 64, 64, keys) { Capacity = capacity, Window = 267, Sinks = 5 });
+            Verify(new Case(group, 3, 64, 64, keys) { Capacity = capacity });
+            Verify(new Case(group, 3, 64, 64, keys) { Capacity = capacity, Window = 267, Sinks = 5 });
         }
     }
 
     [Test]
-    public void WindowsCapsDecaysAndSinkLogits([ValueSource(nameof(s_paths))] Isa isa, [Values(1, 2, 3, 4, 8)] int group, [Values(1, 2, 3)] int tokens)
+    public void WindowsCapsDecaysAndSinkLogits([Values(1, 2, 3, 4, 8)] int group, [Values(1, 2, 3)] int tokens)
     {
         foreach (int keys in new[] { 3, 50, 203 })
         {
             Case plain = new(group, 3, 40, 24, keys) { Tokens = tokens };
-            Verify(isa, plain with { Window = 17 });
-            Verify(isa, plain with { Window = 17, Sinks = 3 });
-            Verify(isa, plain with { Cap = 0.7 });
-            Verify(isa, plain with { HasDecays = true });
-            Verify(isa, plain with { HasSinkLogits = true });
-            Verify(isa, plain with { HasSinkLogits = true, Cap = 0.5, Window = 101, Sinks = 2 });
-            Verify(isa, plain with { HasSinkLogits = true, HasDecays = true, Window = 100 });
+            Verify(plain with { Window = 17 });
+            Verify(plain with { Window = 17, Sinks = 3 });
+            Verify(plain with { Cap = 0.7 });
+            Verify(plain with { HasDecays = true });
+            Verify(plain with { HasSinkLogits = true });
+            Verify(plain with { HasSinkLogits = true, Cap = 0.5, Window = 101, Sinks = 2 });
+            Verify(plain with { HasSinkLogits = true, HasDecays = true, Window = 100 });
         }
     }
 
     [Test]
-    public void ValuesMayHaveFewerHeads([Values(1, 3, 4)] int group) => Verify(IsaExtensions.Best, new Case(group, 4, 16, 16, 70) { ValueHeads = 2 });
+    public void ValuesMayHaveFewerHeads([Values(1, 3, 4)] int group) => Verify(new Case(group, 4, 16, 16, 70) { ValueHeads = 2 });
 
     [Test]
     public void ScoresThatAreNotNumbersReachTheirOwnHeadsAlone([ValueSource(nameof(s_paths))] Isa isa)
@@ -78,22 +78,28 @@ public sealed class GroupedDecodingTests
         }
     }
 
-    private static void Verify(Isa isa, Case of)
+    // On every path.
+    private static void Verify(Case of)
     {
         foreach (DType type in new[] { DType.Float32, DType.Float64 })
         {
             using var rig = new Rig(of, type);
-            double[] y = rig.Run(isa, threads: 1), expected = rig.Expected();
+            double[]? expected = null;
             double tolerance = type == DType.Float64 ? 1e-12 : 1e-5;
-            for (int i = 0; i < y.Length; i++)
+            foreach (Isa isa in s_paths)
             {
-                if (!(Math.Abs(y[i] - expected[i]) <= tolerance))
+                double[] y = rig.Run(isa, threads: 1);
+                expected ??= rig.Expected();
+                for (int i = 0; i < y.Length; i++)
                 {
-                    Assert.Fail($"{of}, {type}: element {i} is {y[i]}, expected {expected[i]}");
+                    if (!(Math.Abs(y[i] - expected[i]) <= tolerance))
+                    {
+                        Assert.Fail($"{of}, {type}, {isa}: element {i} is {y[i]}, expected {expected[i]}");
+                    }
                 }
-            }
 
-            rig.AssertGuards();
+                rig.AssertGuards();
+            }
         }
     }
 
@@ -151,8 +157,22 @@ public sealed class GroupedDecodingTests
 
         public GuardedTensor Q { get; }
 
+        private int NewKeys => (_of.Keys - _of.Tokens) * _of.KeyHeads * _of.Depth;
+
+        /// <summary>What an earlier run has written is not there any more.</summary>
         public double[] Run(Isa isa, int threads)
         {
+            _y.Fill(_ => double.NaN);
+            for (int i = 0; i < _k.Count; i++)
+            {
+                _keys[NewKeys + i] = double.NaN;
+            }
+
+            for (int i = 0; i < _v.Count; i++)
+            {
+                _values[((_of.Keys - _of.Tokens) * _of.ValueHeads * _of.ValueDepth) + i] = double.NaN;
+            }
+
             using var context = new CpuContext(threads, isa);
             using var attention = new CpuCachedAttention(context);
             attention.Run(new CachedAttentionCall
@@ -172,17 +192,20 @@ public sealed class GroupedDecodingTests
                 SinkLogits = _sinkLogits?.View ?? default,
                 Visible = Visible.Causal with { Window = _of.Window, Sinks = _of.Sinks },
             });
+            for (int i = 0; i < _k.Count; i++)
+            {
+                if (_keys[NewKeys + i] != _k[i])
+                {
+                    Assert.Fail($"{isa}: element {i} of the new keys is {_keys[NewKeys + i]} in the cache, not {_k[i]}");
+                }
+            }
+
             return _y.ToArray();
         }
 
         /// <summary>By the keys and values that are in the cache after a run.</summary>
         public double[] Expected()
         {
-            for (int i = 0; i < _k.Count; i++)
-            {
-                Assert.That(_keys[((_of.Keys - _of.Tokens) * _of.KeyHeads * _of.Depth) + i], Is.EqualTo(_k[i]), "a new key");
-            }
-
             double[] q = Q.ToArray(), keys = _keys.ToArray(), values = _values.ToArray(), y = new double[_y.Count];
             for (int token = 0; token < _of.Tokens; token++)
             {

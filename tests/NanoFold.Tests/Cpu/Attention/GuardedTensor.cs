@@ -11,6 +11,10 @@ internal sealed unsafe class GuardedTensor : IDisposable
 
     private readonly NativeBuffer _buffer;
     private readonly int _elements;
+    private readonly DType _type;
+
+    /// <summary>Where each element of the view lies in the buffer.</summary>
+    private readonly int[] _positions;
 
     /// <param name="parts">The view is this part of the last dimension …</param>
     /// <param name="of">… cut in so many: [B, T, of · H · D] holds several tensors, as a fused projection does.</param>
@@ -32,6 +36,8 @@ internal sealed unsafe class GuardedTensor : IDisposable
             View = View.With(layout.SplitLast(shape[2]), offset);
         }
 
+        _type = type;
+        _positions = Positions(View);
         for (int i = 0; i < _elements; i++)
         {
             Set(i, Sentinel);
@@ -40,12 +46,12 @@ internal sealed unsafe class GuardedTensor : IDisposable
 
     public View View { get; }
 
-    public int Count => (int)View.Count;
+    public int Count => _positions.Length;
 
     public double this[int index]
     {
-        get => Get(Position(index));
-        set => Set(Position(index), value);
+        get => Get(_positions[index]);
+        set => Set(_positions[index], value);
     }
 
     public GuardedTensor Fill(Random random, double scale = 1)
@@ -85,7 +91,7 @@ internal sealed unsafe class GuardedTensor : IDisposable
         var inside = new bool[_elements];
         for (int i = 0; i < Count; i++)
         {
-            inside[Position(i)] = true;
+            inside[_positions[i]] = true;
         }
 
         for (int i = 0; i < _elements; i++)
@@ -99,19 +105,33 @@ internal sealed unsafe class GuardedTensor : IDisposable
 
     public void Dispose() => _buffer.Dispose();
 
-    private int Position(int index)
+    // Counted up axis by axis, the last one first.
+    private static int[] Positions(in View view)
     {
-        long position = View.Offset;
-        for (int axis = View.Layout.Rank - 1; axis >= 0; axis--)
+        Layout layout = view.Layout;
+        var positions = new int[(int)layout.Count];
+        var at = new int[layout.Rank];
+        long position = view.Offset;
+        for (int i = 0; i < positions.Length; i++)
         {
-            position += index % View.Layout[axis] * View.Layout.Stride(axis);
-            index /= View.Layout[axis];
+            positions[i] = (int)position;
+            for (int axis = layout.Rank - 1; axis >= 0; axis--)
+            {
+                position += layout.Stride(axis);
+                if (++at[axis] < layout[axis])
+                {
+                    break;
+                }
+
+                position -= at[axis] * layout.Stride(axis);
+                at[axis] = 0;
+            }
         }
 
-        return (int)position;
+        return positions;
     }
 
-    private double Get(int i) => View.Type switch
+    private double Get(int i) => _type switch
     {
         DType.Float64 => ((double*)_buffer.Pointer)[i],
         DType.Float32 => ((float*)_buffer.Pointer)[i],
@@ -120,7 +140,7 @@ internal sealed unsafe class GuardedTensor : IDisposable
 
     private void Set(int i, double value)
     {
-        switch (View.Type)
+        switch (_type)
         {
             case DType.Float64:
                 ((double*)_buffer.Pointer)[i] = value;

@@ -26,11 +26,12 @@ internal static class BenchAttention
         Option<long?> headDim = command.Integer("--head-dim", "Elements of a head", 1, 4096);
         Option<long?> batch = command.Integer("--batch", $"Sequences; {TokensPerCase} tokens in all if not given", 1, 1 << 20);
         Option<long?> window = command.Integer("--window", "Keys that a query sees, its own and those before it; all if not given", 1, MostContext);
+        Option<long?> documents = command.Integer("--documents", "Tokens of a document, which sees nothing of others; a sequence is one if not given", 1, MostContext);
         Option<string?> preset = command.Text("--preset", string.Join('|', Presets.Names), "Whose heads; small if not given");
         contexts.Aliases.Add("--contexts");
         var mixers = new BenchMixers(command);
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
-        command.JsonKeys = "cases [{context, heads, kvHeads, headDim, batch, window (0 for all), threads, forwardMs, backwardMs (of the whole batch, medians), gflops (both passes, by visible pairs), bytes (operands, results, gradients and scratch)}], "
+        command.JsonKeys = "cases [{context, heads, kvHeads, headDim, batch, window (0 for all), documents (tokens of each, 0 for one a sequence), threads, forwardMs, backwardMs (of the whole batch, medians), gflops (both passes, by visible pairs), bytes (operands, results, gradients and scratch)}], "
             + "growth {context, timePerSquare, bytesPerToken} (the last case relative to the first; time for a sequence over context²); "
             + BenchMixers.JsonKeys;
         command.Does(invocation =>
@@ -47,6 +48,11 @@ internal static class BenchAttention
                     throw UserException.Usage("bench attention: --window is for the kernel alone; with --mixers sliding-window say --set model.mixer.window=N");
                 }
 
+                if (invocation.Get(documents) is not null)
+                {
+                    throw UserException.Usage("bench attention: --documents is for the kernel alone; leave out --mixers or --documents");
+                }
+
                 (string Key, long? Value)[] shape =
                 [
                     ("heads", invocation.Get(heads)), ("kvHeads", invocation.Get(kvHeads) ?? invocation.Get(heads)), ("headDim", invocation.Get(headDim) ?? model.HeadDim),
@@ -55,7 +61,7 @@ internal static class BenchAttention
             }
 
             return Run(invocation, [.. lengths.Select(context => Checked(new AttentionCase(
-                context, h, g, (int)(invocation.Get(headDim) ?? model.HeadDim), Batch(context), (int)(invocation.Get(window) ?? 0))))]);
+                context, h, g, (int)(invocation.Get(headDim) ?? model.HeadDim), Batch(context), (int)(invocation.Get(window) ?? 0), (int)(invocation.Get(documents) ?? 0))))]);
 
             int Batch(int context) => (int)(invocation.Get(batch) ?? Math.Max(1, TokensPerCase / context));
         });
@@ -84,7 +90,7 @@ internal static class BenchAttention
         double square = last.SecondsPerSquare / first.SecondsPerSquare, perToken = last.BytesPerToken / first.BytesPerToken;
         Output output = invocation.Output;
         AttentionCase shape = cases[0];
-        output.Line($"{shape.Heads} heads of {shape.HeadDim} on {Display.Count(shape.KvHeads, "key head")}, {(shape.Window == 0 ? "causal" : $"causal, window {Display.Count(shape.Window)}")}, {backend.Name}");
+        output.Line($"{shape.Heads} heads of {shape.HeadDim} on {Display.Count(shape.KvHeads, "key head")}, causal{Words("window", shape.Window)}{Words("documents of", shape.Documents)}, {backend.Name}");
         output.Table(
             numbers: true,
             [
@@ -105,6 +111,8 @@ internal static class BenchAttention
         return Faults.Done;
     }
 
+    private static string Words(string what, int count) => count == 0 ? "" : $", {what} {Display.Count(count)}";
+
     private static JsonObject Describe(AttentionResult result, int threads) => new()
     {
         ["context"] = result.Case.Context,
@@ -113,6 +121,7 @@ internal static class BenchAttention
         ["headDim"] = result.Case.HeadDim,
         ["batch"] = result.Case.Batch,
         ["window"] = result.Case.Window,
+        ["documents"] = result.Case.Documents,
         ["threads"] = threads,
         ["forwardMs"] = 1000 * result.ForwardSeconds,
         ["backwardMs"] = 1000 * result.BackwardSeconds,

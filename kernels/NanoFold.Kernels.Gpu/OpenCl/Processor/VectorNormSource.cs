@@ -1,4 +1,4 @@
-namespace NanoFold.Kernels.Gpu.OpenCl;
+namespace NanoFold.Kernels.Gpu.OpenCl.Processor;
 
 /// <summary>
 /// RMSNorm and LayerNorm on a processor's vector units, a row after the other; a group is one thread, which has some rows. Formulas are those of the portable kernels:
@@ -98,6 +98,9 @@ internal static class VectorNormSource
             }
         }
 
+        // Rows at a time: what is read of them for their sums is still in a cache for the rest.
+        #define BLOCK 4
+
         __attribute__((reqd_work_group_size(1, 1, 1)))
         kernel void norm_backward(
             global const float* X, global const float* gain, global const float* statistics, global const float* DY, global float* DX, global float* partials, struct operands w)
@@ -106,46 +109,79 @@ internal static class VectorNormSource
             gain += w.gain;
             statistics += w.statistics;
             global float* into = partials + w.partials + 2L * w.width * get_group_id(0);
-            if (w.hasSums)
-                for (int j = 0; j < 2 * w.width; j++)
-                    into[j] = 0;
-            for (int row = first; row < end; row++)
+            for (int begin = first; begin < end; begin += BLOCK)
             {
-                long i2 = row % w.n2, i1 = row / w.n2 % w.n1, i0 = row / w.n2 / w.n1;
-                global const float* x = X + w.x + i0 * w.x0 + i1 * w.x1 + i2 * w.x2;
-                global const float* dy = DY + w.dy + i0 * w.d0 + i1 * w.d1 + i2 * w.d2;
-                float mean = w.centered ? statistics[2 * row] : 0, inverse = statistics[w.centered ? 2 * row + 1 : row];
-                float16 dots = 0, sums = 0;
+                int rows = min(BLOCK, end - begin);
+                global const float* x[BLOCK];
+                global const float* dy[BLOCK];
+                global float* dx[BLOCK];
+                float mean[BLOCK], inverse[BLOCK], slope[BLOCK], offset[BLOCK];
+                for (int r = 0; r < rows; r++)
+                {
+                    int row = begin + r;
+                    long i2 = row % w.n2, i1 = row / w.n2 % w.n1, i0 = row / w.n2 / w.n1;
+                    x[r] = X + w.x + i0 * w.x0 + i1 * w.x1 + i2 * w.x2;
+                    dy[r] = DY + w.dy + i0 * w.d0 + i1 * w.d1 + i2 * w.d2;
+                    dx[r] = DX + w.y + i0 * w.y0 + i1 * w.y1 + i2 * w.y2;
+                    mean[r] = w.centered ? statistics[2 * row] : 0;
+                    inverse[r] = statistics[w.centered ? 2 * row + 1 : row];
+                    if (!w.hasDX)
+                        continue;
+                    float16 dots = 0, sums = 0;
+                    for (int j = 0; j < w.width; j += 16)
+                    {
+                        float16 v = centered(LOAD(x[r], j), mean[r], j, w.width), d = LOAD(dy[r], j);
+                        if (w.hasGain) d *= LOAD(gain, j);
+                        dots = fma(d, v, dots);
+                        sums += d;
+                    }
+
+                    slope[r] = -total(dots) / w.divisor * inverse[r] * inverse[r] * inverse[r];
+                    offset[r] = w.centered ? -total(sums) / w.width * inverse[r] : 0;
+                }
+
                 for (int j = 0; j < w.width; j += 16)
                 {
-                    float16 v = centered(LOAD(x, j), mean, j, w.width), d = LOAD(dy, j);
-                    if (w.hasSums)
+                    float16 scale = 1, products = 0, sums = 0;
+                    if (w.hasGain) scale = LOAD(gain, j);
+                    for (int r = 0; r < rows; r++)
                     {
-                        STORE(LOAD(into, j) + d * v * inverse, into, j);
-                        if (w.centered)
+                        float16 v = centered(LOAD(x[r], j), mean[r], j, w.width), d = LOAD(dy[r], j);
+                        products += d * v * inverse[r];
+                        sums += d;
+                        if (w.hasDX)
                         {
-                            STORE(LOAD((into + w.width), j) + d, (into + w.width), j);
+                            d = d * scale * inverse[r] + v * slope[r] + offset[r];
+                            if (w.accumulate) d += LOAD(dx[r], j);
+                            STORE(d, dx[r], j);
                         }
                     }
 
-                    if (w.hasGain) d *= LOAD(gain, j);
-                    dots = fma(d, v, dots);
-                    sums += d;
-                }
-
-                if (!w.hasDX)
-                    continue;
-                global float* dx = DX + w.y + i0 * w.y0 + i1 * w.y1 + i2 * w.y2;
-                float slope = -total(dots) / w.divisor * inverse * inverse * inverse, offset = w.centered ? -total(sums) / w.width * inverse : 0;
-                for (int j = 0; j < w.width; j += 16)
-                {
-                    float16 v = LOAD(x, j) - mean, d = LOAD(dy, j);
-                    if (w.hasGain) d *= LOAD(gain, j);
-                    d = d * inverse + v * slope + offset;
-                    if (w.accumulate) d += LOAD(dx, j);
-                    STORE(d, dx, j);
+                    if (w.hasSums)
+                    {
+                        if (begin > first) products += LOAD(into, j);
+                        STORE(products, into, j);
+                        if (w.centered)
+                        {
+                            if (begin > first) sums += LOAD((into + w.width), j);
+                            STORE(sums, (into + w.width), j);
+                        }
+                    }
                 }
             }
+        }
+
+        // The groups' sums of sixteen columns, in their order, and onto y.
+        __attribute__((reqd_work_group_size(1, 1, 1)))
+        kernel void norm_sums(global const float* partials, global float* y, struct operands w)
+        {
+            int j = 16 * get_group_id(0);
+            partials += w.partials;
+            y += w.gain;
+            float16 sum = 0;
+            for (int i = 0; i < w.count; i++)
+                sum += LOAD((partials + 2L * i * w.width), j);
+            STORE(LOAD(y, j) + sum, y, j);
         }
 
         """;

@@ -3,7 +3,7 @@ using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
 using NanoFold.Kernels.Gpu.MatMul;
 
-namespace NanoFold.Kernels.Gpu.OpenCl;
+namespace NanoFold.Kernels.Gpu.OpenCl.Processor;
 
 /// <summary>Products in single precision on an OpenCL device that is a processor: there local memory is plain memory, and a barrier costs more than it saves.</summary>
 internal sealed class VectorProduct(GpuContext context) : IDisposable

@@ -1,4 +1,4 @@
-namespace NanoFold.Kernels.Gpu.OpenCl;
+namespace NanoFold.Kernels.Gpu.OpenCl.Processor;
 
 /// <summary>
 /// Products on a processor's vector units. A tile of 8 × 32 elements of y is sixteen vectors of sixteen floats, kept in registers over all steps; a group is one thread.

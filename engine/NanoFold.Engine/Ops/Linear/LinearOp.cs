@@ -8,9 +8,9 @@ namespace NanoFold.Engine.Ops;
 /// y = factor · x Wᵀ (+ bias) (+ residual). x [.., K], W [N, K], bias [N], residual and y [.., N].
 /// dx = factor · dy W, dW += factor · dyᵀ x, dBias += Σ dy, dResidual = dy.
 /// </summary>
-public sealed class LinearOp(double factor = 1) : Op
+public class LinearOp(double factor = 1) : Op
 {
-    private const int X = 0, W = 1, Bias = 2, Residual = 3;
+    private protected const int X = 0, W = 1, Bias = 2, Residual = 3;
 
     public override string Name => "linear";
 
@@ -64,12 +64,17 @@ public sealed class LinearOp(double factor = 1) : Op
 
     public override void Backward(Backend backend, OpCall call)
     {
-        View dy = Flat(call.OutputGradient(0));
-        Gradients(backend, call, dy, X, W, factor);
+        Gradients(backend, call, Flat(call.OutputGradient(0)), X, W, factor);
+        GradientsOfAdded(backend, call);
+    }
+
+    /// <summary>The gradients of bias and residual, where they are wanted.</summary>
+    private protected static void GradientsOfAdded(Backend backend, OpCall call)
+    {
         if (!call.InputGradient(Bias).IsNone)
         {
             View dBias = call.InputGradient(Bias);
-            backend.Sum(dy, dBias.With(Layout.Of(1, dBias.Layout[0])), call.Accumulates(Bias));
+            backend.Sum(Flat(call.OutputGradient(0)), dBias.With(Layout.Of(1, dBias.Layout[0])), call.Accumulates(Bias));
         }
 
         call.PassGradient(backend, Residual);
@@ -82,12 +87,14 @@ public sealed class LinearOp(double factor = 1) : Op
         {
             A = dy, B = call.Input(w), Alpha = factor, Y = Flat(call.InputGradient(x)), Accumulate = call.Accumulates(x), Rounding = call.Rounding,
         };
-        MatMulArgs dw = new()
-        {
-            A = dy, TransposeA = true, B = Flat(call.Input(x)), Alpha = factor, Y = call.InputGradient(w), Accumulate = call.Accumulates(w), Rounding = call.Rounding,
-        };
-        TogetherWhereWanted(backend, dx, dw);
+        TogetherWhereWanted(backend, dx, WeightGradient(call, dy, x, w, factor));
     }
+
+    /// <summary>dW += factor · dyᵀ x.</summary>
+    internal static MatMulArgs WeightGradient(OpCall call, in View dy, int x, int w, double factor = 1) => new()
+    {
+        A = dy, TransposeA = true, B = Flat(call.Input(x)), Alpha = factor, Y = call.InputGradient(w), Accumulate = call.Accumulates(w), Rounding = call.Rounding,
+    };
 
     /// <summary>Two products that do not need each other; one without y is not wanted.</summary>
     internal static void TogetherWhereWanted(Backend backend, in MatMulArgs first, in MatMulArgs second) =>

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using NanoFold.Kernels.Gpu.Loops;
 
-namespace NanoFold.Kernels.Gpu.OpenCl;
+namespace NanoFold.Kernels.Gpu.OpenCl.Processor;
 
 /// <summary>Norms in single precision on an OpenCL device that is a processor.</summary>
 internal sealed class VectorNorm(GpuContext context) : IDisposable
@@ -9,7 +9,7 @@ internal sealed class VectorNorm(GpuContext context) : IDisposable
     // Rows of a group: few enough that processors share them out evenly.
     private const int ForwardRows = 16;
 
-    private OpenClProgram? _forward, _backward;
+    private OpenClProgram? _forward, _backward, _sums;
 
     /// <summary>Whether rows can be found: those of more than three dimensions that cannot be merged are left to the portable kernels.</summary>
     public static bool Takes(in View x, in Nest rows) => x.Type == DType.Float32 && rows.Rank <= 3;
@@ -45,8 +45,26 @@ internal sealed class VectorNorm(GpuContext context) : IDisposable
             context.Handle(x), context.Handle(gain), context.Handle(statistics), context.Handle(dy), context.Handle(dx), context.Handle(partials));
     }
 
+    /// <summary>Adds the partial sums up, in their order, and onto the gradients of the gain and, for LayerNorm, of the bias.</summary>
+    public void AddPartials(in View partials, in View dGain, in View dBias)
+    {
+        int width = partials.Layout[2], vectors = (width + 15) / 16;
+        _sums ??= new OpenClProgram(context, "norm_sums", VectorNormSource.Text);
+        for (int which = 0; which < 2; which++)
+        {
+            View target = which == 0 ? dGain : dBias;
+            if (!target.IsNone)
+            {
+                // Those of the bias come after those of the gain, in each group's.
+                var operands = new Operands { Gain = target.Offset, Partials = partials.Offset + which * width, Count = partials.Layout[0], Width = width };
+                _sums.Launch(operands, vectors, 1, 1, context.Handle(partials), context.Handle(target));
+            }
+        }
+    }
+
     public void Dispose()
     {
+        _sums?.Dispose();
         _forward?.Dispose();
         _backward?.Dispose();
     }

@@ -1,6 +1,6 @@
 using NanoFold.Kernels.Gpu.Ptx;
 
-namespace NanoFold.Kernels.Gpu.Gemm;
+namespace NanoFold.Kernels.Gpu.Gemm.Mma;
 
 /// <summary>
 /// Matrix products on tensor cores (bf16, f16, or float rounded to tf32; sums in float) for compute capability 8.0 and above. Tiles of a and b run through
@@ -16,13 +16,13 @@ internal sealed class MmaGemm
     private readonly int _steps;
     private Reg _lane, _warp, _warpRow, _warpColumn, _shared;
 
-    private MmaGemm(in GemmSpec spec, GemmTile tile, int architecture)
+    private MmaGemm(in GemmSpec spec, GemmTile tile, int architecture, bool startsEarly)
     {
         (_spec, _tile) = (spec, tile);
 
-        // Only rounding to tf32 is done otherwise by later devices.
-        int target = spec.Input == GpuType.Float32 && architecture >= 90 ? 90 : 80;
-        _w = new PtxWriter("gemm_mma", target, tile.Threads, System.Runtime.CompilerServices.Unsafe.SizeOf<GemmArguments>(), tile.Blocks);
+        // Only rounding to tf32 is done otherwise by later devices, and kernels start early there.
+        int target = architecture >= 90 && (startsEarly || spec.Input == GpuType.Float32) ? 90 : 80;
+        _w = new PtxWriter("gemm_mma", target, tile.Threads, System.Runtime.CompilerServices.Unsafe.SizeOf<GemmArguments>(), tile.Blocks) { StartsEarly = startsEarly };
         _steps = tile.DepthBytes / 32;
         _sums = _w.New(RegKind.F32, tile.WarpM * tile.WarpN / 32);
     }
@@ -30,6 +30,11 @@ internal sealed class MmaGemm
     /// <summary>Whether a tile's threads and shared memory work out for a kind of product.</summary>
     public static bool Fits(in GemmSpec spec, GemmTile tile)
     {
+        if (spec.HasPairs && !spec.ColumnsB)
+        {
+            return false;
+        }
+
         foreach (bool ofA in (ReadOnlySpan<bool>)[true, false])
         {
             var shared = new SharedTile(spec.Input, spec.IsDepthContiguous(ofA), ofA ? tile.M : tile.N, tile.DepthBytes);
@@ -44,14 +49,9 @@ internal sealed class MmaGemm
     }
 
     public static int SharedBytes(GemmTile tile)
-        => Math.Max(tile.Stages * tile.StageBytes, tile.Threads / 32 * StagingBytes(tile));
+        => Math.Max(tile.Stages * tile.StageBytes, tile.Threads / 32 * MmaStaging.Bytes(tile));
 
-    public static PtxProgram Write(in GemmSpec spec, GemmTile tile, int architecture) => new MmaGemm(spec, tile, architecture).Write();
-
-    /// <summary>Sums of 16 of a warp's rows, on their way from the layout of fragments to that of rows.</summary>
-    private static int StagingBytes(GemmTile tile) => 16 * StagingPitch(tile);
-
-    private static int StagingPitch(GemmTile tile) => 4 * (tile.WarpN + 8);
+    public static PtxProgram Write(in GemmSpec spec, GemmTile tile, int architecture, bool startsEarly) => new MmaGemm(spec, tile, architecture, startsEarly).Write();
 
     private PtxProgram Write()
     {
@@ -69,7 +69,17 @@ internal sealed class MmaGemm
         }
 
         MainLoop(block, thread);
-        Epilogue(block);
+        _w.LetNextStart();
+        var staging = new MmaStaging(_w, _tile, _sums, _lane, _warp, _shared);
+        if (_spec.Gate is null)
+        {
+            MmaResults.Write(_w, _spec, _tile, staging, block, _warpRow, _warpColumn);
+        }
+        else
+        {
+            new MmaGatedResults(_w, _spec, _tile, staging, block, _warpRow, _warpColumn).Write();
+        }
+
         return _w.Finish(SharedBytes(_tile));
     }
 
@@ -79,10 +89,11 @@ internal sealed class MmaGemm
         var tileB = new SharedTile(_spec.Input, _spec.IsDepthContiguous(false), _tile.N, _tile.DepthBytes);
         Reg sharedB = _w.Add(_shared, tileA.Bytes);
         var copyA = new TileCopy(_w, tileA, _spec.AlignA, _spec.RaggedDepth, thread, _shared, block.A, block.StrideA, block.Row, block.Rows, block.DepthBegin, block.DepthEnd);
-        var copyB = new TileCopy(_w, tileB, _spec.AlignB, _spec.RaggedDepth, thread, sharedB, block.B, block.StrideB, block.Column, block.Columns, block.DepthBegin, block.DepthEnd, copyA);
+        var copyB = new TileCopy(_w, tileB, _spec.AlignB, _spec.RaggedDepth, thread, sharedB, block.B, block.StrideB, block.Column, block.Columns, block.DepthBegin, block.DepthEnd, copyA, _spec.HasPairs ? _tile.WarpN / 2 : 0);
         var fragmentsA = new Fragments(_w, tileA, true, _lane, _warpRow, _tile.WarpM, _shared, keepsAddresses: true);
         var fragmentsB = new Fragments(_w, tileB, false, _lane, _warpColumn, _tile.WarpN, sharedB, keepsAddresses: true);
 
+        _w.WaitForEarlier();
         _w.Comment("fill all stages but one");
         Reg write = _w.New(RegKind.B32), read = _w.New(RegKind.B32), left = _w.New(RegKind.B32);
         for (int stage = 0; stage < _tile.Stages - 1; stage++)
@@ -185,77 +196,5 @@ internal sealed class MmaGemm
                 _w.Set(targets[i][j], sources[i][j]);
             }
         }
-    }
-
-    private void Epilogue(GemmBlock block)
-    {
-        int pitch = StagingPitch(_tile);
-        var epilogue = new GemmEpilogue(_w, _spec, block);
-        Reg staging = _w.Mad(_warp, StagingBytes(_tile), _shared);
-        Reg write = _w.Mad(_w.Shr(_lane, 2), pitch, _w.Mad(_w.And(_lane, 3), 8, staging));
-        Reg row = _w.Add(block.Row, _warpRow), column = _w.Add(block.Column, _warpColumn);
-        string narrow = _w.NewLabel(), end = _w.NewLabel();
-        if (_spec.WideY)
-        {
-            int count = 16 / _spec.Output.Size(), lanes = _tile.WarpN / count;
-            epilogue.BranchUnlessWhole(block.Column, _tile.N, count, narrow);
-            Reg own = _w.Rem(_lane, lanes), ownRow = _w.Div(_lane, lanes);
-            GemmEpilogue.Place place = epilogue.At(_w.Mad(own, count, column), count, check: true);
-            Reg read = _w.Mad(ownRow, pitch, _w.Mad(own, 4 * count, staging));
-            for (int m = 0; m < _tile.WarpM / 16; m++)
-            {
-                Stage(m, write, pitch);
-                for (int r = 0; r < 16; r += 32 / lanes)
-                {
-                    var sums = new List<Reg>(count);
-                    for (int i = 0; i < count; i += 4)
-                    {
-                        sums.AddRange(_w.LoadShared(RegKind.F32, 4, read, r * pitch + 4 * i));
-                    }
-
-                    epilogue.Store(place, _w.Add(_w.Add(row, ownRow), 16 * m + r), sums.ToArray());
-                }
-            }
-
-            _w.Branch(end);
-            _w.Mark(narrow);
-        }
-
-        Reg readOne = _w.Mad(_lane, 4, staging);
-        for (int m = 0; m < _tile.WarpM / 16; m++)
-        {
-            Stage(m, write, pitch);
-            for (int c = 0; c < _tile.WarpN; c += 32)
-            {
-                GemmEpilogue.Place place = epilogue.At(_w.Add(_w.Add(column, _lane), c), 1, check: true);
-                Reg r = _w.New(RegKind.B32), from = _w.New(RegKind.B32);
-                _w.Set(r, 0);
-                _w.Set(from, _w.Add(readOne, 4 * c));
-                string rows = _w.NewLabel();
-                _w.Mark(rows);
-                epilogue.Store(place, _w.Add(_w.Add(row, 16 * m), r), [_w.LoadShared(RegKind.F32, from)]);
-                _w.Set(r, _w.Add(r, 1));
-                _w.Set(from, _w.Add(from, pitch));
-                using (_w.When(_w.Compare("lt", r, 16)))
-                {
-                    _w.Branch(rows);
-                }
-            }
-        }
-
-        _w.Mark(end);
-    }
-
-    private void Stage(int m, Reg write, int pitch)
-    {
-        _w.WarpBarrier();
-        for (int n = 0; n < _tile.WarpN / 8; n++)
-        {
-            Span<Reg> sums = Sums(m, n);
-            _w.StoreShared(write, 32 * n, sums[0], sums[1]);
-            _w.StoreShared(write, 32 * n + 8 * pitch, sums[2], sums[3]);
-        }
-
-        _w.WarpBarrier();
     }
 }
