@@ -8,6 +8,7 @@ using NanoFold.Kernels.Gpu.Attention.Flash.Hopper;
 namespace NanoFold.Gpu.Tests.Attention.Hopper;
 
 /// <summary>Attention forward by warpgroups, run by the machine and compared with the CPU's; the gradients after it are those of the other kernels.</summary>
+[Parallelizable]
 internal sealed class HopperForwardTests
 {
     private static IEnumerable<AttentionCase> Cases()
