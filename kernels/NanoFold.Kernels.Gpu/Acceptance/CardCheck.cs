@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace NanoFold.Kernels.Gpu.Acceptance;
 
 /// <summary>One thing that a card must do as it is written: an instruction of which only descriptions were at hand, or a kernel that was never run on one.</summary>
@@ -14,7 +16,7 @@ public sealed class CardCheck
     public int Architecture { get; }
 
     /// <summary>All of them, the simplest first: what a later one stands on is checked before.</summary>
-    public static IReadOnlyList<CardCheck> All { get; } = [.. CopyProbe.All, .. MatrixStoreProbe.All, .. WarpgroupProbe.All, .. ProductCheck.All];
+    public static IReadOnlyList<CardCheck> All { get; } = [.. CopyProbe.All, .. MatrixStoreProbe.All, .. WarpgroupProbe.All, .. ProductCheck.All, .. AttentionCheck.All, .. AttentionGradientCheck.All];
 
     /// <summary>Whether a compute capability has it.</summary>
     public bool IsFor(int architecture) => Architecture == 90 ? architecture == 90 : architecture >= Architecture;
@@ -28,6 +30,16 @@ public sealed class CardCheck
 /// <summary>What came of a check: the bytes that were expected, and those that the card made.</summary>
 public sealed record CheckResult(byte[] Expected, byte[] Got)
 {
+    /// <summary>Of numbers that are only near those expected: where they are, the bytes that were expected stand for them.</summary>
+    /// <param name="expected">Exact.</param>
+    /// <param name="got">What the card made, as floats.</param>
+    /// <param name="tolerance">Of the difference, absolute and relative.</param>
+    internal static CheckResult Near(float[] expected, float[] got, float tolerance)
+    {
+        float[] seen = [.. expected.Zip(got, (e, g) => MathF.Abs(g - e) <= tolerance * (1 + MathF.Abs(e)) ? e : g)];
+        return new CheckResult(MemoryMarshal.AsBytes<float>(expected).ToArray(), MemoryMarshal.AsBytes<float>(seen).ToArray());
+    }
+
     public bool Holds => Expected.AsSpan().SequenceEqual(Got);
 
     /// <summary>Where they part first, and how many do; null where none does.</summary>

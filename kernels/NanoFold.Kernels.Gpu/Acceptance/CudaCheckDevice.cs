@@ -83,9 +83,9 @@ internal sealed unsafe class CudaCheckDevice : ICheckDevice, IDisposable
         where T : unmanaged
         => Run(key.Family == GemmFamily.Wgmma ? WgmmaGemm.Write(key.Spec, key.Tile, _isWatched) : key.Write(Architecture), arguments, gridX, gridY, gridZ);
 
-    public void Run<T>(PtxProgram program, in T arguments, int blocks)
+    public void Run<T>(PtxProgram program, in T arguments, int blocks, int blocksY = 1)
         where T : unmanaged
-        => Run(program, arguments, blocks, 1, 1);
+        => Run(program, arguments, blocks, blocksY, 1);
 
     public void Dispose()
     {

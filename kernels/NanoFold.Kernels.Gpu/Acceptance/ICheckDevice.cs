@@ -22,6 +22,6 @@ internal interface ICheckDevice : IGemmDevice
     void Read(long address, Span<byte> values);
 
     /// <summary>Runs a kernel that is no product.</summary>
-    void Run<T>(PtxProgram program, in T arguments, int blocks)
+    void Run<T>(PtxProgram program, in T arguments, int blocks, int blocksY = 1)
         where T : unmanaged;
 }

@@ -33,12 +33,13 @@ internal sealed unsafe class CudaTensorMaps
         // The driver wants it at a multiple of 64.
         byte* memory = stackalloc byte[sizeof(TensorMap) + 64];
         void* map = (void*)(((nint)memory + 63) & ~63);
-        ulong* dimensions = stackalloc ulong[] { (ulong)shape.Columns, (ulong)shape.Rows };
-        ulong stride = (ulong)shape.RowBytes;
-        uint* box = stackalloc uint[] { TensorMapShape.BoxColumns, (uint)shape.BoxRows };
-        uint* steps = stackalloc uint[] { 1, 1 };
+        ulong* dimensions = stackalloc ulong[] { (ulong)shape.Columns, (ulong)shape.Rows, (ulong)shape.Heads, (ulong)shape.Batches };
+        ulong* strides = stackalloc ulong[] { (ulong)shape.RowBytes, (ulong)shape.HeadBytes, (ulong)shape.BatchBytes };
+        uint* box = stackalloc uint[] { TensorMapShape.BoxColumns, (uint)shape.BoxRows, 1, 1 };
+        uint* steps = stackalloc uint[] { 1, 1, 1, 1 };
+        uint rank = shape.Heads > 0 ? 4u : 2u;
         int type = shape.Type == GpuType.Float16 ? Float16 : BFloat16;
-        CudaDriver.Check(CudaDriver.TensorMapEncodeTiled(map, type, 2, (nint)shape.Address, dimensions, &stride, box, steps, 0, Swizzle128, Promotion256, 0), $"encoding {shape}");
+        CudaDriver.Check(CudaDriver.TensorMapEncodeTiled(map, type, rank, (nint)shape.Address, dimensions, strides, box, steps, 0, Swizzle128, Promotion256, 0), $"encoding {shape}");
         return *(TensorMap*)map;
     }
 }

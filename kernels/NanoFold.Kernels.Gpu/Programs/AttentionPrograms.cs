@@ -1,12 +1,15 @@
 using NanoFold.Kernels.Gpu.Attention.Flash;
+using NanoFold.Kernels.Gpu.Attention.Flash.Hopper;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Programs;
 
-/// <summary>Flash attention in all variants.</summary>
+/// <summary>Flash attention in all variants, the forward pass by warpgroups after the others.</summary>
 internal static class AttentionPrograms
 {
-    public static IEnumerable<GpuProgram> All
+    public static IEnumerable<GpuProgram> All => Warps.Concat(Warpgroups);
+
+    private static IEnumerable<GpuProgram> Warps
         => from pass in Enum.GetValues<FlashPass>()
            from type in new[] { GpuType.BFloat16, GpuType.Float16 }
            from depth in new[] { 32, 64, 128 }
@@ -14,4 +17,12 @@ internal static class AttentionPrograms
            from documents in new[] { false, true }
            let spec = FlashSpec.Of(pass, type, depth, hasPrefix, documents)
            select new GpuProgram(spec.Name.Replace('_', '-'), $"flash {pass} {depth}{(hasPrefix ? ", prefix" : "")}{(documents ? ", documents" : "")}", () => ProductPrograms.Text(spec.Write()));
+
+    private static IEnumerable<GpuProgram> Warpgroups
+        => from type in new[] { GpuType.BFloat16, GpuType.Float16 }
+           from depth in new[] { 32, 64, 128 }
+           from hasPrefix in new[] { false, true }
+           from documents in new[] { false, true }
+           let spec = HopperSpec.Of(type, depth, hasPrefix, documents)
+           select new GpuProgram(spec.Name.Replace('_', '-'), $"flash Forward {depth} by warpgroups{(hasPrefix ? ", prefix" : "")}{(documents ? ", documents" : "")}", () => ProductPrograms.Text(HopperForward.Write(spec)));
 }

@@ -58,9 +58,17 @@ internal static class PtxHopper
     public static void LoadTile(this PtxWriter w, Reg shared, int offset, Reg map, Reg x, Reg y, Reg barrier, int barrierOffset)
         => w.Emit($"cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [{shared}+{offset}], [{map}, {{{x}, {y}}}], [{barrier}+{barrierOffset}]");
 
+    /// <summary>The same of one of the matrices of a map of heads.</summary>
+    public static void LoadTile(this PtxWriter w, Reg shared, int offset, Reg map, Reg x, Reg y, Reg head, Reg batch, Reg barrier, int barrierOffset)
+        => w.Emit($"cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [{shared}+{offset}], [{map}, {{{x}, {y}, {head}, {batch}}}], [{barrier}+{barrierOffset}]");
+
     /// <summary>Copies a box from shared memory to a matrix in the background, as part of this thread's group; what lies outside is left out.</summary>
     public static void StoreTile(this PtxWriter w, Reg map, Reg x, Reg y, Reg shared, int offset)
         => w.Emit($"cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [{map}, {{{x}, {y}}}], [{shared}+{offset}]");
+
+    /// <summary>The same to one of the matrices of a map of heads.</summary>
+    public static void StoreTile(this PtxWriter w, Reg map, Reg x, Reg y, Reg head, Reg batch, Reg shared, int offset)
+        => w.Emit($"cp.async.bulk.tensor.4d.global.shared::cta.bulk_group [{map}, {{{x}, {y}, {head}, {batch}}}], [{shared}+{offset}]");
 
     /// <summary>Ends this thread's group of stores.</summary>
     public static void CommitStores(this PtxWriter w) => w.Emit("cp.async.bulk.commit_group");

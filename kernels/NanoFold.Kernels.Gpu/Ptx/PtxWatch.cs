@@ -10,7 +10,7 @@ namespace NanoFold.Kernels.Gpu.Ptx;
 internal sealed class PtxWatch(int argument)
 {
     /// <summary>Of a wait: the block and one, the thread, the barrier's place in shared memory, the parity.</summary>
-    private const int BytesOfOne = 16, Most = 8;
+    private const int BytesOfOne = 16, Most = 16;
 
     /// <summary>Of all waits.</summary>
     public const int Bytes = Most * BytesOfOne;

@@ -41,12 +41,24 @@ internal static class PtxWgmma
     /// <summary>sums [64, n] += a [64, 16] · b [16, n], in the background; where <paramref name="adds"/> does not hold, the sums are the product alone.</summary>
     public static void MultiplyGroup(this PtxWriter w, GpuType type, ReadOnlySpan<Reg> sums, Reg a, Reg b, Reg adds, bool alongDepthA, bool alongDepthB)
     {
-        string name = type == GpuType.BFloat16 ? "bf16" : "f16";
+        string name = Name(type);
         w.Emit($"wgmma.mma_async.sync.aligned.m64n{2 * sums.Length}k16.f32.{name}.{name} {{{PtxMemory.Join(sums)}}}, {a}, {b}, {adds}, 1, 1, {(alongDepthA ? 0 : 1)}, {(alongDepthB ? 0 : 1)}");
+    }
+
+    /// <summary>
+    /// The same of an operand a in registers, as <see cref="PtxTensor"/> has it of each warp's 16 rows. Until the products are waited for nobody may touch these registers,
+    /// and between what was written to them and the products a <see cref="FenceSums"/> must stand.
+    /// </summary>
+    public static void MultiplyGroup(this PtxWriter w, GpuType type, ReadOnlySpan<Reg> sums, ReadOnlySpan<Reg> a, Reg b, Reg adds, bool alongDepthB)
+    {
+        string name = Name(type);
+        w.Emit($"wgmma.mma_async.sync.aligned.m64n{2 * sums.Length}k16.f32.{name}.{name} {{{PtxMemory.Join(sums)}}}, {{{PtxMemory.Join(a)}}}, {b}, {adds}, 1, 1, {(alongDepthB ? 0 : 1)}");
     }
 
     public static void CommitProducts(this PtxWriter w) => w.Emit("wgmma.commit_group.sync.aligned");
 
     /// <summary>Waits until at most <paramref name="pending"/> of the newest groups are under way; sums may be used when none is.</summary>
     public static void WaitProducts(this PtxWriter w, int pending) => w.Emit($"wgmma.wait_group.sync.aligned {pending}");
+
+    private static string Name(GpuType type) => type == GpuType.BFloat16 ? "bf16" : "f16";
 }

@@ -11,6 +11,17 @@ namespace NanoFold.Kernels.Gpu.Ptx;
 /// <param name="BoxRows">Of a box; its columns are <see cref="BoxColumns"/>.</param>
 internal readonly record struct TensorMapShape(GpuType Type, long Address, int Columns, int Rows, long RowBytes, int BoxRows)
 {
+    /// <summary>Matrices of one map, as heads of batch rows: how many, and bytes from one to the next. 0: the map has one matrix.</summary>
+    public int Heads { get; init; }
+
+    /// <summary>A multiple of 16.</summary>
+    public long HeadBytes { get; init; }
+
+    public int Batches { get; init; }
+
+    /// <summary>A multiple of 16.</summary>
+    public long BatchBytes { get; init; }
+
     /// <summary>128 bytes.</summary>
     public const int BoxColumns = 64;
 

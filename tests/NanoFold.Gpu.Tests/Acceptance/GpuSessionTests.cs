@@ -70,6 +70,7 @@ internal sealed class GpuSessionTests
             Run("products-wgmma", """{"products":[{"name":"forward","m":64,"n":32,"k":16,"bf16":600},{"name":"dX","m":64,"n":16,"k":32,"bf16":601}]}"""),
             Run("peer-products", """{"torch":"2.11","cases":[{"name":"x","m":64,"n":32,"k":16,"fp32":50,"tf32":400,"bf16":500}]}"""),
             Run("attention", """{"attention":[{"context":8,"batch":1,"heads":2,"headDim":16,"forwardMs":2,"bothMs":5,"bothByOneMs":4,"tflops":9}]}"""),
+            Run("attention-wgmma", """{"attention":[{"context":8,"batch":1,"heads":2,"headDim":16,"forwardMs":0.5,"bothMs":3,"bothByOneMs":2.5,"tflops":19}]}"""),
             Run("peer-attention", """{"cases":[{"context":8,"batch":1,"heads":2,"headDim":16,"forwardMs":1,"bothMs":10}]}"""),
             Run("steps", """{"steps":[{"preset":"nano","batch":12,"precision":"bf16","tokensPerSecond":100},{"preset":"nano","batch":12,"precision":"fp32","tokensPerSecond":50}]}"""),
             Run("steps-plain", """{"steps":[{"preset":"nano","batch":12,"precision":"bf16","tokensPerSecond":90}]}"""),
@@ -81,7 +82,7 @@ internal sealed class GpuSessionTests
             "| checks | 1.0 | failed (1): box-load-64-at-0-0 |",
             "| forward | 64 | 32 | 16 | 40.0 | 200.0 | 400.0 | 600.0 | 0.80 | 0.50 | 0.80 | 1.20 |",
             "| dX | 64 | 16 | 32 | 41.0 | 201.0 | 401.0 | 601.0 | – | – | – | – |",
-            "| 8 | 1 | 2 | 16 | 2.000 | 5.000 | 4.000 | 9.0 | 0.50 | 2.00 |",
+            "| 8 | 1 | 2 | 16 | 2.000 | 5.000 | 4.000 | 0.500 | 2.500 | 9.0 | 0.50 | 2.00 | 2.00 |",
             "| nano | 12 | bf16 | 100 | – | 90 | 2.00 | 1.25 | – | – |",
             "| nano | 12 | fp32 | 50 | – | – | – | – | – | – |",
         }));

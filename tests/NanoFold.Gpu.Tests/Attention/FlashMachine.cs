@@ -1,8 +1,10 @@
 using NanoFold.Gpu.Tests.Ptx;
+using NanoFold.Gpu.Tests.Ptx.Hopper;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Attention;
 using NanoFold.Kernels.Gpu.Attention.Flash;
+using NanoFold.Kernels.Gpu.Attention.Flash.Hopper;
 using NanoFold.Kernels.Gpu.Ptx;
 using NanoFold.Kernels.Memory;
 
@@ -17,6 +19,16 @@ internal sealed unsafe class FlashMachine(View[] inputs, View[] results) : IFlas
 
     public bool HasOneBackward { get; init; }
 
+    public bool HasWarpgroups { get; init; }
+
+    /// <summary>In place of the kernel by warpgroups that is chosen.</summary>
+    public HopperSpec? Spec { get; init; }
+
+    /// <summary>What the text of the forward pass by warpgroups is changed to, and its tensor maps.</summary>
+    public Func<string, string>? EditForward { get; init; }
+
+    public Func<TensorMap, TensorMap>? EditMap { get; init; }
+
     public PtxSchedule Schedule { get; init; } = new();
 
     /// <summary>Whether accesses without an order are sought.</summary>
@@ -30,6 +42,12 @@ internal sealed unsafe class FlashMachine(View[] inputs, View[] results) : IFlas
 
     /// <summary>Instructions run by a warp, by kernel.</summary>
     public Dictionary<FlashPass, long> WarpInstructions { get; } = [];
+
+    /// <summary>Launches of a kernel by warpgroups.</summary>
+    public int WarpgroupLaunches { get; private set; }
+
+    /// <summary>Boxes that were copied by tensor maps.</summary>
+    public long Loads { get; private set; }
 
     public long SharedCycles { get; private set; }
 
@@ -68,8 +86,33 @@ internal sealed unsafe class FlashMachine(View[] inputs, View[] results) : IFlas
     public void Launch(in FlashSpec spec, in FlashArguments arguments, int gridX, int gridY)
     {
         PtxProgram program = spec.Write();
-        program = Edit is null || spec.Pass == FlashPass.Forward ? program : program with { Text = Edit(program.Text) };
-        var machine = new PtxMachine(program) { Schedule = Schedule, SeeksRaces = SeeksRaces && spec.Pass != FlashPass.Forward };
+        bool isForward = spec.Pass == FlashPass.Forward;
+        Run(spec.Pass, Edit is null || isForward ? program : program with { Text = Edit(program.Text) }, SeeksRaces && !isForward, arguments, gridX, gridY);
+    }
+
+    public void Launch(in HopperSpec spec, in HopperArguments arguments, int gridX, int gridY)
+    {
+        WarpgroupLaunches++;
+        if (Spec is { } other && other != spec)
+        {
+            Launch(other, HopperRun.Arguments(shape => Map(shape), other, arguments.Flash, gridX / arguments.Flash.Heads), gridX, HopperRun.Blocks(other, arguments.Flash.Time));
+            return;
+        }
+
+        PtxProgram program = HopperForward.Write(spec);
+        Run(FlashPass.Forward, EditForward is null ? program : program with { Text = EditForward(program.Text) }, false, arguments, gridX, gridY);
+    }
+
+    public TensorMap Map(in TensorMapShape shape)
+    {
+        TensorMap map = FakeTensorMap.Encode(shape);
+        return EditMap is null ? map : EditMap(map);
+    }
+
+    private void Run<T>(FlashPass pass, PtxProgram program, bool seeksRaces, in T arguments, int gridX, int gridY)
+        where T : unmanaged
+    {
+        var machine = new PtxMachine(program) { Schedule = Schedule, SeeksRaces = seeksRaces };
         foreach (View view in inputs.Where(v => !v.IsNone))
         {
             machine.Allow(view.Address, view.Layout.Extent * view.Type.Size());
@@ -89,6 +132,7 @@ internal sealed unsafe class FlashMachine(View[] inputs, View[] results) : IFlas
         SharedCycles += machine.SharedCycles;
         ConflictCycles += machine.ConflictCycles;
         Waits += machine.WordWaits;
-        WarpInstructions[spec.Pass] = WarpInstructions.GetValueOrDefault(spec.Pass) + machine.WarpInstructions;
+        Loads += machine.Loads;
+        WarpInstructions[pass] = WarpInstructions.GetValueOrDefault(pass) + machine.WarpInstructions;
     }
 }

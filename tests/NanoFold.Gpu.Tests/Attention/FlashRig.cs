@@ -4,6 +4,7 @@ using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Gpu.Attention;
 using NanoFold.Kernels.Gpu.Attention.Flash;
+using NanoFold.Kernels.Gpu.Attention.Flash.Hopper;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Gpu.Tests.Attention;
@@ -29,6 +30,16 @@ internal sealed class FlashRig : IDisposable
     /// <summary>Whether one kernel computes all gradients.</summary>
     public bool IsOne { get; init; }
 
+    /// <summary>Whether the forward pass goes by warpgroups, and by which kernel where it is not the chosen one.</summary>
+    public bool IsByWarpgroups { get; init; }
+
+    public HopperSpec? Spec { get; init; }
+
+    /// <summary>What the text of the forward pass by warpgroups is changed to, and its tensor maps.</summary>
+    public Func<string, string>? EditForward { get; set; }
+
+    public Func<TensorMap, TensorMap>? EditMap { get; set; }
+
     public PtxSchedule Schedule { get; set; } = new();
 
     /// <summary>Whether accesses without an order are sought in the backward pass.</summary>
@@ -42,6 +53,9 @@ internal sealed class FlashRig : IDisposable
     /// <summary>Cycles of shared memory, and those that are lost as lanes met in a bank.</summary>
     public (long All, long Lost) Cycles { get; private set; }
 
+    /// <summary>Boxes that were copied by tensor maps.</summary>
+    public long Loads { get; private set; }
+
     /// <summary>Times that a warp waited for its turn.</summary>
     public long Waits { get; private set; }
 
@@ -51,11 +65,19 @@ internal sealed class FlashRig : IDisposable
     /// <summary>y, log-sum-exp, dq, dk, dv.</summary>
     public float[][] Run()
     {
+        Forward();
+        return Backward();
+    }
+
+    /// <summary>y, log-sum-exp.</summary>
+    public float[][] Forward()
+    {
         using FlashMachine device = Device();
         Assert.That(FlashRun.Fits(device, _shape, _rig.Args, Gradients));
         FlashRun.Forward(device, _shape, _rig.Args);
+        Assert.That(device.WarpgroupLaunches > 0, Is.EqualTo(IsByWarpgroups));
         Note(device);
-        return Backward();
+        return [_memory.Read(_rig.Y), _memory.Read(_rig.LogSumExp)];
     }
 
     /// <summary>The same where the forward pass has run.</summary>
@@ -81,7 +103,7 @@ internal sealed class FlashRig : IDisposable
         Visible visible = _rig.Args.Visible;
         return new FlashMachine([_rig.Q, _rig.K, _rig.V, _rig.Y, _rig.LogSumExp, _rig.DY, visible.Documents, visible.Prefixes], [_rig.DQ, _rig.DK, _rig.DV, Gradients.Scratch])
         {
-            HasOneBackward = IsOne, Schedule = Schedule, SeeksRaces = SeeksRaces, Edit = Edit,
+            HasOneBackward = IsOne, HasWarpgroups = IsByWarpgroups, Spec = Spec, EditForward = EditForward, EditMap = EditMap, Schedule = Schedule, SeeksRaces = SeeksRaces, Edit = Edit,
         };
     }
 
@@ -89,6 +111,7 @@ internal sealed class FlashRig : IDisposable
     {
         Cycles = (Cycles.All + device.SharedCycles, Cycles.Lost + device.ConflictCycles);
         Waits += device.Waits;
+        Loads += device.Loads;
         foreach ((FlashPass pass, long count) in device.WarpInstructions)
         {
             Instructions[pass] = Instructions.GetValueOrDefault(pass) + count;

@@ -6,7 +6,8 @@ namespace NanoFold.Gpu.Tests.Compilation;
 
 /// <summary>
 /// What NVIDIA's assembler makes of a program of each group, where it is on the machine: no more registers and no more spilled bytes than registers.tsv has. That is the
-/// groups.tsv of <c>kernels --sample --assemble sm_80,sm_90 --emit DIR</c>.
+/// groups.tsv of <c>kernels --sample --assemble sm_80,sm_90 --emit DIR</c>, and of those by warpgroups, which are for sm_90a only, that of <c>--only wgmma</c> and of
+/// <c>--only hopper --assemble sm_90a</c>.
 /// </summary>
 public class AssemblerTests
 {
@@ -15,8 +16,10 @@ public class AssemblerTests
     /// <param name="architecture">To assemble for.</param>
     /// <param name="every">Of the groups each so-manieth is taken.</param>
     [TestCase("sm_90", 8)]
+    [TestCase("sm_90a", 6)]
     [TestCase("sm_80", 1, Category = "Long")]
     [TestCase("sm_90", 1, Category = "Long")]
+    [TestCase("sm_90a", 1, Category = "Long")]
     public void NoProgramTakesMoreThanTheTableHas(string architecture, int every)
     {
         PtxAssembler? assembler = PtxAssembler.Find(out string? reason);
@@ -32,7 +35,7 @@ public class AssemblerTests
         }
 
         using var programs = new GpuPrograms(typeof(OpCases).Assembly);
-        GpuProgram[] sample = [.. programs.Sample.Where((_, i) => i % every == 0)];
+        GpuProgram[] sample = [.. programs.Sample.Where(program => IsByWarpgroups(program) == architecture.EndsWith('a')).Where((_, i) => i % every == 0)];
         var rows = new ProgramRow[sample.Length];
         DirectoryInfo folder = Directory.CreateTempSubdirectory("nanofold-ptx-");
         try
@@ -50,6 +53,8 @@ public class AssemblerTests
             .Select(group => $"{group.Name}: {group.MostRegisters} registers, {group.MostSpilledBytes} bytes spilled; the table has {(known.TryGetValue(group.Name, out ProgramGroup? most) ? $"{most.MostRegisters}, {most.MostSpilledBytes}" : "no such group")}");
         Assert.That(more, Is.Empty);
     }
+
+    private static bool IsByWarpgroups(GpuProgram program) => program.Group.StartsWith("Wgmma", StringComparison.Ordinal) || program.Group.Contains("by warpgroups", StringComparison.Ordinal);
 
     [Test]
     public void ATableIsReadAsItWasWritten()

@@ -67,9 +67,9 @@ internal sealed unsafe class MachineDevice : ICheckDevice, IDisposable
         Run(IsWatched && key.Family == GemmFamily.Wgmma ? WgmmaGemm.Write(key.Spec, key.Tile, watched: true) : key.Write(Architecture, StartsEarly), arguments, gridX, gridY, gridZ);
     }
 
-    public void Run<T>(PtxProgram program, in T arguments, int blocks)
+    public void Run<T>(PtxProgram program, in T arguments, int blocks, int blocksY = 1)
         where T : unmanaged
-        => Run(program, arguments, blocks, 1, 1);
+        => Run(program, arguments, blocks, blocksY, 1);
 
     public void Write(long address, ReadOnlySpan<byte> values) => values.CopyTo(new Span<byte>((void*)address, values.Length));
 

@@ -70,6 +70,9 @@ internal sealed unsafe class PtxMachine
     /// <summary>Times that a warp had to wait for a word of global memory to change.</summary>
     public long WordWaits { get; set; }
 
+    /// <summary>Boxes that were copied by tensor maps to shared memory.</summary>
+    public long Loads { get; set; }
+
     /// <summary>Instructions run by a warp.</summary>
     public long WarpInstructions { get; private set; }
 

@@ -2,8 +2,11 @@ using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Gpu.Attention.Flash.Hopper;
 using NanoFold.Kernels.Gpu.Attention.Full;
+using NanoFold.Kernels.Gpu.Cuda;
 using NanoFold.Kernels.Gpu.Elements;
+using NanoFold.Kernels.Gpu.Gemm.Wgmma;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Attention.Flash;
@@ -12,14 +15,19 @@ namespace NanoFold.Kernels.Gpu.Attention.Flash;
 /// Attention of 16-bit types on tensor cores (CUDA, compute capability 8.0 and above), sums in single precision; what it does not fit goes to the portable
 /// kernel. Full, causal and prefix attention, windows, sinks and documents are its own, each block going through what it sees of them; block tables,
 /// decays, sink logits, values of another width or with other heads than keys, and head dimensions above 128 are the portable kernel's. Backward one kernel computes dk and dv, another dq, each its own scores again: no sums across blocks, so the same bits each time.
-/// Where <see cref="BackwardKernels"/> says so one kernel computes all three, and its blocks add to dq by turns.
+/// On compute capability 9.0 the forward pass goes by warpgroups where NANOFOLD_WGMMA is 1 (see <see cref="HopperForward"/>). Where <see cref="BackwardKernels"/> says so one kernel computes all three, and its blocks add to dq by turns.
 /// </summary>
 internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention portable) :
     IKernel<AttentionCall>, IKernel<AttentionBackwardCall>, IFlashDevice, IDisposable
 {
     private readonly Dictionary<FlashSpec, PtxKernel> _kernels = [];
+    private readonly Dictionary<HopperSpec, PtxKernel> _warpgroupKernels = [];
+    private readonly CudaTensorMaps _maps = new();
+    private readonly bool _isHopper = context.Accelerator is CudaAccelerator { Device: CudaDevice { Architecture: { Major: 9, Minor: 0 } } };
 
     public bool HasOneBackward => BackwardKernels.IsOne;
+
+    public bool HasWarpgroups => _isHopper && WgmmaGemm.IsAskedFor;
 
     public static bool IsSupported(GpuContext context) =>
         context.Accelerator is CudaAccelerator { Device: CudaDevice { Architecture: { } architecture } } && architecture.Major >= 8;
@@ -84,14 +92,28 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
         kernel.Launch(arguments, gridX, gridY, 1);
     }
 
+    public TensorMap Map(in TensorMapShape shape) => _maps.Of(shape);
+
+    public void Launch(in HopperSpec spec, in HopperArguments arguments, int gridX, int gridY)
+    {
+        if (!_warpgroupKernels.TryGetValue(spec, out PtxKernel? kernel))
+        {
+            kernel = new PtxKernel(context, HopperForward.Write(spec), spec.Name);
+            _warpgroupKernels.Add(spec, kernel);
+        }
+
+        kernel.Launch(arguments, gridX, gridY, 1);
+    }
+
     public void Dispose()
     {
-        foreach (PtxKernel kernel in _kernels.Values)
+        foreach (PtxKernel kernel in _kernels.Values.Concat(_warpgroupKernels.Values))
         {
             kernel.Dispose();
         }
 
         _kernels.Clear();
+        _warpgroupKernels.Clear();
     }
 
     private readonly struct Preparation(GpuContext context, AttentionShape shape, AttentionArgs args, AttentionGradients gradients) : IElementBody

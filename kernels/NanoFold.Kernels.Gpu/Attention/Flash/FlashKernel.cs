@@ -157,19 +157,6 @@ internal abstract class FlashKernel
         }
     }
 
-    /// <summary>Sum over the four lanes that share rows.</summary>
-    protected Reg QuadSum(Reg value)
-    {
-        value = W.Add(value, W.ShuffleXor(value, 1));
-        return W.Add(value, W.ShuffleXor(value, 2));
-    }
-
-    protected Reg QuadMax(Reg value)
-    {
-        value = W.Max(value, W.ShuffleXor(value, 1));
-        return W.Max(value, W.ShuffleXor(value, 2));
-    }
-
     /// <summary>Goes to the label where the predicate holds, for all lanes of the warp or none.</summary>
     protected void BranchIf(Reg predicate, string label)
     {

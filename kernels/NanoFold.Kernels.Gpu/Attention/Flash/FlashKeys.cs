@@ -28,7 +28,7 @@ internal abstract class FlashKeys : FlashKernel
         Reg keyHeads = Argument(nameof(FlashArguments.KeyHeads));
         Batch = W.Div(pair, keyHeads);
         KeyHead = W.Rem(pair, keyHeads);
-        Visible = new FlashVisible(W, spec, Batch);
+        Visible = new FlashVisible(W, spec.HasPrefix, Batch);
         First = W.Mul(block, spec.Rows);
         WarpKey = W.Add(First, WarpRow);
         _copyQ = HeadsOf(nameof(FlashArguments.Q));

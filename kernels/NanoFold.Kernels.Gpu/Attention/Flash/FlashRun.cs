@@ -1,4 +1,5 @@
 using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Gpu.Attention.Flash.Hopper;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Attention.Flash;
@@ -26,6 +27,12 @@ internal static class FlashRun
         where TDevice : IFlashDevice
     {
         FlashArguments arguments = Arguments(device, shape, args);
+        if (device.HasWarpgroups && HopperRun.Fits(args))
+        {
+            HopperRun.Forward(device, shape, arguments);
+            return;
+        }
+
         FlashSpec spec = Spec(FlashPass.Forward, shape);
         device.Launch(spec, arguments, shape.Batch * shape.Heads, Blocks(shape.Time, spec.Rows));
     }
@@ -169,8 +176,16 @@ internal interface IFlashDevice
     /// <summary>Whether dq comes from the kernel that computes dk and dv.</summary>
     bool HasOneBackward { get; }
 
+    /// <summary>Whether attention goes forward by warpgroups.</summary>
+    bool HasWarpgroups { get; }
+
+    /// <summary>The tensor map of a shape.</summary>
+    TensorMap Map(in TensorMapShape shape);
+
     /// <summary>Sets bytes of a view of one row to 0.</summary>
     void Clear(in View memory, long offset, long bytes);
 
     void Launch(in FlashSpec spec, in FlashArguments arguments, int gridX, int gridY);
+
+    void Launch(in HopperSpec spec, in HopperArguments arguments, int gridX, int gridY);
 }

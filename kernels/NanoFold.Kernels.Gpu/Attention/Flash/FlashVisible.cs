@@ -13,7 +13,7 @@ internal sealed class FlashVisible
     private readonly Reg _batch, _window, _sinks;
     private readonly Reg? _prefix;
 
-    public FlashVisible(PtxWriter w, in FlashSpec spec, Reg batch)
+    public FlashVisible(PtxWriter w, bool hasPrefix, Reg batch)
     {
         _w = w;
         _batch = batch;
@@ -22,7 +22,7 @@ internal sealed class FlashVisible
         Shift = Argument(nameof(FlashArguments.Shift));
         _window = Argument(nameof(FlashArguments.Window));
         _sinks = Argument(nameof(FlashArguments.Sinks));
-        if (!spec.HasPrefix)
+        if (!hasPrefix)
         {
             return;
         }

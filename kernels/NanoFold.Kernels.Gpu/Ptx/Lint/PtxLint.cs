@@ -2,8 +2,9 @@ namespace NanoFold.Kernels.Gpu.Ptx.Lint;
 
 /// <summary>
 /// Reads a program before an assembler or a driver does: instructions that its target or its version of PTX has not, registers that are not declared, labels that are not
-/// there, more shared memory than a block can have; of programs of the PTX writer also registers that are read before they are set or more than a thread can have, and
-/// barriers that some threads may not come to, and memory that is touched before a kernel has waited for the one before it.
+/// there, more shared memory than a block can have; of programs of the PTX writer also registers that are read before they are set or more than a thread can have,
+/// barriers that some threads may not come to, registers of products by warpgroups that are touched before these are waited for, and memory that is touched before a kernel has
+/// waited for the one before it.
 /// </summary>
 /// <remarks>What ILGPU compiles is written in an order that an assembler changes much, and copies values along ways that nothing takes: its simulator judges it.</remarks>
 public static class PtxLint
@@ -37,6 +38,7 @@ public static class PtxLint
         {
             faults.AddRange(liveness.ReadBeforeSet.Select(register => $"register {register} is read before it is set"));
             faults.AddRange(new PtxDivergence(listing, flow).Faults());
+            faults.AddRange(new PtxProducts(listing, flow).Faults());
             faults.AddRange(PtxDependence.Faults(listing, flow));
             if (liveness.Most > most)
             {

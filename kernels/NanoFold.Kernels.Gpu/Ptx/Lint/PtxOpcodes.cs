@@ -74,7 +74,7 @@ internal static class PtxOpcodes
         new("mbarrier.arrive.expect_tx.shared::cta.b64", 90, 80),
         new("mbarrier.try_wait.parity.shared::cta.b64", 90, 78),
         new("fence.(mbarrier_init.release.cluster|proxy.async.shared::cta)", 90, 80, Results: 0),
-        new("cp.async.bulk.tensor.2d.(shared::cluster.global.mbarrier::complete_tx::bytes|global.shared::cta.bulk_group)", 90, 80, Results: 0),
+        new("cp.async.bulk.tensor.[24]d.(shared::cluster.global.mbarrier::complete_tx::bytes|global.shared::cta.bulk_group)", 90, 80, Results: 0),
         new("cp.async.bulk.(commit_group|wait_group(.read)?)", 90, 80, Results: 0),
         new("stmatrix.sync.aligned.m8n8.x[124](.trans)?.shared.b16", 90, 78, Results: 0, Meeting: PtxMeeting.Warp),
         new("setmaxnreg.(inc|dec).sync.aligned.u32", 90, 80, Results: 0, Meeting: PtxMeeting.Warp, OnlyTarget: true),

@@ -2,7 +2,7 @@ using NanoFold.Engine.Ops;
 
 namespace NanoFold.Gpu.Tests.Gemm.Wgmma;
 
-/// <summary>What NVIDIA's assembler says of products by warpgroups, where there is one: no error, nothing spilled, no products that wait for one another (C75xx).</summary>
+/// <summary>What NVIDIA's assembler says of products and attention by warpgroups, where there is one: no error, nothing spilled, no products that wait for one another (C75xx).</summary>
 [Category("Long")]
 [Parallelizable]
 internal sealed class WgmmaAssemblyTests
@@ -17,7 +17,7 @@ internal sealed class WgmmaAssemblyTests
         }
 
         using var programs = new GpuPrograms(typeof(OpCases).Assembly);
-        GpuProgram[] products = [.. programs.All.Where(program => program.Group.StartsWith("Wgmma", StringComparison.Ordinal))];
+        GpuProgram[] products = [.. programs.All.Where(program => program.Group.StartsWith("Wgmma", StringComparison.Ordinal) || program.Group.Contains("by warpgroups", StringComparison.Ordinal))];
         var rows = new ProgramRow[products.Length];
         DirectoryInfo folder = Directory.CreateTempSubdirectory("nanofold-ptx-");
         try

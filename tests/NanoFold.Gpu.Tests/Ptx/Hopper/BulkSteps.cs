@@ -12,8 +12,8 @@ internal static unsafe class BulkSteps
 
     public static Action<PtxWarp> Decode(PtxMachine machine, Instruction i) => i.Opcode switch
     {
-        "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes" => w => Load(machine, w, i),
-        "cp.async.bulk.tensor.2d.global.shared::cta.bulk_group" => w => Store(machine, w, i),
+        "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes" or "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes" => w => Load(machine, w, i),
+        "cp.async.bulk.tensor.2d.global.shared::cta.bulk_group" or "cp.async.bulk.tensor.4d.global.shared::cta.bulk_group" => w => Store(machine, w, i),
         "cp.async.bulk.commit_group" => w => ForLanes(w, lane => machine.Async.Stores.Commit(w, lane)),
         "cp.async.bulk.wait_group" or "cp.async.bulk.wait_group.read" => w => ForLanes(w, lane => machine.Async.Stores.Wait(w, lane, (int)i.Operands[0][0].Number)),
         _ => throw new NotSupportedException(i.Opcode),
@@ -41,6 +41,7 @@ internal static unsafe class BulkSteps
             throw new InvalidOperationException("the mbarrier was made without fence.mbarrier_init");
         }
 
+        machine.Loads++;
         machine.Async.Shared.BeginWrite(box.Chunks);
         machine.Shared.AsSpan(box.Shared, box.Bytes).Fill(0xff);
         machine.Async.Start(new AsyncWork(i.Text, () =>
@@ -86,8 +87,8 @@ internal static unsafe class BulkSteps
         ? System.Numerics.BitOperations.TrailingZeroCount(w.Active)
         : throw new InvalidOperationException("more than one lane copies the box");
 
-    /// <summary>A box of 64 columns of 16 bits in shared memory, and its place in the matrix.</summary>
-    private sealed record Box(TensorMapShape Map, bool Swizzles, int Shared, int X, int Y)
+    /// <summary>A box of 64 columns of 16 bits in shared memory, and its place in the matrix, which of several has a number.</summary>
+    private sealed record Box(TensorMapShape Map, bool Swizzles, int Shared, int X, int Y, int Head, int Batch)
     {
         public int Bytes => Map.BoxRows * RowBytes;
 
@@ -108,19 +109,27 @@ internal static unsafe class BulkSteps
                 throw new InvalidOperationException($"a swizzled box at {at} of {machine.Shared.Length} bytes of shared memory");
             }
 
-            return new Box(shape, swizzles, at, (int)PtxDecoder.Value(w, map[1], lane), (int)PtxDecoder.Value(w, map[2], lane));
+            if (map.Length != (shape.Heads > 0 ? 5 : 3))
+            {
+                throw new InvalidOperationException($"{map.Length - 1} coordinates of a tensor map of {(shape.Heads > 0 ? 4 : 2)} dimensions");
+            }
+
+            int[] place = [.. map[1..].Select(coordinate => (int)PtxDecoder.Value(w, coordinate, lane))];
+            return new Box(shape, swizzles, at, place[0], place[1], place.Length > 2 ? place[2] : 0, place.Length > 2 ? place[3] : 0);
         }
 
         /// <summary>Of each 16 bytes their place in shared memory, the address in the matrix, and how many elements of it there are.</summary>
         public void ForEachChunk(Action<int, long, int> step)
         {
+            long matrix = Map.Address + Head * Map.HeadBytes + Batch * Map.BatchBytes;
+            bool isThere = Map.Heads == 0 || (Head >= 0 && Head < Map.Heads && Batch >= 0 && Batch < Map.Batches);
             for (int row = 0; row < Map.BoxRows; row++)
             {
                 for (int chunk = 0; chunk < RowBytes / 16; chunk++)
                 {
                     int at = Shared + row * RowBytes + 16 * chunk, x = X + 8 * chunk, y = Y + row;
-                    int elements = y >= 0 && y < Map.Rows && x >= 0 ? Math.Clamp(Map.Columns - x, 0, 8) : 0;
-                    step(Swizzles ? at ^ (at >> 3 & 0x70) : at, Map.Address + y * Map.RowBytes + 2L * x, elements);
+                    int elements = isThere && y >= 0 && y < Map.Rows && x >= 0 ? Math.Clamp(Map.Columns - x, 0, 8) : 0;
+                    step(Swizzles ? at ^ (at >> 3 & 0x70) : at, matrix + y * Map.RowBytes + 2L * x, elements);
                 }
             }
         }

@@ -41,33 +41,39 @@ internal static class WgmmaSteps
 
     private static Action<PtxWarp> Multiply(PtxMachine machine, Instruction i)
     {
-        // wgmma.mma_async.sync.aligned.m64nNk16.f32.T.T sums, a, b, adds, 1, 1, a is MN-major, b is
+        // wgmma.mma_async.sync.aligned.m64nNk16.f32.T.T sums, a, b, adds, 1, 1, a is MN-major (not of registers), b is
         int n = int.Parse(i.Parts[4]["m64n".Length..^"k16".Length], CultureInfo.InvariantCulture);
         Arg[] sums = i.Operands[0];
-        if (sums.Length != n / 2 || i.Operands.Length != 8 || i.Operands[4][0].Number != 1 || i.Operands[5][0].Number != 1)
+        Arg[] left = WgmmaSums.IsLeftInRegisters(i) ? i.Operands[1] : [];
+        if (sums.Length != n / 2 || i.Operands.Length != (left.Length > 0 ? 7 : 8) || i.Operands[4][0].Number != 1 || i.Operands[5][0].Number != 1)
         {
             throw new NotSupportedException(i.Opcode);
         }
 
-        bool isMnA = i.Operands[6][0].Number == 1, isMnB = i.Operands[7][0].Number == 1;
+        bool isMnA = left.Length == 0 && i.Operands[6][0].Number == 1, isMnB = i.Operands[^1][0].Number == 1;
         Func<ushort, float> read = i.Parts[6] == "bf16" ? x => PtxFormulas.Float((ulong)x << 16) : x => (float)BitConverter.UInt16BitsToHalf(x);
         var places = new Dictionary<(ulong, int, bool), (int[] Addresses, int[] Chunks)>();
         return w =>
         {
             PtxTensorSteps.Whole(w);
-            ulong a = w[i.Operands[1][0].Register, 0], b = w[i.Operands[2][0].Register, 0];
+            ulong a = left.Length > 0 ? 0 : w[i.Operands[1][0].Register, 0], b = w[i.Operands[2][0].Register, 0];
             bool adds = PtxDecoder.Value(w, i.Operands[3][0], 0) != 0;
-            (int[] placesA, int[] chunksA) = Places(places, machine, a, 64, isMnA);
+            (int[] placesA, int[] chunksA) = left.Length > 0 ? ([], []) : Places(places, machine, a, 64, isMnA);
             (int[] placesB, int[] chunksB) = Places(places, machine, b, n, isMnB);
             machine.Async.Products.Ask(w, i.Index, a, b);
             machine.Async.Shared.BeginRead(chunksA);
             machine.Async.Shared.BeginRead(chunksB);
             foreach (Arg sum in sums)
             {
-                Own(w, sum.Register);
+                Own(w, sum.Register, w.Sums.UnderWay, w.Sums.Read);
             }
 
-            var work = new AsyncWork(i.Text, () => Compute(machine, w, sums, placesA.AsSpan(256 * (w.Number % 4), 256), placesB, read, adds), w.Sums.Last);
+            foreach (Arg operand in left)
+            {
+                Own(w, operand.Register, w.Sums.Read, w.Sums.UnderWay);
+            }
+
+            var work = new AsyncWork(i.Text, () => Compute(w, sums, left.Length > 0 ? Fragments(w, left, read) : Values(machine, placesA.AsSpan(256 * (w.Number % 4), 256), read), Values(machine, placesB, read), adds), w.Sums.Last);
             w.Sums.Last = work;
             w.Sums.Groups[^1].Add((work, () =>
             {
@@ -78,19 +84,29 @@ internal static class WgmmaSteps
                 {
                     w.Sums.UnderWay[sum.Register]--;
                 }
+
+                foreach (Arg operand in left)
+                {
+                    w.Sums.Read[operand.Register]--;
+                }
             }));
             machine.Async.Start(work);
         };
     }
 
-    private static void Own(PtxWarp w, int register)
+    private static void Own(PtxWarp w, int register, Dictionary<int, int> uses, Dictionary<int, int> others)
     {
-        if (!w.Sums.Fenced.Contains(register))
+        if (others.GetValueOrDefault(register) > 0)
         {
-            throw new InvalidOperationException("a sum was touched, or is new, without wgmma.fence");
+            throw new InvalidOperationException("a register is a sum and an operand of products under way");
         }
 
-        w.Sums.UnderWay[register] = w.Sums.UnderWay.GetValueOrDefault(register) + 1;
+        if (!w.Sums.Fenced.Contains(register))
+        {
+            throw new InvalidOperationException("a register of products was touched, or is new, without wgmma.fence");
+        }
+
+        uses[register] = uses.GetValueOrDefault(register) + 1;
     }
 
     private static (int[] Addresses, int[] Chunks) Places(Dictionary<(ulong, int, bool), (int[], int[])> known, PtxMachine machine, ulong descriptor, int count, bool isMn)
@@ -110,9 +126,8 @@ internal static class WgmmaSteps
         return places;
     }
 
-    private static void Compute(PtxMachine machine, PtxWarp w, Arg[] sums, ReadOnlySpan<int> placesA, int[] placesB, Func<ushort, float> read, bool adds)
+    private static void Compute(PtxWarp w, Arg[] sums, double[] a, double[] b, bool adds)
     {
-        double[] a = Values(machine, placesA, read), b = Values(machine, placesB, read);
         for (int lane = 0; lane < 32; lane++)
         {
             for (int r = 0; r < sums.Length; r++)
@@ -127,6 +142,23 @@ internal static class WgmmaSteps
                 w[sums[r].Register, lane] = PtxFormulas.Bits((float)sum);
             }
         }
+    }
+
+    /// <summary>The warp's 16 rows of a left operand in registers, as mma has them.</summary>
+    private static double[] Fragments(PtxWarp w, Arg[] left, Func<ushort, float> read)
+    {
+        var values = new double[256];
+        for (int lane = 0; lane < 32; lane++)
+        {
+            for (int r = 0; r < left.Length; r++)
+            {
+                uint pair = (uint)w[left[r].Register, lane];
+                int at = 16 * (lane / 4 + 8 * (r & 1)) + 2 * (lane % 4) + 8 * (r >> 1);
+                (values[at], values[at + 1]) = (read((ushort)pair), read((ushort)(pair >> 16)));
+            }
+        }
+
+        return values;
     }
 
     private static double[] Values(PtxMachine machine, ReadOnlySpan<int> places, Func<ushort, float> read)

@@ -1,7 +1,7 @@
 namespace NanoFold.Gpu.Tests.Ptx.Hopper;
 
 /// <summary>
-/// Registers that hold a warpgroup's sums: from where products are asked for until the wait they belong to the tensor cores, and after any other
+/// Registers that hold a warpgroup's sums or left operand: from where products are asked for until the wait they belong to the tensor cores, and after any other
 /// instruction has touched them a <c>wgmma.fence</c> must come before the next product.
 /// </summary>
 internal sealed class WgmmaSums
@@ -10,7 +10,7 @@ internal sealed class WgmmaSums
 
     public WgmmaSums(PtxText text)
     {
-        All = [.. text.Instructions.Where(IsProduct).SelectMany(i => i.Operands[0].Select(a => a.Register))];
+        All = [.. text.Instructions.Where(IsProduct).SelectMany(i => i.Operands[0].Concat(IsLeftInRegisters(i) ? i.Operands[1] : []).Select(a => a.Register))];
         _touched = [.. text.Instructions.Select(i => IsProduct(i) ? [] : i.Operands.SelectMany(o => o).Select(a => a.Register).Where(All.Contains).Distinct().ToArray())];
     }
 
@@ -21,14 +21,17 @@ internal sealed class WgmmaSums
     {
         foreach (int register in _touched[instruction.Index])
         {
-            if (warp.Sums.UnderWay.GetValueOrDefault(register) > 0)
+            if (warp.Sums.UnderWay.GetValueOrDefault(register) + warp.Sums.Read.GetValueOrDefault(register) > 0)
             {
-                throw new InvalidOperationException("a sum is touched before the products are waited for");
+                throw new InvalidOperationException("a register of products is touched before the products are waited for");
             }
 
             warp.Sums.Fenced.Remove(register);
         }
     }
+
+    /// <summary>Whether a product's left operand is in registers: then it has no descriptor.</summary>
+    public static bool IsLeftInRegisters(PtxText.Instruction product) => product.Operands[1].Length == 4;
 
     private static bool IsProduct(PtxText.Instruction i) => i.Opcode.StartsWith("wgmma.mma_async", StringComparison.Ordinal);
 }

@@ -59,16 +59,18 @@ internal sealed class GpuSessionTable
     private void Attention()
     {
         string[] shape = ["context", "batch", "heads", "headDim"];
-        JsonObject[] theirs = [.. Items("peer-attention", "cases")];
+        JsonObject[] theirs = [.. Items("peer-attention", "cases")], warpgroups = [.. Items("attention-wgmma", "attention")];
         Table(
-            ["context", "batch", "heads", "head dim", "forward ms", "both ms", "backward by one kernel: both ms", "TFLOP/s", "PyTorch: forward", "both"],
-            Items("attention", "attention").Select(a =>
+            ["context", "batch", "heads", "head dim", "forward ms", "both ms", "backward by one kernel: both ms", "forward by wgmma: forward ms", "backward by one kernel: both ms", "TFLOP/s", "PyTorch: forward", "both", "forward, of wgmma"],
+            Items("attention", "attention").Select((a, i) =>
             {
+                JsonObject? wide = i < warpgroups.Length ? warpgroups[i] : null;
                 JsonObject? other = theirs.FirstOrDefault(t => shape.All(d => (int)t[d]! == (int)a[d]!));
                 return (string[])
                 [
-                    .. shape.Select(d => $"{a[d]}"), Number(Value(a, "forwardMs"), "0.000"), Number(Value(a, "bothMs"), "0.000"), Number(Value(a, "bothByOneMs"), "0.000"), Number(Value(a, "tflops")),
-                    Ratio(Value(other, "forwardMs"), Value(a, "forwardMs")), Ratio(Value(other, "bothMs"), Value(a, "bothMs")),
+                    .. shape.Select(d => $"{a[d]}"), Number(Value(a, "forwardMs"), "0.000"), Number(Value(a, "bothMs"), "0.000"), Number(Value(a, "bothByOneMs"), "0.000"),
+                    Number(Value(wide, "forwardMs"), "0.000"), Number(Value(wide, "bothByOneMs"), "0.000"), Number(Value(a, "tflops")),
+                    Ratio(Value(other, "forwardMs"), Value(a, "forwardMs")), Ratio(Value(other, "bothMs"), Value(a, "bothMs")), Ratio(Value(other, "forwardMs"), Value(wide, "forwardMs")),
                 ];
             }));
     }
