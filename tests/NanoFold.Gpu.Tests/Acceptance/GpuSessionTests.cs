@@ -74,6 +74,7 @@ internal sealed class GpuSessionTests
             Run("peer-attention", """{"cases":[{"context":8,"batch":1,"heads":2,"headDim":16,"forwardMs":1,"bothMs":10}]}"""),
             Run("steps", """{"steps":[{"preset":"nano","batch":12,"precision":"bf16","tokensPerSecond":100},{"preset":"nano","batch":12,"precision":"fp32","tokensPerSecond":50}]}"""),
             Run("steps-plain", """{"steps":[{"preset":"nano","batch":12,"precision":"bf16","tokensPerSecond":90}]}"""),
+            Run("steps-early", """{"steps":[{"preset":"nano","batch":12,"precision":"bf16","tokensPerSecond":120}]}"""),
             Run("peer-step-nano", """{"tokensPerSecond":{"eager":50,"compiled":80}}"""),
         ]);
         Assert.That(table.Split('\n'), Is.SupersetOf(new[]
@@ -83,8 +84,8 @@ internal sealed class GpuSessionTests
             "| forward | 64 | 32 | 16 | 40.0 | 200.0 | 400.0 | 600.0 | 0.80 | 0.50 | 0.80 | 1.20 |",
             "| dX | 64 | 16 | 32 | 41.0 | 201.0 | 401.0 | 601.0 | – | – | – | – |",
             "| 8 | 1 | 2 | 16 | 2.000 | 5.000 | 4.000 | 0.500 | 2.500 | 9.0 | 0.50 | 2.00 | 2.00 |",
-            "| nano | 12 | bf16 | 100 | – | 90 | 2.00 | 1.25 | – | – |",
-            "| nano | 12 | fp32 | 50 | – | – | – | – | – | – |",
+            "| nano | 12 | bf16 | 100 | – | 90 | – | 120 | 2.40 | 1.50 | – | – |",
+            "| nano | 12 | fp32 | 50 | – | – | – | – | – | – | – | – |",
         }));
     }
 

@@ -77,17 +77,17 @@ internal sealed class GpuSessionTable
 
     private void Steps()
     {
-        JsonObject[] warpgroups = [.. Items("steps-wgmma", "steps")], plain = [.. Items("steps-plain", "steps")];
+        // In other ways: each is a stage of its own, its steps in the same order.
+        JsonObject[][] others = [.. new[] { "steps-wgmma", "steps-plain", "steps-joined", "steps-early" }.Select(stage => (JsonObject[])[.. Items(stage, "steps")])];
         string[] modes = ["eager", "compiled", "graph", "compiledGraph"];
         Table(
-            ["step", "batch", "precision", "tokens/s", "wgmma", "plain", .. modes.Select(m => $"of {m}")],
+            ["step", "batch", "precision", "tokens/s", "wgmma", "plain", "gates apart", "early launch", .. modes.Select(m => $"of {m}")],
             Items("steps", "steps").Select((s, i) =>
             {
                 bool isHalf = (string?)s["precision"] == "bf16";
-                double? own = Value(s, "tokensPerSecond"), wide = i < warpgroups.Length ? Value(warpgroups[i], "tokensPerSecond") : null;
+                double?[] rates = [Value(s, "tokensPerSecond"), .. others.Select(o => i < o.Length ? Value(o[i], "tokensPerSecond") : null)];
                 JsonObject? other = isHalf && _results.TryGetValue($"peer-step-{s["preset"]}", out JsonObject? peer) ? peer["tokensPerSecond"] as JsonObject : null;
-                double? best = Math.Max(own ?? 0, wide ?? 0);
-                return (string[]) [$"{s["preset"]}", $"{s["batch"]}", $"{s["precision"]}", Number(own, "0"), Number(wide, "0"), Number(i < plain.Length ? Value(plain[i], "tokensPerSecond") : null, "0"), .. modes.Select(m => Ratio(best, Value(other, m)))];
+                return (string[]) [$"{s["preset"]}", $"{s["batch"]}", $"{s["precision"]}", .. rates.Select(r => Number(r, "0")), .. modes.Select(m => Ratio(rates.Max(), Value(other, m)))];
             }));
     }
 

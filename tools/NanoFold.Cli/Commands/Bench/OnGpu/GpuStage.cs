@@ -39,6 +39,8 @@ internal sealed record GpuStage(string Name, int Seconds, params string[] Words)
             new("steps", 75, ["--parts", "steps", .. own]),
             new("steps-wgmma", 75, ["--parts", "steps", .. own]) { Set = warpgroups },
             new("steps-plain", 75, ["--parts", "steps", .. own]) { Set = [("NANOFOLD_GPU_STEP", "plain")] },
+            new("steps-joined", 75, ["--parts", "steps", .. own]) { Set = [("NANOFOLD_GPU_STEP", "joined")] },
+            new("steps-early", 75, ["--parts", "steps", .. own]) { Set = [("NANOFOLD_EARLY_LAUNCH", "1")] },
             Step("gpt2", 16, 50304),
             Step("small", 64, 256),
             Step("nano", 12, 256),
