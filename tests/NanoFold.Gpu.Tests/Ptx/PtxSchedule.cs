@@ -27,6 +27,11 @@ internal sealed record PtxSchedule
     /// <summary>Blocks that run at once; the next one starts when one ends. Where they are several they start in any order: backwards with the last warp first, shuffled with a seed.</summary>
     public int Resident { get; init; } = 1;
 
+    /// <summary>Warps that run only where no other can, and a few instructions at a time: all others are as far ahead of them as they can be. From the first to before the second; in no random order.</summary>
+    public (int From, int Before) Held { get; init; }
+
+    public bool Holds(int warp) => warp >= Held.From && warp < Held.Before;
+
     /// <summary>Orders that between them show what is missing.</summary>
     public static IEnumerable<PtxSchedule> All(int seeds)
         => (from last in new[] { false, true }
@@ -34,5 +39,5 @@ internal sealed record PtxSchedule
             select new PtxSchedule { LastWarpFirst = last, Completion = completion })
             .Concat(Enumerable.Range(1, seeds).Select(seed => new PtxSchedule { Seed = seed, Completion = (PtxCompletion)(seed % 3) }));
 
-    public override string ToString() => (Seed is { } seed ? $"seed {seed}, {Completion}" : $"{(LastWarpFirst ? "last" : "first")} warp first, {Completion}") + (Resident > 1 ? $", {Resident} blocks" : "");
+    public override string ToString() => (Seed is { } seed ? $"seed {seed}, {Completion}" : $"{(LastWarpFirst ? "last" : "first")} warp first, {Completion}") + (Held.Before > 0 ? $", warps {Held.From} to {Held.Before - 1} held back" : "") + (Resident > 1 ? $", {Resident} blocks" : "");
 }

@@ -12,6 +12,7 @@ internal sealed class PtxScheduler
     private readonly Random? _random;
     private readonly Queue<int> _next;
     private readonly List<PtxBlock> _resident = [];
+    private int _held;
 
     public PtxScheduler(PtxMachine machine, int blocks)
     {
@@ -39,7 +40,7 @@ internal sealed class PtxScheduler
                 _resident.Add(_machine.Start(number));
             }
 
-            if (!(_random is null ? InOrder() : AtRandom()) && !CompleteOne() && !_machine.LetTimePass(_resident.SelectMany(b => b.Warps)))
+            if (!(_random is null ? InOrder() : AtRandom()) && !CompleteOne() && !RunHeld() && !_machine.LetTimePass(_resident.SelectMany(b => b.Warps)))
             {
                 throw new InvalidOperationException($"deadlock: {Dump()}");
             }
@@ -70,7 +71,7 @@ internal sealed class PtxScheduler
             for (int i = 0; i < block.Warps.Length; i++)
             {
                 PtxWarp warp = block.Warps[_schedule.LastWarpFirst ? block.Warps.Length - 1 - i : i];
-                if (Wakes(warp))
+                if (!_schedule.Holds(warp.Number) && Wakes(warp))
                 {
                     _machine.Run(warp, int.MaxValue);
                     any = true;
@@ -79,6 +80,23 @@ internal sealed class PtxScheduler
         }
 
         return any;
+    }
+
+    /// <summary>A little of what a warp does that is held back.</summary>
+    private bool RunHeld()
+    {
+        PtxWarp[] held = [.. _resident.SelectMany(b => b.Warps).Where(w => _schedule.Holds(w.Number))];
+        for (int i = 0; i < held.Length; i++)
+        {
+            PtxWarp warp = held[_held++ % held.Length];
+            if (Wakes(warp))
+            {
+                _machine.Run(warp, MostAtOnce);
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private bool AtRandom()
