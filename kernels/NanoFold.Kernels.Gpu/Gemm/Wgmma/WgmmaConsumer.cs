@@ -25,7 +25,7 @@ internal sealed class WgmmaConsumer
 
     public void Write(Reg thread)
     {
-        var ring = new WgmmaRing(_w, _layout, _shared, firstParity: 0);
+        var ring = new PtxRing(_w, _layout.Ring, _shared, firstParity: 0);
         var results = new WgmmaResults(_w, _layout, _shared, _group, thread, _isElected);
         Reg depth = GemmArguments.Read(_w, RegKind.B32, nameof(GemmArguments.K)), before = _w.New(RegKind.B32), left = _w.New(RegKind.B32);
         _w.Set(before, 0);
@@ -42,7 +42,7 @@ internal sealed class WgmmaConsumer
             _w.Mark(next);
             Reg barrier = ring.Barrier();
             _w.WaitBarrier(barrier, WgmmaLayout.Full, ring.Parity, "a stage to be filled");
-            Multiply(ring.Tiles());
+            Multiply(ring.Tile());
             _w.WaitProducts(1);
             using (_w.When(_w.Both(_isElected, _w.Compare("ne", left, depth))))
             {

@@ -34,6 +34,8 @@ internal readonly record struct WgmmaLayout(GemmSpec Spec, GemmTile Tile)
 
     public int BarriersAt => ResultAt + (HasResultTile ? Consumers * ResultBytes : 0);
 
+    public PtxRingLayout Ring => new(Tile.Stages, StageBytes, BarriersAt);
+
     public int SharedBytes => BarriersAt + 8 * (2 * Tile.Stages + Residuals);
 
     /// <summary>Barriers of residuals, one a consumer.</summary>

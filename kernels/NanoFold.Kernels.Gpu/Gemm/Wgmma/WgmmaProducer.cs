@@ -10,14 +10,14 @@ internal sealed class WgmmaProducer(PtxWriter w, WgmmaLayout layout, Reg shared,
 
     public void Write()
     {
-        var ring = new WgmmaRing(w, layout, shared, firstParity: 1);
+        var ring = new PtxRing(w, layout.Ring, shared, firstParity: 1);
         WgmmaGemm.ForEachTile(w, layout.Tile, (row, column) =>
         {
             Reg depth = w.New(RegKind.B32);
             w.Set(depth, 0);
             string next = w.NewLabel();
             w.Mark(next);
-            Reg barrier = ring.Barrier(), tiles = ring.Tiles();
+            Reg barrier = ring.Barrier(), tiles = ring.Tile();
             w.WaitBarrier(barrier, layout.Empty, ring.Parity, "a stage to be read");
             using (w.When(isElected))
             {

@@ -6,7 +6,7 @@ namespace NanoFold.Kernels.Gpu.OpenCl.Processor;
 /// </summary>
 internal static class VectorNormSource
 {
-    public const string Text = """
+    public const string Text = "#define LENGTH w.width\n" + VectorRows.Text + """
         struct operands
         {
             long x, y, gain, bias, statistics, partials;
@@ -14,34 +14,6 @@ internal static class VectorNormSource
             int count, n1, n2, width, rows, centered, hasGain, hasBias, hasDX, hasSums, accumulate;
             float divisor, epsilon;
         };
-
-        // What is past a row's end is read as zeros and not written.
-        #define LOAD(p, j) (j + 16 <= w.width ? vload16(0, (p) + (j)) : part(p, j, w.width))
-        #define STORE(v, p, j) if (j + 16 <= w.width) vstore16(v, 0, (p) + (j)); else put(v, p, j, w.width)
-
-        float16 part(global const float* p, int j, int width)
-        {
-            float t[16];
-            for (int i = 0; i < 16; i++)
-                t[i] = j + i < width ? p[j + i] : 0;
-            return vload16(0, t);
-        }
-
-        void put(float16 v, global float* p, int j, int width)
-        {
-            float t[16];
-            vstore16(v, 0, t);
-            for (int i = 0; j + i < width; i++)
-                p[j + i] = t[i];
-        }
-
-        float total(float16 v)
-        {
-            float8 a = v.lo + v.hi;
-            float4 b = a.lo + a.hi;
-            float2 c = b.lo + b.hi;
-            return c.x + c.y;
-        }
 
         // x - mean, 0 past the end.
         float16 centered(float16 x, float mean, int j, int width)

@@ -6,41 +6,13 @@ namespace NanoFold.Kernels.Gpu.OpenCl.Processor;
 /// </summary>
 internal static class VectorSoftmaxSource
 {
-    private const string Body = """
+    private const string Body = "#define LENGTH w.length\n" + VectorRows.Text + """
         struct operands
         {
             long x, y, d, x0, x1, x2, y0, y1, y2, d0, d1, d2;
             int count, n1, n2, length, rows, time, shift, prefix, window, sinks, accumulate;
             float scale, sign;
         };
-
-        // What is past a row's end is read as zeros and not written.
-        #define LOAD(p, j) (j + 16 <= w.length ? vload16(0, (p) + (j)) : part(p, j, w.length))
-        #define STORE(v, p, j) if (j + 16 <= w.length) vstore16(v, 0, (p) + (j)); else put(v, p, j, w.length)
-
-        float16 part(global const float* p, int j, int length)
-        {
-            float t[16];
-            for (int i = 0; i < 16; i++)
-                t[i] = j + i < length ? p[j + i] : 0;
-            return vload16(0, t);
-        }
-
-        void put(float16 v, global float* p, int j, int length)
-        {
-            float t[16];
-            vstore16(v, 0, t);
-            for (int i = 0; j + i < length; i++)
-                p[j + i] = t[i];
-        }
-
-        float total(float16 v)
-        {
-            float8 a = v.lo + v.hi;
-            float4 b = a.lo + a.hi;
-            float2 c = b.lo + b.hi;
-            return c.x + c.y;
-        }
 
         float largest(float16 v)
         {

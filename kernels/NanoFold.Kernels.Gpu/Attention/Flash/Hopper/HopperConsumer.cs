@@ -17,7 +17,7 @@ internal sealed class HopperConsumer
     private readonly PtxWriter _w;
     private readonly HopperSpec _spec;
     private readonly HopperBlock _block;
-    private readonly HopperRing _ring, _values;
+    private readonly PtxRing _ring, _values;
     private readonly FlashSoftmax _softmax;
     private readonly FlashMask _mask;
     private readonly HopperResults _results;
@@ -36,8 +36,8 @@ internal sealed class HopperConsumer
         _softmax = new FlashSoftmax(w, 1, spec.Columns / 8);
         _mask = new FlashMask(w, block.Visible, spec.HasPrefix, spec.Documents, w.Add(warpRow, block.Visible.Shift), (rowOfLane, columnOfLane), 1, spec.Columns);
         _results = new HopperResults(w, spec, block, _group, warp, lane, _firstRow, w.Add(warpRow, rowOfLane), columnOfLane);
-        _ring = new HopperRing(w, spec, block.Shared, firstParity: 0);
-        _values = new HopperRing(w, spec, block.Shared, firstParity: 0);
+        _ring = new PtxRing(w, spec.Ring, block.Shared, firstParity: 0);
+        _values = new PtxRing(w, spec.Ring, block.Shared, firstParity: 0);
         (_key, _scores, _weights, _output) = (w.New(RegKind.B32), w.New(RegKind.F32, spec.Columns / 2), w.New(RegKind.B32, spec.Columns / 4), w.New(RegKind.F32, spec.Width / 2));
         _queries = w.Descriptor(w.Mad(_group, spec.GroupBytes, block.Shared), alongDepth: true, 0);
     }

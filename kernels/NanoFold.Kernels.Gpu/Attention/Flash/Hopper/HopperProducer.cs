@@ -24,7 +24,7 @@ internal sealed class HopperProducer(PtxWriter w, HopperSpec spec, HopperBlock b
     private void Write(int argument, int at, int full, int empty, string what)
     {
         Reg map = w.TensorMap(argument), key = w.New(RegKind.B32);
-        var ring = new HopperRing(w, spec, block.Shared, firstParity: 1);
+        var ring = new PtxRing(w, spec.Ring, block.Shared, firstParity: 1);
         w.Set(key, block.Range.Next(w.Const(0)));
         string next = w.NewLabel(), end = w.NewLabel();
         w.Mark(next);

@@ -47,6 +47,8 @@ internal readonly record struct HopperSpec(GpuType Type, int Depth, bool HasPref
 
     public int BarriersAt => ValuesAt + Stages * StageBytes;
 
+    public PtxRingLayout Ring => new(Stages, StageBytes, BarriersAt);
+
     public int Barriers => Consumers + 4 * Stages;
 
     public int SharedBytes => BarriersAt + 8 * Barriers;

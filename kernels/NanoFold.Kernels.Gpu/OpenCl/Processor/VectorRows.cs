@@ -1,0 +1,36 @@
+namespace NanoFold.Kernels.Gpu.OpenCl.Processor;
+
+/// <summary>What kernels that go through rows by sixteen floats share; LENGTH is a row's, defined before it.</summary>
+internal static class VectorRows
+{
+    public const string Text = """
+        // What is past a row's end is read as zeros and not written.
+        #define LOAD(p, j) (j + 16 <= LENGTH ? vload16(0, (p) + (j)) : part(p, j, LENGTH))
+        #define STORE(v, p, j) if (j + 16 <= LENGTH) vstore16(v, 0, (p) + (j)); else put(v, p, j, LENGTH)
+
+        float16 part(global const float* p, int j, int length)
+        {
+            float t[16];
+            for (int i = 0; i < 16; i++)
+                t[i] = j + i < length ? p[j + i] : 0;
+            return vload16(0, t);
+        }
+
+        void put(float16 v, global float* p, int j, int length)
+        {
+            float t[16];
+            vstore16(v, 0, t);
+            for (int i = 0; j + i < length; i++)
+                p[j + i] = t[i];
+        }
+
+        float total(float16 v)
+        {
+            float8 a = v.lo + v.hi;
+            float4 b = a.lo + a.hi;
+            float2 c = b.lo + b.hi;
+            return c.x + c.y;
+        }
+
+        """;
+}
