@@ -6,18 +6,20 @@ namespace NanoFold.Kernels.Gpu.OpenCl.Processor;
 /// </summary>
 internal static class VectorNormSource
 {
-    public const string Text = "#define LENGTH w.width\n" + VectorRows.Text + """
+    private const string Body = """
         struct operands
         {
             long x, y, gain, bias, statistics, partials;
             long x0, x1, x2, y0, y1, y2, d0, d1, d2, dy;
-            int count, n1, n2, width, rows, centered, hasGain, hasBias, hasDX, hasSums, accumulate;
+            int count, n1, n2, width, rows, hasGain, hasBias, hasDX, hasSums, accumulate;
             float divisor, epsilon;
         };
 
         // x - mean, 0 past the end.
         float16 centered(float16 x, float mean, int j, int width)
         {
+            if (!CENTERED || WHOLE)
+                return x - mean;
             const int16 lanes = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
             return select((float16)(0), x - mean, lanes + j < width);
         }
@@ -37,7 +39,7 @@ internal static class VectorNormSource
                 global float* y = Y + w.y + i0 * w.y0 + i1 * w.y1 + i2 * w.y2;
                 float16 sum = 0;
                 float mean = 0;
-                if (w.centered)
+                if (CENTERED)
                 {
                     for (int j = 0; j < w.width; j += 16)
                         sum += LOAD(x, j);
@@ -60,7 +62,7 @@ internal static class VectorNormSource
                     STORE(v, y, j);
                 }
 
-                if (w.centered)
+                if (CENTERED)
                 {
                     statistics[2 * row] = mean;
                     statistics[2 * row + 1] = inverse;
@@ -95,8 +97,8 @@ internal static class VectorNormSource
                     x[r] = X + w.x + i0 * w.x0 + i1 * w.x1 + i2 * w.x2;
                     dy[r] = DY + w.dy + i0 * w.d0 + i1 * w.d1 + i2 * w.d2;
                     dx[r] = DX + w.y + i0 * w.y0 + i1 * w.y1 + i2 * w.y2;
-                    mean[r] = w.centered ? statistics[2 * row] : 0;
-                    inverse[r] = statistics[w.centered ? 2 * row + 1 : row];
+                    mean[r] = CENTERED ? statistics[2 * row] : 0;
+                    inverse[r] = statistics[CENTERED ? 2 * row + 1 : row];
                     if (!w.hasDX)
                         continue;
                     float16 dots = 0, sums = 0;
@@ -109,7 +111,7 @@ internal static class VectorNormSource
                     }
 
                     slope[r] = -total(dots) / w.divisor * inverse[r] * inverse[r] * inverse[r];
-                    offset[r] = w.centered ? -total(sums) / w.width * inverse[r] : 0;
+                    offset[r] = CENTERED ? -total(sums) / w.width * inverse[r] : 0;
                 }
 
                 for (int j = 0; j < w.width; j += 16)
@@ -133,7 +135,7 @@ internal static class VectorNormSource
                     {
                         if (begin > first) products += LOAD(into, j);
                         STORE(products, into, j);
-                        if (w.centered)
+                        if (CENTERED)
                         {
                             if (begin > first) sums += LOAD((into + w.width), j);
                             STORE(sums, (into + w.width), j);
@@ -157,4 +159,8 @@ internal static class VectorNormSource
         }
 
         """;
+
+    /// <param name="isWhole">Whether rows are multiples of sixteen floats.</param>
+    /// <param name="isCentered">Whether the mean is subtracted: LayerNorm.</param>
+    public static string Text(bool isWhole, bool isCentered) => $"#define CENTERED {(isCentered ? 1 : 0)}\n{VectorRows.Text("w.width", isWhole)}{Body}";
 }

@@ -1,12 +1,17 @@
 namespace NanoFold.Kernels.Gpu.OpenCl.Processor;
 
-/// <summary>What kernels that go through rows by sixteen floats share; LENGTH is a row's, defined before it.</summary>
+/// <summary>What kernels that go through rows by sixteen floats share.</summary>
 internal static class VectorRows
 {
-    public const string Text = """
+    private const string Body = """
+        #if WHOLE
+        #define LOAD(p, j) vload16(0, (p) + (j))
+        #define STORE(v, p, j) vstore16(v, 0, (p) + (j))
+        #else
         // What is past a row's end is read as zeros and not written.
         #define LOAD(p, j) (j + 16 <= LENGTH ? vload16(0, (p) + (j)) : part(p, j, LENGTH))
         #define STORE(v, p, j) if (j + 16 <= LENGTH) vstore16(v, 0, (p) + (j)); else put(v, p, j, LENGTH)
+        #endif
 
         float16 part(global const float* p, int j, int length)
         {
@@ -33,4 +38,8 @@ internal static class VectorRows
         }
 
         """;
+
+    /// <param name="length">Of a row, as the kernels call it.</param>
+    /// <param name="isWhole">Whether it is a multiple of sixteen.</param>
+    public static string Text(string length, bool isWhole) => $"#define LENGTH {length}\n#define WHOLE {(isWhole ? 1 : 0)}\n{Body}";
 }

@@ -6,7 +6,7 @@ namespace NanoFold.Kernels.Gpu.OpenCl.Processor;
 /// </summary>
 internal static class VectorSoftmaxSource
 {
-    private const string Body = "#define LENGTH w.length\n" + VectorRows.Text + """
+    private const string Body = """
         struct operands
         {
             long x, y, d, x0, x1, x2, y0, y1, y2, d0, d1, d2;
@@ -102,7 +102,7 @@ internal static class VectorSoftmaxSource
 
         """;
 
-    public static string Text { get; } = Power() + Body;
+    public static string Text { get; } = Power() + VectorRows.Text("w.length", isWhole: false) + Body;
 
     private static string Power()
     {

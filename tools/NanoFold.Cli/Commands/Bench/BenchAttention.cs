@@ -101,8 +101,12 @@ internal static class BenchAttention
                     Display.Number(r.FlopsPerSecond / 1e9, "0.0"), Display.Bytes(r.Bytes),
                 ]),
             ]);
-        output.Line(
-            $"from context {Display.Count(first.Case.Context)} to {Display.Count(last.Case.Context)}: time for a sequence / context² {Display.Number(square)} ×, bytes / token {Display.Number(perToken)} ×");
+        if (results.Length > 1)
+        {
+            output.Line(
+                $"from context {Display.Count(first.Case.Context)} to {Display.Count(last.Case.Context)}: time for a sequence / context² {Display.Number(square)} ×, bytes / token {Display.Number(perToken)} ×");
+        }
+
         output.Result(new JsonObject
         {
             ["cases"] = new JsonArray([.. results.Select(r => (JsonNode)Describe(r, invocation.Threads))]),
