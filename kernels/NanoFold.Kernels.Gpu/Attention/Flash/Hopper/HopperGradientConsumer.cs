@@ -75,6 +75,7 @@ internal sealed class HopperGradientConsumer
         Meet();
         _queries.Multiply(_buffer);
         AddKeys(_dk, _gradients, tile, _spec.QueriesAt);
+        _w.CommitProducts();
         _w.WaitProducts(1);
         _w.Branch(add);
 
@@ -108,16 +109,32 @@ internal sealed class HopperGradientConsumer
         return _w.Either(isBefore, _w.Both(isAfter, _w.Not(visible.AreSinks(_lane.GroupKey))));
     }
 
-    /// <summary>Weights, and gradients of scaled scores over scale, key by query, rounded. The turn at the queries before is passed on while the products run.</summary>
+    /// <summary>Weights, and gradients of scaled scores over scale, key by query, rounded. While the second product runs, the turn at the queries before is passed on.</summary>
     private void ScoreGradients(Reg query, Reg tile)
     {
         _w.FenceSums();
         Multiply(_scores, 0, _w.Descriptor(_w.Add(tile, _spec.QueriesAt), alongDepth: true, 0));
-        Multiply(_slopes, _spec.ValuesAt, _w.Descriptor(_w.Add(tile, _spec.ResultsAt), alongDepth: true, 0));
-        _block.Turns.Pass(lanesMeet: true);
-        _w.WaitProducts(1);
-        _mask.Hide(_scores, query);
+        Reg[] results = _w.Descriptor(_w.Add(tile, _spec.ResultsAt), alongDepth: true, 0);
+        if (_spec.MasksFirst)
+        {
+            _w.WaitProducts(0);
+            _mask.Hide(_scores, query);
+
+            // Until here registers of these sums are free for others.
+            _w.FenceSums();
+            Multiply(_slopes, _spec.ValuesAt, results);
+        }
+        else
+        {
+            Multiply(_slopes, _spec.ValuesAt, results);
+            _w.WaitProducts(1);
+            _mask.Hide(_scores, query);
+        }
+
         ForColumns(tile, _spec.BitsAt, (i, bits) => _w.Set(_scores[i], _w.Exp2(_w.Mad(_scores[i], _bitScale, _w.Negate(bits)))));
+
+        // A branch between the exponentials and the wait: in one stretch the assembler puts the wait before them.
+        _block.Turns.Pass(lanesMeet: true);
         _w.WaitProducts(0);
         ForColumns(tile, _spec.DeltaAt, (i, delta) => _w.Set(_slopes[i], _w.Mul(_scores[i], _w.Sub(_slopes[i], delta))));
         for (int i = 0; i < _weights.Length; i++)
@@ -150,8 +167,6 @@ internal sealed class HopperGradientConsumer
         {
             _w.MultiplyGroup(_spec.Type, sums, left.AsSpan(4 * step, 4), _w.At(rows, step * PtxWgmma.Step(false)), _always, false);
         }
-
-        _w.CommitProducts();
     }
 
     /// <summary>The warp's gradients go to shared memory: in panels of 64 queries a row a key.</summary>

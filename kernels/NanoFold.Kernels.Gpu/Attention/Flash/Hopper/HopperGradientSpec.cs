@@ -47,6 +47,9 @@ internal readonly record struct HopperGradientSpec(GpuType Type, int Depth, bool
     /// <summary>Queries of a step: a warpgroup's part of dq is 64 of them, or 64 columns of dq.</summary>
     public int Queries => QueriesOf(Depth);
 
+    /// <summary>Whether the product with values begins after scores are hidden: numbers of documents of so many queries have no room in registers beside its sums.</summary>
+    public bool MasksFirst => Documents && Queries > GroupKeys;
+
     /// <summary>Tensor maps copy 64 elements at a time.</summary>
     public int Panels => PanelsOf(Depth);
 
