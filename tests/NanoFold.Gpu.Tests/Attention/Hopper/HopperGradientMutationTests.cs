@@ -13,11 +13,11 @@ namespace NanoFold.Gpu.Tests.Attention.Hopper;
 [Parallelizable]
 internal sealed partial class HopperGradientMutationTests
 {
-    private static readonly HopperGradientSpec s_spec = new(GpuType.BFloat16, 32, HasPrefix: false, Documents: false, Stages: 2);
+    private static readonly HopperGradientSpec s_spec = new(GpuType.BFloat16, 64, HasPrefix: false, Documents: false, Stages: 2);
 
     // Of the first block of keys all queries see the sinks, of the second only the first queries see some; of later ones queries at the end see keys of one warpgroup and not of the other.
     // A ring of two stages goes round several times.
-    private static readonly AttentionCase s_case = new(1, 300, 2, 1, 32) { Keys = 640, Window = 140, Sinks = 3 };
+    private static readonly AttentionCase s_case = new(1, 300, 2, 1, 64) { Keys = 640, Window = 140, Sinks = 3 };
 
     // Also with each warpgroup that computes held back, so that the other is as far ahead as it may be.
     private static readonly PtxSchedule[] s_schedules =

@@ -6,18 +6,21 @@ using NanoFold.Kernels.Gpu.Ptx;
 namespace NanoFold.Gpu.Tests.Attention.Hopper;
 
 /// <summary>
-/// That attention forward by warpgroups waits for the product of weights and values after the next step's exponentials: in the text, and in what NVIDIA's assembler makes of it, which may move the wait before
-/// them, so that nothing overlaps.
+/// That attention by warpgroups waits for a product after the exponentials that it runs beside (forward that of the last weights and values, backward that of values and dy): in the text, and in what NVIDIA's
+/// assembler makes of it, which may move the wait before them, so that nothing overlaps.
 /// </summary>
 [Parallelizable]
 internal sealed partial class HopperOverlapTests
 {
     [Test]
-    public void TheTextWaitsAfterTheExponentials([Values(64, 128)] int depth)
-        => AssertOverlap(Steps(HopperForward.Write(Spec(depth)).Text, TextStep()), 0.9 * Exponentials(depth));
+    public void TheTextWaitsAfterTheExponentials([Values(64, 128)] int depth, [Values] bool isBackward)
+    {
+        (string text, int exponentials) = Program(depth, isBackward);
+        AssertOverlap(Steps(text, TextStep()), exponentials);
+    }
 
     [Test]
-    public void TheCodeWaitsAfterTheExponentials([Values(64, 128)] int depth)
+    public void TheCodeWaitsAfterTheExponentials([Values(64, 128)] int depth, [Values] bool isBackward)
     {
         PtxAssembler? assembler = PtxAssembler.Find(out string? reason);
         string? disassembler = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Where(folder => folder.Length > 0).Select(folder => Path.Combine(folder, "nvdisasm")).FirstOrDefault(File.Exists);
@@ -26,13 +29,14 @@ internal sealed partial class HopperOverlapTests
             Assert.Ignore(reason ?? "nvdisasm is not on the PATH: it comes with the CUDA toolkit");
         }
 
+        (string text, int exponentials) = Program(depth, isBackward);
         DirectoryInfo folder = Directory.CreateTempSubdirectory("nanofold-sass-");
         try
         {
-            string file = Path.Combine(folder.FullName, "forward.ptx"), code = Path.Combine(folder.FullName, "forward.cubin");
-            File.WriteAllText(file, HopperForward.Write(Spec(depth)).Text);
+            string file = Path.Combine(folder.FullName, "attention.ptx"), code = Path.Combine(folder.FullName, "attention.cubin");
+            File.WriteAllText(file, text);
             Assert.That(assembler.Assemble(file, "sm_90a", code).Error, Is.Null);
-            AssertOverlap(Steps(Disassemble(disassembler, code), CodeStep()), 0.5 * Exponentials(depth));
+            AssertOverlap(Steps(Disassemble(disassembler, code), CodeStep()), exponentials / 2);
         }
         finally
         {
@@ -40,14 +44,17 @@ internal sealed partial class HopperOverlapTests
         }
     }
 
-    private static HopperSpec Spec(int depth) => HopperSpec.Of(GpuType.BFloat16, depth, hasPrefix: false, documents: false);
-
-    /// <summary>Of a thread in a step.</summary>
-    private static int Exponentials(int depth) => Spec(depth).Columns / 2;
+    /// <summary>The text, and the exponentials of a thread in a step.</summary>
+    private static (string Text, int Exponentials) Program(int depth, bool isBackward)
+    {
+        HopperSpec forward = HopperSpec.Of(GpuType.BFloat16, depth, hasPrefix: false, documents: false);
+        HopperGradientSpec backward = HopperGradientSpec.Of(GpuType.BFloat16, depth, hasPrefix: false, documents: false);
+        return isBackward ? (HopperGradients.Write(backward).Text, backward.Queries / 2) : (HopperForward.Write(forward).Text, forward.Columns / 2);
+    }
 
     /// <summary>Somewhere a wait for all but the newest product is followed by so many exponentials, and only then by a wait for all.</summary>
-    private static void AssertOverlap(string steps, double least)
-        => Assert.That(Overlap().Matches(steps).Select(match => match.Groups["e"].Length).DefaultIfEmpty().Max(), Is.GreaterThanOrEqualTo((int)least), steps);
+    private static void AssertOverlap(string steps, int least)
+        => Assert.That(Overlap().Matches(steps).Select(match => match.Groups["e"].Length).DefaultIfEmpty().Max(), Is.GreaterThanOrEqualTo(least), steps);
 
     /// <summary>In order: 1 and 0 for waits until so many products are under way, e for an exponential.</summary>
     private static string Steps(string text, Regex step)

@@ -6,7 +6,7 @@ namespace NanoFold.Kernels.Gpu.Attention.Flash.Hopper;
 /// <summary>Which of flash attention's problems go backward by warpgroups, and how they are launched.</summary>
 internal static class HopperGradientRun
 {
-    /// <summary>Whether tensor maps can read it, and the scratch have what it needs; all three gradients are wanted, or dq and one of the others.</summary>
+    /// <summary>Whether tensor maps can read it, and the scratch has room for what it needs.</summary>
     public static bool Fits(in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients)
         => HopperRun.Fits(args) && HopperRun.Repeats(gradients.DY) == 0 && HopperGradientSpec.Room(shape.Batch, shape.Heads, shape.Time, shape.Depth).Fits;
 
