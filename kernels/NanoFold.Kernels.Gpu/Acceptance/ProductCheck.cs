@@ -14,7 +14,7 @@ internal static class ProductCheck
     private const int Runs = 3;
 
     public static IEnumerable<CardCheck> All =>
-        from kernel in new[] { (Family: GemmFamily.Mma, Cluster: 1), (GemmFamily.Wgmma, 1), (GemmFamily.Wgmma, 2) }
+        from kernel in new (GemmFamily Family, int Cluster)[] { (GemmFamily.Mma, 1), (GemmFamily.Wgmma, 1), (GemmFamily.Wgmma, 2) }
         from columnsA in new[] { false, true }
         from columnsB in new[] { false, true }
         from size in new[] { (M: 256, N: 256, K: 192, PadY: 0), (M: 152, N: 200, K: 264, PadY: 8), (M: 72, N: 88, K: 40, PadY: 1) }

@@ -19,7 +19,8 @@ internal sealed class ProbeMutationTests
     [TestCaseSource(nameof(Texts))]
     public void WhatIsMissingIsSeen(CardCheck check, string name, string text)
     {
-        string? seen = s_schedules.Select(schedule => Failure(check, schedule, _ => text)).FirstOrDefault(failure => failure is not null);
+        // That blocks meet before they end is what the lint wants of all programs; this one could do without.
+        string? seen = s_schedules.Select(schedule => Failure(check, schedule, _ => text)).FirstOrDefault(failure => failure is not null) ?? PtxLint.Check(text, 32).Faults.FirstOrDefault();
         Assert.That(seen, Is.Not.Null, $"nothing is seen of: {name}");
         TestContext.Out.WriteLine(seen);
     }
@@ -33,6 +34,15 @@ internal sealed class ProbeMutationTests
         foreach (PtxSchedule schedule in s_schedules)
         {
             Assert.That(Failure(Check(name), schedule, text => text), Is.Null, $"{schedule}");
+        }
+    }
+
+    [Test]
+    public void TheLintFindsNothingInThem()
+    {
+        foreach (PtxProgram program in new[] { ClusterProbe.Write(2), ClusterProbe.Write(4), SumProbe.Write() })
+        {
+            Assert.That(PtxLint.Check(program.Text, program.Threads, program.SharedBytes).Faults, Is.Empty);
         }
     }
 
