@@ -5,8 +5,8 @@ namespace NanoFold.Kernels.Gpu.Gemm.Slices;
 /// <summary>Launches products whose depth is split: by one kernel of which the last block of a tile adds all slices (<see cref="LastSum"/>), or by one that leaves them and one that adds them.</summary>
 internal static class SliceRun
 {
-    /// <summary>NANOFOLD_GPU_SLICES=apart: two launches, to measure what one gains.</summary>
-    public static bool IsApart { get; } = Environment.GetEnvironmentVariable("NANOFOLD_GPU_SLICES") == "apart";
+    /// <summary>Two launches, unless NANOFOLD_GPU_SLICES=joined: no card has measured yet what one gains.</summary>
+    public static bool IsApart { get; } = Environment.GetEnvironmentVariable("NANOFOLD_GPU_SLICES") != "joined";
 
     /// <summary>Depth of a slice, in whole steps of the tile, and how many there are.</summary>
     public static (int Depth, int Count) Slices(in GemmProblem problem, in GemmChoice choice)
