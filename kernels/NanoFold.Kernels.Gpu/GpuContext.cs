@@ -50,6 +50,7 @@ public sealed class GpuContext : IDisposable
         _main = Accelerator.CreateStream();
         Branches = new Branches(this, events ?? (IsCuda ? new CudaEvents(Accelerator) : null));
         _nothing = Accelerator.Allocate1D<byte>(256);
+        Counters = new GpuCounters(this);
     }
 
     internal Context IlContext { get; }
@@ -61,6 +62,9 @@ public sealed class GpuContext : IDisposable
 
     /// <summary>Work that may be done at the same time.</summary>
     internal Branches Branches { get; }
+
+    /// <summary>What kernels count in.</summary>
+    internal GpuCounters Counters { get; }
 
     /// <summary>The states that are not disposed yet.</summary>
     internal List<GpuStepState> States { get; } = [];
@@ -277,6 +281,7 @@ public sealed class GpuContext : IDisposable
         }
 
         _outgrown.ForEach(o => o.Dispose());
+        Counters.Dispose();
         _nothing.Dispose();
         foreach (GpuStepState state in States.ToArray())
         {

@@ -13,6 +13,8 @@ namespace NanoFold.Kernels.Gpu.Acceptance;
 /// <summary>A CUDA device for checks: kernels are compiled for each launch, memory is given back at the end.</summary>
 internal sealed unsafe class CudaCheckDevice : ICheckDevice, IDisposable
 {
+    private const int MostCounters = 256;
+
     private readonly GpuContext _context;
     private readonly CudaTensorMaps _maps = new();
     private readonly PageLockedArray1D<byte> _watch;
@@ -21,6 +23,7 @@ internal sealed unsafe class CudaCheckDevice : ICheckDevice, IDisposable
     private IReadOnlyList<string> _waits = [];
     private string _launched = "";
     private bool _isWatched = true;
+    private long _counters;
 
     public CudaCheckDevice(GpuContext context)
     {
@@ -50,6 +53,23 @@ internal sealed unsafe class CudaCheckDevice : ICheckDevice, IDisposable
     public TensorMap Map(in TensorMapShape shape) => _maps.Of(shape);
 
     public long Scratch(long bytes) => Allocate(bytes);
+
+    public long Counters(int count)
+    {
+        if (count > MostCounters)
+        {
+            throw new ArgumentException($"a check of {count} counters, and there are {MostCounters}");
+        }
+
+        // The same ones again: kernels leave them 0.
+        if (_counters == 0)
+        {
+            _counters = Allocate(MostCounters * sizeof(int));
+            Write(_counters, new byte[MostCounters * sizeof(int)]);
+        }
+
+        return _counters;
+    }
 
     public long Allocate(long bytes)
     {

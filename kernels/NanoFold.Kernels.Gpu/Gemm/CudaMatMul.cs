@@ -1,6 +1,7 @@
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 using NanoFold.Kernels.Gpu.Cuda;
+using NanoFold.Kernels.Gpu.Gemm.Slices;
 using NanoFold.Kernels.Gpu.Gemm.Wgmma;
 using NanoFold.Kernels.Gpu.Ptx;
 
@@ -111,6 +112,10 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
     public void Run(in GemmProblem problem, in GemmChoice choice) => GemmRun.Run(this, problem, choice);
 
     public long Scratch(long bytes) => (long)_context.Scratch(bytes).LoadEffectiveAddressAsPtr();
+
+    public long Counters(int count) => _context.Counters.Of(count);
+
+    public bool AddsSlicesApart => SliceRun.IsApart;
 
     public int Multiprocessors { get; }
 

@@ -70,7 +70,7 @@ internal sealed class GemmBlock
         {
             y = Step(y, _outer, nameof(GemmArguments.OuterY));
         }
-        else if (_spec.Mode == GemmMode.Batch)
+        else if (HasBatch)
         {
             y = Step(Step(y, _outer, nameof(GemmArguments.OuterY)), _inner, nameof(GemmArguments.InnerY));
         }
@@ -81,8 +81,10 @@ internal sealed class GemmBlock
         }
 
         Reg residual = Read64(nameof(GemmArguments.Residual));
-        return (y, Step(Step(residual, _outer, nameof(GemmArguments.OuterResidual)), _inner, nameof(GemmArguments.InnerResidual)));
+        return (y, !HasBatch ? residual : Step(Step(residual, _outer, nameof(GemmArguments.OuterResidual)), _inner, nameof(GemmArguments.InnerResidual)));
     }
+
+    private bool HasBatch => _spec.Mode == GemmMode.Batch;
 
     private Reg Read32(string field) => GemmArguments.Read(_w, RegKind.B32, field);
 
@@ -108,7 +110,7 @@ internal sealed class GemmBlock
         _outer = z;
         switch (_spec.Mode)
         {
-            case GemmMode.SplitDepth:
+            case GemmMode.SplitDepth or GemmMode.SumSlices:
                 Reg slice = Read32(nameof(GemmArguments.SliceDepth));
                 DepthBegin = _w.Mul(z, slice);
                 DepthEnd = _w.Min(_w.Add(DepthBegin, slice), DepthEnd);

@@ -121,13 +121,22 @@ internal sealed class GemmChooser(GemmDeviceClass device)
         }
 
         int rows = problem.M;
-        foreach (GemmTile tile in GemmTiles.Wgmma.Concat(GemmTiles.Clusters.Where(tile => rows > tile.M)))
+        foreach (GemmTile tile in GemmTiles.Wgmma.Concat(GemmTiles.Clusters.Where(tile => rows > tile.M)).Concat(GemmTiles.Streams))
         {
-            int shared = WgmmaGemm.SharedBytes(WgmmaGemm.Spec(problem), tile);
-            if (shared <= device.BlockSharedBytes)
+            int shared = WgmmaGemm.SharedBytes(WgmmaGemm.Spec(problem) with { Mode = CanSplit(problem) ? GemmMode.SumSlices : GemmMode.Batch }, tile);
+            if (shared > device.BlockSharedBytes)
             {
-                var choice = new GemmChoice(GemmFamily.Wgmma, tile);
-                candidates.Add((Cycles(problem, choice, shared), choice));
+                continue;
+            }
+
+            int most = CanSplit(problem) && tile.Cluster == 1 && !tile.IsStream ? MostSlices : 1;
+            for (int slices = 1; slices <= most; slices += Math.Max(1, slices / 4))
+            {
+                if (slices == 1 || problem.K >= 4 * WgmmaLayout.Depth * slices)
+                {
+                    var choice = new GemmChoice(GemmFamily.Wgmma, tile, slices);
+                    candidates.Add((Cycles(problem, choice, shared), choice));
+                }
             }
         }
     }

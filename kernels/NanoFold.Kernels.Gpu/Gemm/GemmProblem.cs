@@ -208,6 +208,7 @@ internal struct GemmArguments
     /// <summary>Of K, for a block along grid z, where the depth is split.</summary>
     public int SliceDepth;
 
+    /// <summary>Where slices are added by the last block of a tile: how many there are.</summary>
     public int Groups;
 
     public float Alpha;
@@ -217,6 +218,9 @@ internal struct GemmArguments
 
     /// <inheritdoc cref="GemmProblem.Gated"/>
     public long Gated;
+
+    /// <summary>Where blocks leave the sums of parts of a tile's depth, and the counters of tiles, for <see cref="Slices.LastSum"/>.</summary>
+    public long Parts, Counters;
 
     /// <summary>Reads the field called <paramref name="field"/>.</summary>
     public static Reg Read(PtxWriter w, RegKind kind, string field)

@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Gpu.Gemm.Slices;
 using NanoFold.Kernels.Gpu.Gemm.Wgmma;
 using NanoFold.Kernels.Gpu.Ptx;
 
@@ -11,13 +12,13 @@ internal static class GemmRun
     {
         if (choice.Family == GemmFamily.Wgmma)
         {
-            WgmmaRun.Run(device, problem, choice.Tile);
+            WgmmaRun.Run(device, problem, choice);
             return;
         }
 
         if (choice.Slices > 1)
         {
-            RunSlices(device, problem, choice);
+            SliceRun.Run(device, problem, choice);
             return;
         }
 
@@ -49,42 +50,6 @@ internal static class GemmRun
             }
         }
     }
-
-    /// <summary>Depth of a slice: whole steps of the tile.</summary>
-    public static int SliceDepth(in GemmProblem problem, in GemmChoice choice)
-    {
-        int step = choice.Tile.DepthBytes / problem.Input.Size();
-        return GemmProblem.Ceil(GemmProblem.Ceil(problem.K, choice.Slices), step) * step;
-    }
-
-    private static void RunSlices<TDevice>(TDevice device, in GemmProblem problem, in GemmChoice choice)
-        where TDevice : IGemmDevice
-    {
-        int depth = SliceDepth(problem, choice), slices = GemmProblem.Ceil(problem.K, depth);
-        long rowBytes = GemmProblem.Ceil(problem.N, 4) * 16L, sliceBytes = rowBytes * problem.M;
-        long sums = device.Scratch(sliceBytes * slices);
-
-        GemmProblem part = problem;
-        part.Y = sums;
-        part.StrideY = rowBytes;
-        part.OuterY = sliceBytes;
-        part.Output = GpuType.Float32;
-        part.Mode = GemmMode.SplitDepth;
-        part.BiasType = part.ResidualType = null;
-        part.Accumulate = false;
-        part.Alpha = 1;
-        GemmArguments arguments = part.Arguments(choice.Tile);
-        arguments.SliceDepth = depth;
-        device.Launch(new GemmKernelKey(choice.Family, part.Spec(), choice.Tile), arguments, arguments.TilesM * arguments.TilesN, 1, slices);
-
-        GemmSpec spec = SliceSum.Spec(problem);
-        arguments = problem.Arguments(choice.Tile);
-        arguments.A = sums;
-        arguments.StrideA = (int)rowBytes;
-        arguments.OuterA = sliceBytes;
-        arguments.Groups = slices;
-        device.Launch(new GemmKernelKey(GemmFamily.Reduce, spec, default), arguments, SliceSum.Blocks(spec, problem.M, problem.N), 1, 1);
-    }
 }
 
 /// <summary>What runs kernels of products: a card, or in tests a machine that runs their text.</summary>
@@ -92,6 +57,12 @@ internal interface IGemmDevice
 {
     /// <summary>Address of as many bytes that nobody else uses until the calls that follow are done; aligned to 256.</summary>
     long Scratch(long bytes);
+
+    /// <summary>Address of as many integers that nobody else uses until the calls that follow are done: they are 0, and who uses them leaves them 0.</summary>
+    long Counters(int count);
+
+    /// <summary>Slices of a depth are added by a launch of their own.</summary>
+    bool AddsSlicesApart => false;
 
     /// <summary>Blocks of which each can have a multiprocessor for itself.</summary>
     int Multiprocessors { get; }

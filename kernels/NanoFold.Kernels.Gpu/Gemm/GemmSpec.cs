@@ -1,4 +1,5 @@
 using NanoFold.Kernels.Gpu.Gemm.Mma;
+using NanoFold.Kernels.Gpu.Gemm.Slices;
 using NanoFold.Kernels.Gpu.Gemm.Wgmma;
 using NanoFold.Kernels.Gpu.Ptx;
 
@@ -18,6 +19,9 @@ internal enum GemmMode
 
     /// <summary>z is the group, whose rows of a and b are the depth.</summary>
     DepthGroups,
+
+    /// <summary>z is a slice of the depth (where blocks go on from tile to tile, slices are counted with the tiles); the last block of a tile adds all slices and stores y.</summary>
+    SumSlices,
 }
 
 /// <summary>All that a kernel's text depends on, besides its tile: one kernel for each value that occurs.</summary>
@@ -72,12 +76,15 @@ internal readonly record struct GemmTile(int M, int N, int WarpM, int WarpN, int
     /// <summary>Blocks beneath one another that start together, of which each loads a part of b for all (<see cref="GemmFamily.Wgmma"/>). Chosen only where it was measured.</summary>
     public int Cluster { get; init; } = 1;
 
+    /// <summary>Blocks have equal shares of the steps of all tiles' depths (<see cref="StreamDepth"/>), not whole tiles (<see cref="GemmFamily.Wgmma"/>). Chosen only where it was measured.</summary>
+    public bool IsStream { get; init; }
+
     public int Threads => 32 * (M / WarpM) * (N / WarpN);
 
     /// <summary>Of one stage: the tiles of a and b.</summary>
     public int StageBytes => (M + N) * DepthBytes;
 
-    public override string ToString() => $"{M}x{N}x{DepthBytes} {WarpM}x{WarpN} s{Stages} b{Blocks}{(Cluster > 1 ? $" c{Cluster}" : "")}";
+    public override string ToString() => $"{M}x{N}x{DepthBytes} {WarpM}x{WarpN} s{Stages} b{Blocks}{(Cluster > 1 ? $" c{Cluster}" : "")}{(IsStream ? " stream" : "")}";
 }
 
 /// <summary>Families of kernels for products.</summary>
@@ -123,7 +130,7 @@ internal readonly record struct GemmKernelKey(GemmFamily Family, GemmSpec Spec, 
 internal readonly record struct GemmChoice(GemmFamily Family, GemmTile Tile, int Slices = 1)
 {
     /// <summary>No estimate chooses it: it is used where it was measured to be the fastest.</summary>
-    public bool MustBeMeasured => Tile.Cluster > 1;
+    public bool MustBeMeasured => Tile.Cluster > 1 || Tile.IsStream;
 
     public override string ToString() => $"{Family} {Tile}{(Slices > 1 ? $" k/{Slices}" : "")}";
 }
@@ -162,6 +169,9 @@ internal static class GemmTiles
 
     /// <summary>The same in clusters of two.</summary>
     public static IReadOnlyList<GemmTile> Clusters { get; } = [.. Wgmma.Select(tile => tile with { Cluster = 2 })];
+
+    /// <summary>Those whose blocks have equal shares.</summary>
+    public static IReadOnlyList<GemmTile> Streams { get; } = [.. Wgmma.Where(tile => tile.M * tile.N == 128 * 256).Select(tile => tile with { IsStream = true })];
 
     public static IReadOnlyList<GemmTile> Simt { get; } =
     [

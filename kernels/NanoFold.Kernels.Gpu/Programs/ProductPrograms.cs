@@ -21,8 +21,8 @@ internal static class ProductPrograms
     [
         .. GemmTiles.Mma.Where(tile => MmaGemm.Fits(spec, tile)).Select(tile => new GemmKernelKey(GemmFamily.Mma, spec, tile)),
         .. Warpgroups(spec).Select(tile => new GemmKernelKey(GemmFamily.Wgmma, spec, tile)),
-        .. GemmTiles.Simt.Select(tile => new GemmKernelKey(GemmFamily.Simt, spec, tile)),
-        .. FewRows(spec).Select(tile => new GemmKernelKey(GemmFamily.FewRows, spec, tile)),
+        .. (spec.Mode == GemmMode.SumSlices ? [] : GemmTiles.Simt).Select(tile => new GemmKernelKey(GemmFamily.Simt, spec, tile)),
+        .. (spec.Mode == GemmMode.SumSlices ? [] : FewRows(spec)).Select(tile => new GemmKernelKey(GemmFamily.FewRows, spec, tile)),
         .. spec is { Mode: GemmMode.Batch, ColumnsA: false, ColumnsB: false } ? [new GemmKernelKey(GemmFamily.Reduce, spec, default)] : Array.Empty<GemmKernelKey>(),
     ];
 
@@ -34,8 +34,8 @@ internal static class ProductPrograms
     };
 
     private static IEnumerable<GemmTile> Warpgroups(GemmSpec spec)
-        => spec is { Input: not GpuType.Float32, Mode: GemmMode.Batch, AlignA: 16, AlignB: 16, RaggedDepth: false }
-            ? GemmTiles.Wgmma.Concat(GemmTiles.Clusters).Where(tile => WgmmaGemm.SharedBytes(spec, tile) <= PtxLint.MostShared(WgmmaGemm.Architecture))
+        => spec is { Input: not GpuType.Float32, Mode: GemmMode.Batch or GemmMode.SumSlices, AlignA: 16, AlignB: 16, RaggedDepth: false }
+            ? GemmTiles.Wgmma.Concat(spec.Mode == GemmMode.Batch ? [.. GemmTiles.Clusters, .. GemmTiles.Streams] : Array.Empty<GemmTile>()).Where(tile => WgmmaGemm.SharedBytes(spec, tile) <= PtxLint.MostShared(WgmmaGemm.Architecture))
             : [];
 
     private static IEnumerable<GemmTile> FewRows(GemmSpec spec)

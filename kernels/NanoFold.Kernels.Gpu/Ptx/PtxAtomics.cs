@@ -11,6 +11,17 @@ internal static class PtxAtomics
         return before;
     }
 
+    /// <summary>
+    /// Adds 1 to an integer that turns back to 0 from <paramref name="last"/>, and gives what it was. Who is given <paramref name="last"/> sees all that the others wrote before they took theirs, as
+    /// do the threads that meet it afterwards; what was written before a barrier with this thread counts as written by it.
+    /// </summary>
+    public static Reg TakeTurn(this PtxWriter w, Reg address, Reg last)
+    {
+        Reg before = w.New(RegKind.B32);
+        w.Emit($"atom.acq_rel.gpu.global.inc.u32 {before}, [{address}], {last}");
+        return before;
+    }
+
     /// <summary>Adds to a float, which nobody waits for.</summary>
     public static void Reduce(this PtxWriter w, Reg address, int offset, Reg value) => w.Emit($"red.global.add.f32 [{address}+{offset}], {value}");
 

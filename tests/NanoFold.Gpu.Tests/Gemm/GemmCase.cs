@@ -45,6 +45,14 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
 
     public bool PerGroup { get; init; }
 
+    /// <summary>Slices are added by a launch of their own.</summary>
+    public bool AddsSlicesApart { get; init; }
+
+    /// <summary>Times that the product is computed, with the same counters.</summary>
+    public int Times { get; init; } = 1;
+
+    public bool SeeksRaces { get; init; }
+
     public PtxSchedule Schedule { get; init; } = new();
 
     public int Architecture { get; init; } = 80;
@@ -78,7 +86,7 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
 
     private (double Conflicts, double[] Y, double[] Residual) Run(bool compare)
     {
-        using var device = new MachineDevice { Schedule = Schedule, Edit = Edit, Architecture = Architecture, Multiprocessors = Multiprocessors, StartsEarly = StartsEarly, EditMap = EditMap };
+        using var device = new MachineDevice { Schedule = Schedule, Edit = Edit, Architecture = Architecture, Multiprocessors = Multiprocessors, StartsEarly = StartsEarly, EditMap = EditMap, SeeksRaces = SeeksRaces, AddsSlicesApart = AddsSlicesApart };
         var random = new Random(M * 31 + N * 7 + K);
         GpuType output = Output ?? Input;
         int groups = Offsets is null ? 0 : Offsets.Length - 1;
@@ -121,7 +129,12 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
             problem.OuterY = PerGroup ? y.MatrixBytes : 0;
         }
 
-        GemmRun.Run(device, problem, new GemmChoice(Family, Tile, Slices));
+        for (int time = 0; time < Times; time++)
+        {
+            GemmRun.Run(device, problem, new GemmChoice(Family, Tile, Slices));
+            Assert.That(device.AreCountersZero, "a kernel leaves counters as it found them");
+        }
+
         if (compare)
         {
             Compare(a, b, y, bias.Read(), residual.Read(), before);

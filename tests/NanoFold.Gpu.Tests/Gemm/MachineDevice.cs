@@ -12,7 +12,10 @@ namespace NanoFold.Gpu.Tests.Gemm;
 internal sealed unsafe class MachineDevice : ICheckDevice, IDisposable
 {
     private readonly List<(nint Address, long Bytes)> _memory = [], _foreign = [];
-    private long _watch;
+    private readonly HashSet<long> _watched = [];
+    private long _watch, _counters;
+
+    private const int CounterBytes = 1 << 12;
 
     public PtxSchedule Schedule { get; init; } = new();
 
@@ -52,7 +55,32 @@ internal sealed unsafe class MachineDevice : ICheckDevice, IDisposable
     /// <summary>Lets kernels touch memory that is owned elsewhere.</summary>
     public void Allow(long address, long bytes) => _foreign.Add(((nint)address, bytes));
 
-    public long Scratch(long bytes) => Allocate(bytes);
+    /// <summary>Races are sought, in scratch memory too.</summary>
+    public bool SeeksRaces { get; init; }
+
+    public bool AddsSlicesApart { get; init; }
+
+    /// <summary>Every kernel has left counters as it had found them.</summary>
+    public bool AreCountersZero => _counters == 0 || !new Span<byte>((void*)_counters, CounterBytes).ContainsAnyExcept((byte)0);
+
+    public long Scratch(long bytes)
+    {
+        long address = Allocate(bytes);
+        _watched.Add(address);
+        return address;
+    }
+
+    public long Counters(int count)
+    {
+        Assert.That(count * sizeof(int), Is.LessThanOrEqualTo(CounterBytes));
+        if (_counters == 0)
+        {
+            _counters = Allocate(CounterBytes);
+            new Span<byte>((void*)_counters, CounterBytes).Clear();
+        }
+
+        return _counters;
+    }
 
     public TensorMap Map(in TensorMapShape shape)
     {
@@ -79,11 +107,11 @@ internal sealed unsafe class MachineDevice : ICheckDevice, IDisposable
         where T : unmanaged
     {
         Waits = program.Waits;
-        var machine = new PtxMachine(Edit is null ? program : program with { Text = Edit(program.Text) }) { Schedule = Schedule };
+        var machine = new PtxMachine(Edit is null ? program : program with { Text = Edit(program.Text) }) { Schedule = Schedule, SeeksRaces = SeeksRaces };
         foreach ((nint address, long bytes) in _memory.Concat(_foreign))
         {
             // A chunk of 16 bytes that has an element of the matrix may be read whole.
-            machine.Allow((void*)address, (bytes + 15) / 16 * 16);
+            machine.Allow((void*)address, (bytes + 15) / 16 * 16, _watched.Contains(address));
         }
 
         machine.Run(arguments, gridX, gridY, gridZ);

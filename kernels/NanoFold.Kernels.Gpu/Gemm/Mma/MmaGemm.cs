@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Gpu.Gemm.Slices;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Gemm.Mma;
@@ -62,7 +63,16 @@ internal sealed class MmaGemm
         _warpRow = _w.Mul(_w.Div(_warp, across), _tile.WarpM);
         _warpColumn = _w.Mul(_w.Rem(_warp, across), _tile.WarpN);
         _shared = _w.SharedBase();
-        var block = new GemmBlock(_w, _spec, _tile.M, _tile.N);
+        SliceParts? parts = _spec.Mode == GemmMode.SumSlices
+            ? SliceParts.OfSlices(_w, _w.BlockX(), _w.BlockZ(), GemmArguments.Read(_w, RegKind.B32, nameof(GemmArguments.Groups)))
+            : null;
+        WriteTile(new GemmBlock(_w, _spec, _tile.M, _tile.N), thread, parts);
+        return _w.Finish(SharedBytes(_tile));
+    }
+
+    /// <param name="parts">Which part of the tile's depth it is, where it has several.</param>
+    private void WriteTile(GemmBlock block, Reg thread, SliceParts? parts)
+    {
         foreach (Reg sum in _sums)
         {
             _w.Set(sum, 0f);
@@ -70,6 +80,15 @@ internal sealed class MmaGemm
 
         MainLoop(block, thread);
         _w.LetNextStart();
+        string end = _w.NewLabel();
+        if (parts is { } several)
+        {
+            new LastSum(_w, _tile.Threads, thread, _shared, () => _w.Barrier()).Write(_sums, several, 1, null, end);
+
+            // Sums on their way to y lie where the ticket was.
+            _w.Barrier();
+        }
+
         var staging = new MmaStaging(_w, _tile, _sums, _lane, _warp, _shared);
         if (_spec.Gate is null)
         {
@@ -80,7 +99,10 @@ internal sealed class MmaGemm
             new MmaGatedResults(_w, _spec, _tile, staging, block, _warpRow, _warpColumn).Write();
         }
 
-        return _w.Finish(SharedBytes(_tile));
+        if (parts is not null)
+        {
+            _w.Mark(end);
+        }
     }
 
     private void MainLoop(GemmBlock block, Reg thread)

@@ -4,10 +4,10 @@ using NanoFold.Kernels.Gpu.Ptx;
 namespace NanoFold.Kernels.Gpu.Gemm.Wgmma;
 
 /// <summary>What a product by warpgroups is launched with: that of every product, and tensor maps of its matrices, those of y and the residual only where they are copied so.</summary>
-[StructLayout(LayoutKind.Explicit, Size = 704)]
+[StructLayout(LayoutKind.Explicit, Size = 768)]
 internal struct WgmmaArguments
 {
-    public const int Align = 64, AtWatch = 176, AtA = 192, AtB = 320, AtY = 448, AtResidual = 576;
+    public const int Align = 64, AtWatch = 192, AtA = 256, AtB = 384, AtY = 512, AtResidual = 640;
 
     [FieldOffset(0)]
     public GemmArguments Product;

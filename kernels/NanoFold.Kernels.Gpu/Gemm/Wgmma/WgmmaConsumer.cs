@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Gpu.Gemm.Slices;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Gemm.Wgmma;
@@ -35,11 +36,16 @@ internal sealed class WgmmaConsumer
     {
         var ring = new PtxRing(_w, _layout.Ring, _shared, firstParity: 0);
         var results = new WgmmaResults(_w, _layout, _shared, _group, thread, _isElected);
-        Reg depth = GemmArguments.Read(_w, RegKind.B32, nameof(GemmArguments.K)), before = _w.New(RegKind.B32), left = _w.New(RegKind.B32);
+        Reg all = GemmArguments.Read(_w, RegKind.B32, nameof(GemmArguments.K)), before = _w.New(RegKind.B32), left = _w.New(RegKind.B32);
         _w.Set(before, 0);
-        WgmmaGemm.ForEachTile(_w, _layout.Tile, (row, column) =>
+        WgmmaTiles.ForEach(_w, _layout, part =>
         {
-            results.Begin(row, column);
+            Reg depth = part.Depth is { } own ? _w.Sub(own.End, own.Begin) : all;
+            if (part.Parts is null)
+            {
+                results.Begin(part.Row, part.Column);
+            }
+
             foreach (Reg sum in _sums.SelectMany(s => s))
             {
                 _w.Set(sum, 0f);
@@ -64,9 +70,28 @@ internal sealed class WgmmaConsumer
 
             _w.WaitProducts(0);
             HandBack(before, _isReturner);
-            results.Store(row, column, _sums);
+            if (part.Parts is { } parts)
+            {
+                string end = _w.NewLabel();
+                Add(parts, thread, end);
+                results.Begin(part.Row, part.Column);
+                results.Store(part.Row, part.Column, _sums);
+                _w.Mark(end);
+                return;
+            }
+
+            results.Store(part.Row, part.Column, _sums);
         });
         results.End();
+    }
+
+    /// <summary>Of each half of the rows of each block of a cluster for itself.</summary>
+    private void Add(in SliceParts parts, Reg thread, string end)
+    {
+        Reg set = _layout.Cluster > 1 ? _w.Mad(_w.ClusterRank(), WgmmaLayout.Consumers, _group) : _group;
+        Reg ticket = _w.Add(_w.Mad(_group, 8, _shared), _layout.BarriersAt + _layout.TicketOf);
+        new LastSum(_w, 128, _w.And(thread, 127), ticket, () => _w.Barrier(_w.Add(_group, 1), 128))
+            .Write([.. _sums.SelectMany(s => s)], parts, _layout.Cluster * WgmmaLayout.Consumers, set, end);
     }
 
     private void HandBack(Reg barrier, Reg where)

@@ -7,7 +7,7 @@ namespace NanoFold.Kernels.Gpu.Gemm.Wgmma;
 /// Matrix products of bf16 and f16 operands by whole warpgroups (wgmma; sums in float), for compute capability 9.0 and no other. One warp copies tiles of a and b
 /// by tensor maps through a ring of stages, two warpgroups multiply from shared memory, each one half of a tile's rows; a block goes on to the next tile without waiting for its stores.
 /// Every layout of a and b is read as it lies. In clusters of blocks (<see cref="GemmTile.Cluster"/>) tiles beneath one another have the same columns of b: each block loads a part of them
-/// into the shared memory of all, and a stage is filled again when the warps of all have read it.
+/// into the shared memory of all, and a stage is filled again when the warps of all have read it. The depth may be split: see <see cref="WgmmaTiles"/>.
 /// </summary>
 /// <remarks>The scheme is that of NVIDIA's CUTLASS for this generation (warp-specialised, persistent), written anew.</remarks>
 internal static class WgmmaGemm
@@ -78,27 +78,6 @@ internal static class WgmmaGemm
 
         return w.Finish(layout.SharedBytes);
     }
-
-    /// <summary>Tiles of a block: its number, then as many further as there are blocks. A cluster has as many beneath one another as blocks, and its number is that of the first block over these.</summary>
-    internal static void ForEachTile(PtxWriter w, GemmTile tile, Action<Reg, Reg> write)
-    {
-        Reg index = w.New(RegKind.B32), blocks = w.New(RegKind.B32);
-        w.Set(index, PerCluster(w, tile, w.BlockX()));
-        w.Emit($"mov.u32 {blocks}, %nctaid.x");
-        blocks = PerCluster(w, tile, blocks);
-        Reg all = w.Mul(GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.TilesM)), GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.TilesN)));
-        string next = w.NewLabel();
-        w.Mark(next);
-        (Reg row, Reg column) = GemmBlock.Place(w, index, tile.M * tile.Cluster, tile.N, GemmBlock.RowsTogether / tile.Cluster);
-        write(tile.Cluster > 1 ? w.Mad(w.ClusterRank(), tile.M, row) : row, column);
-        w.Set(index, w.Add(index, blocks));
-        using (w.When(w.Compare("lt", index, all)))
-        {
-            w.Branch(next);
-        }
-    }
-
-    private static Reg PerCluster(PtxWriter w, GemmTile tile, Reg blocks) => tile.Cluster > 1 ? w.Div(blocks, tile.Cluster) : blocks;
 
     private static void MakeBarriers(PtxWriter w, WgmmaLayout layout, Reg barriers, Reg isFirst)
     {

@@ -39,7 +39,12 @@ internal readonly record struct WgmmaLayout(GemmSpec Spec, GemmTile Tile)
 
     public PtxRingLayout Ring => new(Tile.Stages, StageBytes, BarriersAt);
 
-    public int SharedBytes => BarriersAt + 8 * (2 * Tile.Stages + Residuals);
+    /// <summary>Tickets of consumers, where parts of a tile's depth are added: offset from the first barrier.</summary>
+    public int TicketOf => 8 * (2 * Tile.Stages + Residuals);
+
+    public bool HasParts => Tile.IsStream || Spec.Mode == GemmMode.SumSlices;
+
+    public int SharedBytes => BarriersAt + TicketOf + (HasParts ? 8 * Consumers : 0);
 
     /// <summary>Barriers of residuals, one a consumer.</summary>
     public int Residuals => HasResultTile && Spec.Residual is not null ? Consumers : 0;

@@ -15,10 +15,10 @@ internal sealed class WgmmaProducer(PtxWriter w, WgmmaLayout layout, Reg shared,
     public void Write()
     {
         var ring = new PtxRing(w, layout.Ring, shared, firstParity: 1);
-        WgmmaGemm.ForEachTile(w, layout.Tile, (row, column) =>
+        WgmmaTiles.ForEach(w, layout, part =>
         {
             Reg depth = w.New(RegKind.B32);
-            w.Set(depth, 0);
+            w.Set(depth, part.Depth is { } own ? own.Begin : 0);
             string next = w.NewLabel();
             w.Mark(next);
             Reg barrier = ring.Barrier(), tiles = ring.Tile();
@@ -28,11 +28,11 @@ internal sealed class WgmmaProducer(PtxWriter w, WgmmaLayout layout, Reg shared,
                 w.ArriveExpecting(barrier, WgmmaLayout.Full, layout.StageBytes);
             }
 
-            Load(ofA: true, _mapA, row, depth, tiles, 0, barrier);
-            Load(ofA: false, _mapB, column, depth, tiles, layout.BytesA, barrier);
+            Load(ofA: true, _mapA, part.Row, depth, tiles, 0, barrier);
+            Load(ofA: false, _mapB, part.Column, depth, tiles, layout.BytesA, barrier);
             ring.Advance();
             w.Set(depth, w.Add(depth, WgmmaLayout.Depth));
-            using (w.When(w.Compare("lt", depth, _depth)))
+            using (w.When(w.Compare("lt", depth, part.Depth?.End ?? _depth)))
             {
                 w.Branch(next);
             }

@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Gpu.Gemm.Slices;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Gemm.Wgmma;
@@ -5,10 +6,11 @@ namespace NanoFold.Kernels.Gpu.Gemm.Wgmma;
 /// <summary>Launches a product by warpgroups: as many blocks as there are multiprocessors, or tiles where these are fewer; of clusters as many as that has whole ones.</summary>
 internal static class WgmmaRun
 {
-    public static void Run<TDevice>(TDevice device, in GemmProblem problem, in GemmTile tile)
+    public static void Run<TDevice>(TDevice device, in GemmProblem problem, in GemmChoice choice)
         where TDevice : IGemmDevice
     {
-        GemmSpec spec = WgmmaGemm.Spec(problem);
+        GemmTile tile = choice.Tile;
+        GemmSpec spec = WgmmaGemm.Spec(problem) with { Mode = choice.Slices > 1 ? GemmMode.SumSlices : GemmMode.Batch };
         var layout = new WgmmaLayout(spec, tile);
         var arguments = new WgmmaArguments
         {
@@ -29,7 +31,23 @@ internal static class WgmmaRun
 
         // A cluster's tiles lie beneath one another and are counted as one.
         arguments.Product.TilesM = GemmProblem.Ceil(problem.M, tile.M * tile.Cluster);
-        int tiles = arguments.Product.TilesM * arguments.Product.TilesN, clusters = Math.Clamp(device.Multiprocessors / tile.Cluster, 1, tiles);
+        int tiles = arguments.Product.TilesM * arguments.Product.TilesN, parts = tiles;
+        if (choice.Slices > 1)
+        {
+            (arguments.Product.SliceDepth, arguments.Product.Groups) = SliceRun.Slices(problem, choice);
+            parts = checked(tiles * arguments.Product.Groups);
+        }
+        else if (tile.IsStream)
+        {
+            parts = checked(tiles * GemmProblem.Ceil(problem.K, WgmmaLayout.Depth));
+        }
+
+        int clusters = Math.Clamp(device.Multiprocessors / tile.Cluster, 1, parts);
+        if (layout.HasParts)
+        {
+            SliceRun.AddMemory(device, ref arguments.Product, tile.IsStream ? StreamDepth.Places(clusters) : parts, tiles, tile, WgmmaLayout.Consumers * tile.Cluster);
+        }
+
         device.Launch(new GemmKernelKey(GemmFamily.Wgmma, spec, tile), arguments, clusters * tile.Cluster, 1, 1);
     }
 

@@ -46,7 +46,7 @@ internal static class PtxOpcodes
         new("st.(global|shared)(.v[24])?.([bsu](8|16|32|64)|f(32|64))", Results: 0),
         new("ld.global.nc(.v[24])?.([bsu](8|16|32|64)|f(32|64))"),
         new("atom.(global|shared).(add|min|max|exch|cas|and|or|inc).([bsu](32|64)|f32)|atom.(add|min|max|exch|cas|and|or).(global|shared).([bsu](32|64)|f32)"),
-        new("atom.acq_rel.gpu.global.inc.u32", Version: 60),
+        new("atom.acq_rel.gpu.global.inc.u32", 70, 60),
         new("red.(global|shared).add.(u32|s32|u64|f32)", Results: 0),
         new("ld.acquire.gpu.global.b32", Version: 60),
         new("red.release.gpu.global.add.u32", Version: 60, Results: 0),

@@ -3,7 +3,7 @@ using Instruction = NanoFold.Gpu.Tests.Ptx.PtxText.Instruction;
 
 namespace NanoFold.Gpu.Tests.Ptx.Blocks;
 
-/// <summary>What blocks say to each other in global memory: atom and red, which add, and loads that acquire. Only <c>.acquire</c> and <c>.release</c> order anything.</summary>
+/// <summary>What blocks say to each other in global memory: atom and red, which add or count round, and loads that acquire. Only <c>.acquire</c>, <c>.release</c> and <c>.acq_rel</c> order anything.</summary>
 internal static unsafe class AtomicSteps
 {
     /// <summary>A loop that asks for the same word again within so many instructions waits for it.</summary>
@@ -14,7 +14,8 @@ internal static unsafe class AtomicSteps
     public static Action<PtxWarp> Decode(PtxMachine machine, Instruction i)
     {
         bool isLoad = i.Parts[0] == "ld", isAtom = i.Parts[0] == "atom", isFloat = i.Parts[^1] == "f32";
-        if (!i.Parts.Contains("global") || !(isLoad ? i.Parts[^1] == "b32" : i.Parts[^2] == "add" && i.Parts[^1] is "u32" or "f32"))
+        bool isSum = i.Parts[^2] == "add" && i.Parts[^1] is "u32" or "f32", isTurn = isAtom && i.Parts[^2] == "inc" && i.Parts[^1] == "u32";
+        if (!i.Parts.Contains("global") || !(isLoad ? i.Parts[^1] == "b32" : isSum || isTurn))
         {
             throw new NotSupportedException(i.Opcode);
         }
@@ -37,7 +38,7 @@ internal static unsafe class AtomicSteps
             ulong at = At(w, address, lane);
             uint* word = (uint*)machine.Global(at, 4);
             uint before = *word, added = (uint)PtxDecoder.Value(w, value, lane);
-            *word = isFloat ? PtxFormulas.Bits(PtxFormulas.Float(before) + PtxFormulas.Float(added)) : before + added;
+            *word = i.Parts[^2] == "inc" ? before >= added ? 0 : before + 1 : isFloat ? PtxFormulas.Bits(PtxFormulas.Float(before) + PtxFormulas.Float(added)) : before + added;
             if (result >= 0)
             {
                 w[result, lane] = before;
@@ -49,6 +50,11 @@ internal static unsafe class AtomicSteps
             }
             else if (i.Parts[1] == "release")
             {
+                w.Order?.Release(machine.Races!.Told(at));
+            }
+            else if (i.Parts[1] == "acq_rel")
+            {
+                w.Order?.Acquire(machine.Races!.Told(at), w.Active == w.Live);
                 w.Order?.Release(machine.Races!.Told(at));
             }
         }

@@ -79,10 +79,10 @@ internal sealed class GpuSessionTable
     private void Steps()
     {
         // In other ways: each is a stage of its own, its steps in the same order.
-        JsonObject[][] others = [.. new[] { "steps-wgmma", "steps-plain", "steps-joined", "steps-early" }.Select(stage => (JsonObject[])[.. Items(stage, "steps")])];
+        JsonObject[][] others = [.. new[] { "steps-wgmma", "steps-plain", "steps-joined", "steps-early", "steps-slices" }.Select(stage => (JsonObject[])[.. Items(stage, "steps")])];
         string[] modes = ["eager", "compiled", "graph", "compiledGraph"];
         Table(
-            ["step", "batch", "precision", "tokens/s", "wgmma", "plain", "gates apart", "early launch", .. modes.Select(m => $"of {m}")],
+            ["step", "batch", "precision", "tokens/s", "wgmma", "plain", "gates apart", "early launch", "slices in one launch", .. modes.Select(m => $"of {m}")],
             Items("steps", "steps").Select((s, i) =>
             {
                 bool isHalf = (string?)s["precision"] == "bf16";

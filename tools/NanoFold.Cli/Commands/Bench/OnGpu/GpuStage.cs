@@ -42,6 +42,7 @@ internal sealed record GpuStage(string Name, int Seconds, params string[] Words)
             new("steps-plain", 75, ["--parts", "steps", .. own]) { Set = [("NANOFOLD_GPU_STEP", "plain")] },
             new("steps-joined", 75, ["--parts", "steps", .. own]) { Set = [("NANOFOLD_GPU_STEP", "joined")] },
             new("steps-early", 75, ["--parts", "steps", .. own]) { Set = [("NANOFOLD_EARLY_LAUNCH", "1")] },
+            new("steps-slices", 75, ["--parts", "steps", .. own]) { Set = [("NANOFOLD_GPU_SLICES", "joined")] },
             Step("gpt2", 16, 50304),
             Step("small", 64, 256),
             Step("nano", 12, 256),

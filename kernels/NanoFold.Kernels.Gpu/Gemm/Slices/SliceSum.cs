@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Gpu.Ptx;
 
-namespace NanoFold.Kernels.Gpu.Gemm;
+namespace NanoFold.Kernels.Gpu.Gemm.Slices;
 
 /// <summary>Adds the sums [M, N] of the slices of a split depth, in their order, and does what a product does with its sums. A thread has a few columns of one row.</summary>
 internal static class SliceSum
