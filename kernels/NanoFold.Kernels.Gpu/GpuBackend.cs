@@ -17,7 +17,7 @@ namespace NanoFold.Kernels.Gpu;
 public sealed class GpuBackend : Backend
 {
     /// <summary>
-    /// NANOFOLD_GPU_STEP=plain: products of one input stay apart, and a captured step has no branches; joined: both, but formulas of gates are launches of their own. To
+    /// NANOFOLD_GPU_STEP=plain: products of one input stay apart, and a captured step has no branches; joined: both, but formulas of gates and rotary positions are launches of their own. To
     /// compare, and should a card do worse with one.
     /// </summary>
     private static readonly string? s_step = Environment.GetEnvironmentVariable("NANOFOLD_GPU_STEP");
@@ -40,7 +40,7 @@ public sealed class GpuBackend : Backend
         _reduce = new GpuReduce(context);
         _softmax = new GpuSoftmax(context);
         _rows = new GpuRows(context);
-        Kernels = new KernelTable(composedOnly, GpuKernels.Create(context, _matMul, _reduce, appliesGates: s_step is not ("plain" or "joined")));
+        Kernels = new KernelTable(composedOnly, GpuKernels.Create(context, _matMul, _reduce, fuses: s_step is not ("plain" or "joined")));
         Kernels.AddRegistered(this);
     }
 

@@ -1,6 +1,8 @@
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Cuda;
+using NanoFold.Kernels.Gpu.Gemm.Mma;
 using NanoFold.Kernels.Gpu.Gemm.Wgmma;
 using NanoFold.Kernels.Gpu.Ptx;
 
@@ -66,7 +68,30 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
         }
 
         (problem.Gate, problem.Gated, problem.StrideGated) = (gate, _context.Pointer(gated), GemmBatch.Stride(gated, 2));
-        if (problem.StrideGated > GemmViews.MostStride || !Chooser.GatesPay(problem, precision))
+        if (problem.StrideGated > GemmViews.MostStride || !Chooser.FusionPays(problem, precision))
+        {
+            return false;
+        }
+
+        GemmRun.Run(this, problem, Chooser.Choose(problem, precision));
+        return true;
+    }
+
+    /// <summary>As <see cref="TryMatMul"/>, of a product that turns heads; also false where pairs are not in whole stores of one warp, and where a product and the turn after it are taken to be faster.</summary>
+    public bool TryRotary(in RotaryLinearCall call, GpuPrecision precision)
+    {
+        if (!TryDescribe(call.Product, out GemmProblem problem, out GemmBatch batch) || batch.Rank > 0)
+        {
+            return false;
+        }
+
+        View table = call.Rotation.Table;
+        problem.Rotation = new GemmRotation(call.HeadDim, call.Rotation.Width, call.Rotation.Interleaved, !call.Rotation.Positions.IsNone);
+        (problem.Table, problem.StrideTable, problem.Positions) = (_context.Pointer(table), GemmBatch.Stride(table, 2), _context.Pointer(call.Rotation.Positions));
+        (problem.Time, problem.LastPosition, problem.TurnedColumns) = (call.Y.Layout[1], table.Layout[0] - 1, call.Heads * call.HeadDim);
+        int count = 16 / problem.Output.Size();
+        bool isWhole = problem.Spec().WideY && problem.N % count == 0 && problem.Rotation.Value.IsWhole(count) && (problem.Table | problem.StrideTable) % 16 == 0 && problem.StrideTable <= GemmViews.MostStride;
+        if (!isWhole || !Chooser.FusionPays(problem, precision))
         {
             return false;
         }

@@ -33,7 +33,7 @@ internal sealed class GemmChooser(GemmDeviceClass device)
 
     private readonly Dictionary<GemmShape, GemmChoice> _choices = [];
     private readonly Dictionary<GemmProduct, GemmChoice> _kept = [];
-    private readonly Dictionary<GemmShape, bool> _gatesPay = [];
+    private readonly Dictionary<GemmShape, bool> _fusionPays = [];
 
     /// <summary>What was measured.</summary>
     public IReadOnlyDictionary<GemmProduct, GemmChoice> Kept => _kept;
@@ -61,15 +61,16 @@ internal sealed class GemmChooser(GemmDeviceClass device)
     /// <summary>All that can be done, the best estimate first.</summary>
     public IReadOnlyList<GemmChoice> Candidates(in GemmProblem problem, GpuPrecision precision) => [.. Estimates(problem, precision).Select(c => c.Choice)];
 
-    /// <summary>Whether a product that applies a formula to its results is estimated to be done before a plain one of the same size and the formula after it are.</summary>
-    public bool GatesPay(in GemmProblem gated, GpuPrecision precision)
+    /// <summary>Whether a product that applies a formula or rotary positions to its results is estimated to be done before a plain one of the same size and what comes after it are.</summary>
+    public bool FusionPays(in GemmProblem fused, GpuPrecision precision)
     {
-        GemmShape shape = Shape(gated, precision);
-        if (!_gatesPay.TryGetValue(shape, out bool pay))
+        GemmShape shape = Shape(fused, precision);
+        if (!_fusionPays.TryGetValue(shape, out bool pay))
         {
-            double formula = LaunchCycles + 3.0 * gated.M * gated.Gate!.Value.Columns(gated.N) * gated.Output.Size() / BytesPerCycle;
-            pay = Estimates(gated, precision) is [var best, ..] && best.Cycles <= Estimates(gated with { Gate = null }, precision)[0].Cycles + formula;
-            _gatesPay.Add(shape, pay);
+            // A gate and what it multiplies are read, and a result written; what is turned is read and written.
+            double elements = fused.Gate is { } gate ? 3.0 * gate.Columns(fused.N) : 2.0 * fused.TurnedColumns, after = LaunchCycles + elements * fused.M * fused.Output.Size() / BytesPerCycle;
+            pay = Estimates(fused, precision) is [var best, ..] && best.Cycles <= Estimates(fused with { Gate = null, Rotation = null }, precision)[0].Cycles + after;
+            _fusionPays.Add(shape, pay);
         }
 
         return pay;
@@ -80,12 +81,12 @@ internal sealed class GemmChooser(GemmDeviceClass device)
         bool tensor = device.Architecture >= 80 && (problem.Input != GpuType.Float32 || precision == GpuPrecision.TensorFloat32);
         GemmSpec spec = problem.Spec();
         var candidates = new List<(double Cycles, GemmChoice Choice)>();
-        if (problem.Gate is not null && !tensor)
+        if (spec.IsFused && !tensor)
         {
             return candidates;
         }
 
-        if (problem.Gate is null && FewRowsGemm.Fits(problem, spec))
+        if (!spec.IsFused && FewRowsGemm.Fits(problem, spec))
         {
             candidates.Add((LaunchCycles + MemoryCycles(problem), new GemmChoice(GemmFamily.FewRows, FewRowsGemm.Tile(problem.M))));
         }
@@ -115,7 +116,7 @@ internal sealed class GemmChooser(GemmDeviceClass device)
 
     private void AddWarpgroups(in GemmProblem problem, List<(double Cycles, GemmChoice Choice)> candidates)
     {
-        if (!device.UsesWarpgroups || device.Architecture != WgmmaGemm.Architecture || problem.Gate is not null || !WgmmaGemm.Fits(problem))
+        if (!device.UsesWarpgroups || device.Architecture != WgmmaGemm.Architecture || problem.Spec().IsFused || !WgmmaGemm.Fits(problem))
         {
             return;
         }
@@ -135,7 +136,7 @@ internal sealed class GemmChooser(GemmDeviceClass device)
         => new(problem.Spec(), precision, problem.M, problem.N, problem.K, problem.Batch, problem.Groups);
 
     private static bool CanSplit(in GemmProblem problem)
-        => problem.Mode == GemmMode.Batch && problem.Batch == 1 && problem.Gate is null && (long)problem.M * problem.N <= 1 << 24;
+        => problem.Mode == GemmMode.Batch && problem.Batch == 1 && !problem.Spec().IsFused && (long)problem.M * problem.N <= 1 << 24;
 
     private double Cycles(in GemmProblem problem, in GemmChoice choice, int shared)
     {

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using NanoFold.Kernels.Gpu.Gemm.Mma;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Gemm;
@@ -16,6 +17,15 @@ internal struct GemmProblem
 
     /// <summary>A formula that is applied to the sums; the columns are then those of both halves, of its gradients those of one.</summary>
     public GemmGate? Gate;
+
+    /// <summary>Where there is a <see cref="Rotation"/>: cosines and sines of positions, and the position that each row of a batch begins at, or 0.</summary>
+    public long Table, StrideTable, Positions;
+
+    /// <summary>Rows of a batch's row, the last position of the table, and the columns that are heads to be turned.</summary>
+    public int Time, LastPosition, TurnedColumns;
+
+    /// <summary>Rotary positions that are applied to the sums.</summary>
+    public GemmRotation? Rotation;
 
     public long OuterA, OuterB, OuterY, OuterResidual, InnerA, InnerB, InnerY, InnerResidual;
 
@@ -67,6 +77,7 @@ internal struct GemmProblem
             Bias = BiasType,
             Residual = ResidualType,
             Gate = Gate,
+            Rotation = Rotation,
         };
     }
 
@@ -79,6 +90,12 @@ internal struct GemmProblem
         Residual = Residual,
         Offsets = Offsets,
         Gated = Gated,
+        Table = Table,
+        Positions = Positions,
+        StrideTable = (int)StrideTable,
+        Time = Time,
+        LastPosition = LastPosition,
+        TurnedColumns = TurnedColumns,
         OuterA = OuterA,
         OuterB = OuterB,
         OuterY = OuterY,
@@ -217,6 +234,15 @@ internal struct GemmArguments
 
     /// <inheritdoc cref="GemmProblem.Gated"/>
     public long Gated;
+
+    /// <inheritdoc cref="GemmProblem.Table"/>
+    public long Table, Positions;
+
+    /// <inheritdoc cref="GemmProblem.Table"/>
+    public int StrideTable;
+
+    /// <inheritdoc cref="GemmProblem.Time"/>
+    public int Time, LastPosition, TurnedColumns;
 
     /// <summary>Reads the field called <paramref name="field"/>.</summary>
     public static Reg Read(PtxWriter w, RegKind kind, string field)

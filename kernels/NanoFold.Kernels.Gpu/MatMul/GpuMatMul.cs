@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Gemm;
 
@@ -23,6 +24,9 @@ internal sealed class GpuMatMul(GpuContext context) : IDisposable
 
     /// <inheritdoc cref="CudaMatMul.TryGated"/>
     public bool TryGated(in MatMulArgs args, GemmGate gate, in View gated) => Cuda is not null && Cuda.TryGated(args, gate, gated, Precision(args.Rounding));
+
+    /// <inheritdoc cref="CudaMatMul.TryRotary"/>
+    public bool TryRotary(in RotaryLinearCall call) => Cuda is not null && Cuda.TryRotary(call, Precision(call.Rounding));
 
     public void GroupedMatMul(in GroupedMatMulArgs args)
     {

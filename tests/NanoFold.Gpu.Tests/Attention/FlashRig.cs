@@ -1,5 +1,6 @@
 using NanoFold.Gpu.Tests.Ptx;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Gpu.Attention;
@@ -50,6 +51,9 @@ internal sealed class FlashRig : IDisposable
 
     public AttentionGradients Gradients { get; set; }
 
+    /// <summary>By which gradients of queries and keys are turned back.</summary>
+    public HeadRotation? Rotation { get; init; }
+
     /// <summary>Cycles of shared memory, and those that are lost as lanes met in a bank.</summary>
     public (long All, long Lost) Cycles { get; private set; }
 
@@ -85,7 +89,8 @@ internal sealed class FlashRig : IDisposable
     {
         Prepare();
         using FlashMachine device = Device();
-        FlashRun.Backward(device, _shape, _rig.Args, Gradients);
+        Assert.That(Rotation is null || FlashRun.CanTurnBack(device, _shape, Rotation.Value));
+        FlashRun.Backward(device, _shape, _rig.Args, Gradients, Rotation);
         Note(device);
         _rig.AssertMargins();
         return _rig.Results();
@@ -101,7 +106,7 @@ internal sealed class FlashRig : IDisposable
     private FlashMachine Device()
     {
         Visible visible = _rig.Args.Visible;
-        return new FlashMachine([_rig.Q, _rig.K, _rig.V, _rig.Y, _rig.LogSumExp, _rig.DY, visible.Documents, visible.Prefixes], [_rig.DQ, _rig.DK, _rig.DV, Gradients.Scratch])
+        return new FlashMachine([_rig.Q, _rig.K, _rig.V, _rig.Y, _rig.LogSumExp, _rig.DY, visible.Documents, visible.Prefixes, Rotation?.Table ?? default, Rotation?.Positions ?? default], [_rig.DQ, _rig.DK, _rig.DV, Gradients.Scratch])
         {
             HasOneBackward = IsOne, HasWarpgroups = IsByWarpgroups, Spec = Spec, EditForward = EditForward, EditMap = EditMap, Schedule = Schedule, SeeksRaces = SeeksRaces, Edit = Edit,
         };

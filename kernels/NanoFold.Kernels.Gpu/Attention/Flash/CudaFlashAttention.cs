@@ -64,6 +64,20 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
         FlashRun.Backward(this, shape, args, gradients);
     }
 
+    /// <summary>The backward pass with gradients of queries and keys turned back as they are stored; false where its kernels cannot.</summary>
+    public bool TryBackward(in RotaryAttentionBackwardCall call)
+    {
+        var shape = new AttentionShape(RotaryAttentionBackwardCall.Name, call.Args);
+        if (!FlashRun.Fits(this, shape, call.Args, call.Gradients) || !FlashRun.CanTurnBack(this, shape, call.Rotation))
+        {
+            return false;
+        }
+
+        ByElement.Run(RotaryAttentionBackwardCall.Name, call.Args.Q, new Preparation(context, shape, call.Args, call.Gradients));
+        FlashRun.Backward(this, shape, call.Args, call.Gradients, call.Rotation);
+        return true;
+    }
+
     public long ScratchBytes(in AttentionBackwardCall shape) => FlashRun.ScratchBytes(HasOneBackward, shape.Args);
 
     public long Pointer(in View view) => context.Pointer(view);

@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Attention.Flash.Hopper;
 using NanoFold.Kernels.Gpu.Ptx;
@@ -46,10 +47,23 @@ internal static class FlashRun
     }
 
     /// <summary>The scratch holds what <see cref="DeltaRows"/> puts there.</summary>
-    public static void Backward<TDevice>(TDevice device, in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients)
+    /// <param name="device">Where it runs.</param>
+    /// <param name="shape">Of the problem.</param>
+    /// <param name="args">Of attention.</param>
+    /// <param name="gradients">Where they go.</param>
+    /// <param name="rotation">By which those of queries and keys are turned back: see <see cref="CanTurnBack"/>.</param>
+    public static void Backward<TDevice>(TDevice device, in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients, HeadRotation? rotation = null)
         where TDevice : IFlashDevice
     {
         FlashArguments arguments = Arguments(device, shape, args);
+        FlashRotation? turn = null;
+        if (rotation is { } turned)
+        {
+            turn = Rotation(turned);
+            (arguments.Table, arguments.Positions) = (device.Pointer(turned.Table), device.Pointer(turned.Positions));
+            (arguments.TableStride, arguments.LastPosition) = (checked((int)(turned.Table.Layout.Stride(0) * sizeof(float))), turned.Table.Layout[0] - 1);
+        }
+
         arguments.DY = Tensor(device, gradients.DY);
         arguments.DQ = Tensor(device, gradients.DQ);
         arguments.DK = Tensor(device, gradients.DK);
@@ -60,7 +74,7 @@ internal static class FlashRun
         arguments.Bits = device.Pointer(gradients.Scratch);
         arguments.Delta = arguments.Bits + DeltaRows.Bytes(shape.Batch, shape.Time, shape.Heads) / 2;
         bool hasKeys = !gradients.DK.IsNone || !gradients.DV.IsNone;
-        if (device.HasOneBackward && hasKeys && !gradients.DQ.IsNone && FitsOne(shape.Batch, shape.Heads, shape.Time, shape.Depth))
+        if (rotation is null && device.HasOneBackward && hasKeys && !gradients.DQ.IsNone && FitsOne(shape.Batch, shape.Heads, shape.Time, shape.Depth))
         {
             Together(device, shape, arguments, gradients.Scratch);
             return;
@@ -68,16 +82,23 @@ internal static class FlashRun
 
         if (hasKeys)
         {
-            FlashSpec spec = Spec(FlashPass.KeyGradient, shape);
+            FlashSpec spec = Spec(FlashPass.KeyGradient, shape) with { Rotation = turn };
             device.Launch(spec, arguments, shape.Batch * shape.KeyHeads, Blocks(shape.Keys, spec.Rows));
         }
 
         if (!gradients.DQ.IsNone)
         {
-            FlashSpec spec = Spec(FlashPass.QueryGradient, shape);
+            FlashSpec spec = Spec(FlashPass.QueryGradient, shape) with { Rotation = turn };
             device.Launch(spec, arguments, shape.Batch * shape.Heads, Blocks(shape.Time, spec.Rows));
         }
     }
+
+    /// <summary>Whether the two kernels turn gradients of queries and keys back as they store them: where one kernel computes all gradients, no lane has both of a pair.</summary>
+    public static bool CanTurnBack<TDevice>(TDevice device, in AttentionShape shape, in HeadRotation rotation)
+        where TDevice : IFlashDevice
+        => !device.HasOneBackward && Rotation(rotation).Fits(shape.Depth) && device.Pointer(rotation.Table) % 8 == 0 && rotation.Table.Layout.Stride(0) % 2 == 0;
+
+    private static FlashRotation Rotation(in HeadRotation rotation) => new(rotation.Width, rotation.Interleaved, !rotation.Positions.IsNone);
 
     private static void Together<TDevice>(TDevice device, in AttentionShape shape, FlashArguments arguments, in View scratch)
         where TDevice : IFlashDevice

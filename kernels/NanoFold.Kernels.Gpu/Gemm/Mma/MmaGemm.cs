@@ -30,7 +30,7 @@ internal sealed class MmaGemm
     /// <summary>Whether a tile's threads and shared memory work out for a kind of product.</summary>
     public static bool Fits(in GemmSpec spec, GemmTile tile)
     {
-        if (spec.HasPairs && !spec.ColumnsB)
+        if ((spec.HasPairs && !spec.ColumnsB) || (spec.Rotation is { } rotation && !rotation.Fits(tile)))
         {
             return false;
         }
@@ -71,13 +71,17 @@ internal sealed class MmaGemm
         MainLoop(block, thread);
         _w.LetNextStart();
         var staging = new MmaStaging(_w, _tile, _sums, _lane, _warp, _shared);
-        if (_spec.Gate is null)
+        if (_spec.Gate is not null)
         {
-            MmaResults.Write(_w, _spec, _tile, staging, block, _warpRow, _warpColumn);
+            new MmaGatedResults(_w, _spec, _tile, staging, block, _warpRow, _warpColumn).Write();
+        }
+        else if (_spec.Rotation is not null)
+        {
+            MmaRotatedResults.Write(_w, _spec, _tile, staging, block, _warpRow, _warpColumn);
         }
         else
         {
-            new MmaGatedResults(_w, _spec, _tile, staging, block, _warpRow, _warpColumn).Write();
+            MmaResults.Write(_w, _spec, _tile, staging, block, _warpRow, _warpColumn);
         }
 
         return _w.Finish(SharedBytes(_tile));
