@@ -1,3 +1,4 @@
+using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 using NanoFold.Kernels.Calls;
@@ -27,7 +28,7 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
         Multiprocessors = device.NumMultiprocessors;
         Chooser = new GemmChooser(new GemmDeviceClass(_architecture, device.NumMultiprocessors, device.MaxSharedMemoryPerMultiprocessor, WgmmaGemm.IsAskedFor));
         CudaDriver.Check(CudaDriver.DriverGetVersion(out int driver), "asking for the driver's version");
-        _startEarly = EarlyLaunch.IsUsed(_architecture, driver);
+        _startEarly = EarlyLaunch.IsUsedBy((CudaAccelerator)context.Accelerator);
 
         // What is fastest without products by warpgroups says nothing where they are a choice.
         _table = new GemmTable($"{device.Name}; driver {driver}{(WgmmaGemm.IsAskedFor ? "; wgmma" : "")}");
@@ -97,6 +98,31 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
         }
 
         GemmRun.Run(this, problem, Chooser.Choose(problem, precision));
+        return true;
+    }
+
+    /// <summary>As <see cref="TryMatMul"/>, of a plain product, with what <see cref="MmaRowSums"/> leaves of its rows; also false where reading the rows once more is taken to be faster.</summary>
+    /// <param name="args">Without bias and residual.</param>
+    /// <param name="precision">Of Float32.</param>
+    /// <param name="parts">[rows, parts] pairs of floats, until the calls that follow are done.</param>
+    public bool TryRowSums(in MatMulArgs args, GpuPrecision precision, out ArrayView<float> parts)
+    {
+        parts = default;
+        if (!TryDescribe(args, out GemmProblem problem, out GemmBatch batch) || batch.Rank > 0 || problem.Accumulate || problem.BiasType is not null || problem.ResidualType is not null)
+        {
+            return false;
+        }
+
+        problem.SumsRows = true;
+        if (!Chooser.FusionPays(problem, precision))
+        {
+            return false;
+        }
+
+        GemmChoice choice = Chooser.Choose(problem, precision);
+        parts = _context.Scratch(2L * sizeof(float) * problem.M * MmaRowSums.Parts(choice.Tile, problem.N)).Cast<float>();
+        problem.RowSums = (long)parts.LoadEffectiveAddressAsPtr();
+        GemmRun.Run(this, problem, choice);
         return true;
     }
 

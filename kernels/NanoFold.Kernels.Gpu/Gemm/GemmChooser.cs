@@ -67,9 +67,10 @@ internal sealed class GemmChooser(GemmDeviceClass device)
         GemmShape shape = Shape(fused, precision);
         if (!_fusionPays.TryGetValue(shape, out bool pay))
         {
-            // A gate and what it multiplies are read, and a result written; what is turned is read and written.
-            double elements = fused.Gate is { } gate ? 3.0 * gate.Columns(fused.N) : 2.0 * fused.TurnedColumns, after = LaunchCycles + elements * fused.M * fused.Output.Size() / BytesPerCycle;
-            pay = Estimates(fused, precision) is [var best, ..] && best.Cycles <= Estimates(fused with { Gate = null, Rotation = null }, precision)[0].Cycles + after;
+            // A gate and what it multiplies are read, and a result written; what is turned is read and written; rows that are summed are read by a launch that is there anyway.
+            double elements = fused.Gate is { } gate ? 3.0 * gate.Columns(fused.N) : fused.SumsRows ? fused.N : 2.0 * fused.TurnedColumns;
+            double after = (fused.SumsRows ? 0 : LaunchCycles) + elements * fused.M * fused.Output.Size() / BytesPerCycle;
+            pay = Estimates(fused, precision) is [var best, ..] && best.Cycles <= Estimates(fused with { Gate = null, Rotation = null, SumsRows = false }, precision)[0].Cycles + after;
             _fusionPays.Add(shape, pay);
         }
 

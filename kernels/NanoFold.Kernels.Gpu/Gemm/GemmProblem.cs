@@ -24,6 +24,11 @@ internal struct GemmProblem
     /// <summary>Rows of a batch's row, the last position of the table, and the columns that are heads to be turned.</summary>
     public int Time, LastPosition, TurnedColumns;
 
+    /// <summary>Where of rows the largest results and sums of exponentials go, [M, parts] pairs of floats, if they are wanted; parts are those of <see cref="MmaRowSums.Parts"/>.</summary>
+    public long RowSums;
+
+    public bool SumsRows;
+
     /// <summary>Rotary positions that are applied to the sums.</summary>
     public GemmRotation? Rotation;
 
@@ -78,6 +83,7 @@ internal struct GemmProblem
             Residual = ResidualType,
             Gate = Gate,
             Rotation = Rotation,
+            SumsRows = SumsRows,
         };
     }
 
@@ -96,6 +102,8 @@ internal struct GemmProblem
         Time = Time,
         LastPosition = LastPosition,
         TurnedColumns = TurnedColumns,
+        RowSums = RowSums,
+        RowParts = SumsRows ? MmaRowSums.Parts(tile, N) : 0,
         OuterA = OuterA,
         OuterB = OuterB,
         OuterY = OuterY,
@@ -243,6 +251,12 @@ internal struct GemmArguments
 
     /// <inheritdoc cref="GemmProblem.Time"/>
     public int Time, LastPosition, TurnedColumns;
+
+    /// <inheritdoc cref="GemmProblem.RowSums"/>
+    public int RowParts;
+
+    /// <inheritdoc cref="GemmProblem.RowSums"/>
+    public long RowSums;
 
     /// <summary>Reads the field called <paramref name="field"/>.</summary>
     public static Reg Read(PtxWriter w, RegKind kind, string field)

@@ -43,6 +43,9 @@ internal sealed class FlashRig : IDisposable
 
     public PtxSchedule Schedule { get; set; } = new();
 
+    /// <summary>Whether kernels may be started while the one before them runs.</summary>
+    public bool StartsEarly { get; init; }
+
     /// <summary>Whether accesses without an order are sought in the backward pass.</summary>
     public bool SeeksRaces { get; init; }
 
@@ -108,7 +111,7 @@ internal sealed class FlashRig : IDisposable
         Visible visible = _rig.Args.Visible;
         return new FlashMachine([_rig.Q, _rig.K, _rig.V, _rig.Y, _rig.LogSumExp, _rig.DY, visible.Documents, visible.Prefixes, Rotation?.Table ?? default, Rotation?.Positions ?? default], [_rig.DQ, _rig.DK, _rig.DV, Gradients.Scratch])
         {
-            HasOneBackward = IsOne, HasWarpgroups = IsByWarpgroups, Spec = Spec, EditForward = EditForward, EditMap = EditMap, Schedule = Schedule, SeeksRaces = SeeksRaces, Edit = Edit,
+            HasOneBackward = IsOne, HasWarpgroups = IsByWarpgroups, Spec = Spec, EditForward = EditForward, EditMap = EditMap, Schedule = Schedule, SeeksRaces = SeeksRaces, Edit = Edit, StartsEarly = StartsEarly,
         };
     }
 

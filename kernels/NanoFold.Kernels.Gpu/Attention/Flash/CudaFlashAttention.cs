@@ -23,6 +23,7 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
     private readonly Dictionary<FlashSpec, PtxKernel> _kernels = [];
     private readonly Dictionary<HopperSpec, PtxKernel> _warpgroupKernels = [];
     private readonly CudaTensorMaps _maps = new();
+    private readonly bool _startsEarly = EarlyLaunch.IsUsedBy((CudaAccelerator)context.Accelerator);
     private readonly bool _isHopper = context.Accelerator is CudaAccelerator { Device: CudaDevice { Architecture: { Major: 9, Minor: 0 } } };
 
     public bool HasOneBackward => BackwardKernels.IsOne;
@@ -99,7 +100,7 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
     {
         if (!_kernels.TryGetValue(spec, out PtxKernel? kernel))
         {
-            kernel = new PtxKernel(context, spec.Write(), spec.Name);
+            kernel = new PtxKernel(context, (spec with { StartsEarly = _startsEarly }).Write(), spec.Name);
             _kernels.Add(spec, kernel);
         }
 

@@ -13,7 +13,7 @@ internal abstract class FlashKernel
     protected FlashKernel(in FlashSpec spec)
     {
         Spec = spec;
-        W = new PtxWriter(spec.Name, 80, FlashSpec.Threads, System.Runtime.CompilerServices.Unsafe.SizeOf<FlashArguments>());
+        W = new PtxWriter(spec.Name, spec.StartsEarly ? 90 : 80, FlashSpec.Threads, System.Runtime.CompilerServices.Unsafe.SizeOf<FlashArguments>()) { StartsEarly = spec.StartsEarly };
         Reg thread = Thread = W.ThreadX();
         Lane = W.And(thread, 31);
         RowOfLane = W.Shr(Lane, 2);
@@ -22,6 +22,7 @@ internal abstract class FlashKernel
         Zero = W.Const(0);
         Shared = W.SharedBase();
         Depth = FlashArguments.Read(W, nameof(FlashArguments.Depth));
+        W.WaitForEarlier();
     }
 
     protected FlashSpec Spec { get; }

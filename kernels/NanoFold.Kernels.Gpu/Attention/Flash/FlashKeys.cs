@@ -154,6 +154,7 @@ internal abstract class FlashKeys : FlashKernel
     /// <summary>Writes dk and dv, each where it is wanted.</summary>
     protected void StoreRows()
     {
+        W.LetNextStart();
         StoreRows(_dk, Shared, nameof(FlashArguments.DK), nameof(FlashArguments.AccumulateK), FlashArguments.Read(W, RegKind.F32, nameof(FlashArguments.Scale)), Batch);
         StoreRows(_dv, _sharedV, nameof(FlashArguments.DV), nameof(FlashArguments.AccumulateV), W.Const(1f), null);
     }

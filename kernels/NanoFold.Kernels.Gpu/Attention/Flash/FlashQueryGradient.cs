@@ -55,6 +55,7 @@ internal sealed class FlashQueryGradient : FlashQueries
                 AddOutput(sums, gradients, across, stage);
             },
             2 * columns.Bytes);
+        W.LetNextStart();
         Reg scale = FlashArguments.Read(W, RegKind.F32, nameof(FlashArguments.Scale));
         var factors = new Reg[2 * Spec.RowTiles];
         Array.Fill(factors, scale);

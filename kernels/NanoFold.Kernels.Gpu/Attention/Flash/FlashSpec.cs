@@ -35,6 +35,9 @@ internal readonly record struct FlashSpec(FlashPass Pass, GpuType Type, int Dept
     /// <summary>By which gradients of queries and keys are turned back; none in other passes.</summary>
     public FlashRotation? Rotation { get; init; }
 
+    /// <summary>It may be started while the kernel before it still runs: see <see cref="PtxWriter.StartsEarly"/>.</summary>
+    public bool StartsEarly { get; init; }
+
     public int WarpRows => 16 * RowTiles;
 
     /// <summary>Rows of a block.</summary>

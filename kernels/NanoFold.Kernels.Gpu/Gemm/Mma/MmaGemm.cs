@@ -70,6 +70,11 @@ internal sealed class MmaGemm
 
         MainLoop(block, thread);
         _w.LetNextStart();
+        if (_spec.SumsRows)
+        {
+            MmaRowSums.Write(_w, _spec, _tile, _sums, block, _lane, _warpRow, _warpColumn);
+        }
+
         var staging = new MmaStaging(_w, _tile, _sums, _lane, _warp, _shared);
         if (_spec.Gate is not null)
         {
