@@ -153,9 +153,12 @@ internal sealed class GemmChooser(GemmDeviceClass device)
         double rounds = Math.Ceiling(blocks / (device.Multiprocessors * resident));
         double filled = Math.Min(1, 0.4 + resident * tile.Threads / 32 * 0.6 / 8);
         double cycles = rounds * resident * tile.M * tile.N * (depth + OverheadDepth) / (Rate(problem, choice) * Reuse(tile) * filled);
-        cycles = LaunchCycles + Math.Max(cycles, MemoryCycles(problem));
+        cycles = LaunchCycles + Math.Max(Spills(problem, tile) ? 1.02 * cycles : cycles, MemoryCycles(problem));
         return choice.Slices == 1 ? cycles : cycles + ReduceCycles + (choice.Slices + 1) * 4.0 * problem.M * problem.N / BytesPerCycle;
     }
+
+    /// <summary>Whether the assembler keeps a few of a thread's numbers in memory: with tf32 in the largest tiles, where a step is 32 deep; a step of half of that has registers for all.</summary>
+    private static bool Spills(in GemmProblem problem, GemmTile tile) => problem.Input == GpuType.Float32 && tile is { WarpM: 64, WarpN: 64, DepthBytes: 128 };
 
     /// <summary>Cycles of reading a and b and writing y once.</summary>
     private static double MemoryCycles(in GemmProblem problem)
