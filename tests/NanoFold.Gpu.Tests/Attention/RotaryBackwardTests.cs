@@ -38,7 +38,7 @@ public class RotaryBackwardTests
             var turn = new Turn(memory, isPart ? 16 : problem.Depth, interleaved, hasPositions, problem.Batch);
             using FlashRig turned = new(problem, type) { Rotation = turn.Rotation }, plain = new(problem with { Accumulates = false }, type);
             float[][] before = turned.Forward(), actual = turned.Backward(), expected = plain.Run();
-            Assert.That(actual[4], Is.EqualTo(problem.Accumulates ? actual[4] : expected[4]), "dv is not turned");
+            Assert.That(problem.Accumulates || actual[4].AsSpan().SequenceEqual(expected[4]), "dv is not turned");
             float[][] old = problem.Accumulates ? Old(problem, type) : [];
             foreach (int which in new[] { 2, 3 })
             {
