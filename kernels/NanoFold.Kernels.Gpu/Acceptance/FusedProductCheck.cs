@@ -36,13 +36,11 @@ internal static class FusedProductCheck
         device.Write(problem.Table, MemoryMarshal.AsBytes<float>(table));
         GemmRun.Run(device, problem, new GemmChoice(GemmFamily.Mma, GemmTiles.Mma[2]));
         var words = new ushort[M * N];
-        device.Read(problem.Y, MemoryMarshal.AsBytes<ushort>(words));
+        device.Read(problem.Y, MemoryMarshal.AsBytes(words.AsSpan()));
 
         // Two zeros of either sign are equal.
         float[] expected = [.. Enumerable.Range(0, M * N).Select(i => Float(SmallIntegers.Bits(GpuType.BFloat16, Expected(i / N, i % N, interleaved))))];
         return CheckResult.Near(expected, [.. words.Select(Float)], 0);
-
-        static float Float(ushort bits) => BitConverter.UInt32BitsToSingle((uint)bits << 16);
     }
 
     private static CheckResult RowSums(ICheckDevice device)
@@ -56,12 +54,12 @@ internal static class FusedProductCheck
         for (int i = 0; i < M * parts; i++)
         {
             int first = i % parts * tile.WarpN, count = Math.Clamp(N - first, 0, tile.WarpN);
-            int[] own = [.. Enumerable.Range(first, count).Select(j => Sum(i / parts, j))];
+            float[] own = [.. Enumerable.Range(first, count).Select(j => Float(SmallIntegers.Bits(GpuType.BFloat16, Sum(i / parts, j))))];
             expected[2 * i] = own.Length == 0 ? MmaRowSums.Least : own.Max();
             expected[(2 * i) + 1] = own.Sum(value => MathF.Exp(value - own.Max()));
         }
 
-        device.Read(problem.RowSums, MemoryMarshal.AsBytes<float>(got));
+        device.Read(problem.RowSums, MemoryMarshal.AsBytes(got.AsSpan()));
         return CheckResult.Near(expected, got, 1e-5f);
     }
 
@@ -101,6 +99,8 @@ internal static class FusedProductCheck
 
         return sum;
     }
+
+    private static float Float(ushort bits) => BitConverter.UInt32BitsToSingle((uint)bits << 16);
 
     private static float Cosine(int quarter) => quarter switch { 0 => 1, 2 => -1, _ => 0 };
 }

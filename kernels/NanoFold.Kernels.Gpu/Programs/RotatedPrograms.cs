@@ -7,8 +7,10 @@ namespace NanoFold.Kernels.Gpu.Programs;
 /// <summary>Products that turn heads by rotary positions: every tile, pairs in halves of heads that are as wide as a warp's columns, and neighbors in wider ones.</summary>
 internal static class RotatedPrograms
 {
+    private static readonly (GpuType Type, int Architecture)[] s_kinds = [(GpuType.BFloat16, 80), (GpuType.Float32, 80), (GpuType.Float32, 90)];
+
     public static IEnumerable<GpuProgram> All
-        => from kind in new[] { (Type: GpuType.BFloat16, Architecture: 80), (GpuType.Float32, 80), (GpuType.Float32, 90) }
+        => from kind in s_kinds
            from tile in GemmTiles.Mma
            from rotation in new[] { new GemmRotation(tile.WarpN, tile.WarpN, IsInterleaved: false, HasPositions: false), new(128, 128, IsInterleaved: true, HasPositions: true) }
            let operands = kind.Type == GpuType.Float32 ? "tf32" : "16 bits"

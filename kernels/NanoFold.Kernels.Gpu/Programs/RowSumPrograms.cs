@@ -6,8 +6,10 @@ namespace NanoFold.Kernels.Gpu.Programs;
 /// <summary>Products of logits that leave sums of their rows: every tile.</summary>
 internal static class RowSumPrograms
 {
+    private static readonly (GpuType Type, int Architecture)[] s_kinds = [(GpuType.BFloat16, 80), (GpuType.Float16, 80), (GpuType.Float32, 80), (GpuType.Float32, 90)];
+
     public static IEnumerable<GpuProgram> All
-        => from kind in new[] { (Type: GpuType.BFloat16, Architecture: 80), (GpuType.Float16, 80), (GpuType.Float32, 80), (GpuType.Float32, 90) }
+        => from kind in s_kinds
            from tile in GemmTiles.Mma
            let operands = kind.Type == GpuType.Float32 ? "tf32" : "16 bits"
            let key = new GemmKernelKey(GemmFamily.Mma, Spec(kind.Type), tile)

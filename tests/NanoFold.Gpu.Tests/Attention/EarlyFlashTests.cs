@@ -8,7 +8,7 @@ namespace NanoFold.Gpu.Tests.Attention;
 
 /// <summary>Flash attention's kernels that may be started while the one before them still runs.</summary>
 [Parallelizable]
-public class EarlyFlashTests
+internal sealed class EarlyFlashTests
 {
     private const string Wait = "griddepcontrol.wait;";
 

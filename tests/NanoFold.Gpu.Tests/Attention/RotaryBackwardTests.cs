@@ -75,7 +75,17 @@ public class RotaryBackwardTests
         using var memory = new Memory(cpu);
         var turn = new Turn(memory, problem.Depth, interleaved: false, hasPositions: false, problem.Batch);
         using FlashRig edited = new(problem, DType.BFloat16) { Rotation = turn.Rotation, Edit = edit }, whole = new(problem, DType.BFloat16) { Rotation = turn.Rotation };
-        float[][] actual = edited.Run(), expected = whole.Run();
+        float[][] expected = whole.Run(), actual;
+        try
+        {
+            actual = edited.Run();
+        }
+        catch (InvalidOperationException)
+        {
+            // It left its memory.
+            return true;
+        }
+
         return !actual[2].AsSpan().SequenceEqual(expected[2]) || !actual[3].AsSpan().SequenceEqual(expected[3]);
     }
 

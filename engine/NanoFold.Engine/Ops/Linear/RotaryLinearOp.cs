@@ -100,7 +100,7 @@ public sealed class RotaryLinearOp(Backend backend, int heads, int headDim, bool
 
         return new OpCase($"rotary-linear [{batch}, {time}, {Width}] to {heads} and {keyHeads} heads of {headDim}, {turned} turned{(interleaved ? " interleaved" : "")}", [.. inputs], Attend, Reference) { Tolerance = 1e-5 };
 
-        Tensor Attend(Tape tape, Tensor[] t)
+        OpOutputs Attend(Tape tape, Tensor[] t)
         {
             var rotary = new RotaryPositions(t[2], t[3], interleaved);
             Tensor bias = hasBias ? t[4] : default;

@@ -83,7 +83,9 @@ internal static class MmaRowSums
         most = w.Max(most, w.ShuffleXor(most, 1));
         most = w.Max(most, w.ShuffleXor(most, 2));
         const float Bits = 1.4426950408889634f;
-        Reg bits = w.Mul(most, -Bits);
+
+        // No infinity where there are no columns, whose results are −∞: their exponentials are 0.
+        Reg bits = w.Min(w.Mul(most, -Bits), float.MaxValue);
         foreach (Reg value in values)
         {
             sum = w.Add(sum, w.Exp2(w.Mad(value, Bits, bits)));
