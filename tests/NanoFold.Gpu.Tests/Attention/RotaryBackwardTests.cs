@@ -57,7 +57,7 @@ public class RotaryBackwardTests
     {
         var problem = new AttentionCase(1, 40, 1, 1, 32);
         Assert.That(Changes(problem, text => text), Is.False, "as it is");
-        Assert.That(Changes(problem, text => Last(text, "sub.rn.f32", "add.rn.f32")), "the sign of a sine");
+        Assert.That(Changes(problem, text => Last(text, "neg.f32", "abs.f32")), "the sign of a sine");
         Assert.That(Changes(problem, text => text.Replace("min.s32", "max.s32", StringComparison.Ordinal)), "which position it is");
     }
 
@@ -132,8 +132,8 @@ public class RotaryBackwardTests
                 {
                     int first = (row * headDim) + (Rotation.Interleaved ? 2 * i : i), second = first + (Rotation.Interleaved ? 1 : half);
                     float cos = _table[(position * width) + i], sin = -_table[(position * width) + half + i], a = x[first], b = x[second];
-                    y[first] = Round(a * cos - b * sin, type);
-                    y[second] = Round(a * sin + b * cos, type);
+                    y[first] = Round(MathF.FusedMultiplyAdd(a, cos, -(b * sin)), type);
+                    y[second] = Round(MathF.FusedMultiplyAdd(a, sin, b * cos), type);
                 }
             }
 

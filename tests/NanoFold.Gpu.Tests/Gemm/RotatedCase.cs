@@ -97,8 +97,10 @@ internal sealed record RotatedCase(GemmTile Tile, GpuType Type, int M, int Heads
         return (column + (isSecond ? -apart : apart), table[at], isSecond ? table[at + half] : -table[at + half]);
     }
 
+    // The product with the first of a pair is part of a multiply-add.
     private static float Turned(int column, Func<int, float> value, (int Other, float Cos, float Sin)? pair)
-        => pair is { } p ? (value(column) * p.Cos) + (value(p.Other) * p.Sin) : value(column);
+        => pair is not { } p ? value(column)
+            : column < p.Other ? MathF.FusedMultiplyAdd(value(column), p.Cos, value(p.Other) * p.Sin) : MathF.FusedMultiplyAdd(value(p.Other), p.Sin, value(column) * p.Cos);
 
     private static double Turned(int column, Func<int, double> value, (int Other, float Cos, float Sin)? pair)
         => pair is { } p ? (value(column) * p.Cos) + (value(p.Other) * p.Sin) : value(column);

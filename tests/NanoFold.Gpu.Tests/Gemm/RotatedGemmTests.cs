@@ -25,7 +25,8 @@ internal sealed class RotatedGemmTests
         Assert.That(Fails(s_case, text => text), Is.False, "as it is");
         Assert.That(Fails(s_case, text => Changed(text, "bar.sync 0;", "")), "barriers");
         Assert.That(Fails(s_case, text => Changed(text, ", 0f3F800000, 0fBF800000", ", 0fBF800000, 0f3F800000")), "the sign of sines");
-        Assert.That(Fails(s_case, text => Changed(text, ", -16, 16,", ", 16, -16,")), "where the other column of a pair is");
+        Assert.That(Fails(s_case, text => Changed(text, ", -16, 0,", ", 0, 0,")), "where the first column of a pair is");
+        Assert.That(Fails(s_case, text => Changed(text, ", 0, 16,", ", 0, 0,")), "where the second column of a pair is");
         Assert.That(Fails(s_case, text => Changed(text, "div.u32", "rem.u32")), "which row of the batch it is");
         RotatedCase placed = s_case with { Rotation = s_rotation with { HasPositions = true } };
         Assert.That(Fails(placed, text => text), Is.False, "as it is");

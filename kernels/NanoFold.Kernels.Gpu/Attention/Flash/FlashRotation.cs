@@ -55,6 +55,7 @@ internal readonly record struct FlashRotation(int Width, bool IsInterleaved, boo
         }
     }
 
+    // The product with a is part of a multiply-add, as the assembler makes it of RopeWork.
     private static (Reg First, Reg Second) Back(PtxWriter w, Reg a, Reg b, Reg cos, Reg sin)
-        => (w.Add(w.Mul(a, cos), w.Mul(b, sin)), w.Sub(w.Mul(b, cos), w.Mul(a, sin)));
+        => (w.Mad(a, cos, w.Mul(b, sin)), w.Mad(w.Negate(a), sin, w.Mul(b, cos)));
 }

@@ -12,14 +12,15 @@ internal static class MmaRotatedResults
         Reg own = w.Rem(staging.Lane, lanes), ownRow = w.Div(staging.Lane, lanes);
         var epilogue = new RotatedEpilogue(w, spec, block, w.Mad(own, count, w.Add(block.Column, warpColumn)), count);
         Reg read = w.Mad(ownRow, staging.Pitch, w.Mad(own, 4 * count, staging.Own)), row = w.Add(w.Add(block.Row, warpRow), ownRow);
-        Reg readOther = spec.Rotation!.Value.IsInterleaved ? read : w.Mad(epilogue.Apart, sizeof(float), read);
+        bool isInterleaved = spec.Rotation!.Value.IsInterleaved;
+        Reg first = isInterleaved ? read : w.Mad(epilogue.ToFirst, sizeof(float), read), second = isInterleaved ? read : w.Mad(epilogue.ToSecond, sizeof(float), read);
         for (int m = 0; m < tile.WarpM / 16; m++)
         {
             staging.Stage(m);
             for (int r = 0; r < 16; r += 32 / lanes)
             {
                 int offset = r * staging.Pitch;
-                epilogue.Store(w.Add(row, 16 * m + r), isOther => staging.Load(isOther ? readOther : read, offset, count));
+                epilogue.Store(w.Add(row, 16 * m + r), isSecond => staging.Load(isSecond ? second : first, offset, count));
             }
         }
     }
