@@ -1,6 +1,8 @@
 using ILGPU;
 using ILGPU.Runtime;
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Model;
 using NanoFold.Engine.Ops;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Gpu;
