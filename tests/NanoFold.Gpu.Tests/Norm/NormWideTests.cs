@@ -3,6 +3,7 @@ using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Gpu.Tests.Norm;
 
