@@ -20,6 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from torch_peer import KEEP_MEMORY, start_over_with
+
 PRESETS = {
     "nano": dict(layers=4, heads=4, width=128, hidden=344, context=64, batch=12, tied=False),
     "small": dict(layers=6, heads=6, width=384, hidden=1024, context=256, batch=64, tied=False),
@@ -31,7 +33,7 @@ TYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "
 class Block(nn.Module):
     def __init__(self, c):
         super().__init__()
-        width, self.heads = c["width"], c["heads"]
+        width, self.heads, self.in_floats = c["width"], c["heads"], c.get("attention") == "fp32"
         self.gain1, self.gain2 = nn.Parameter(torch.ones(width)), nn.Parameter(torch.ones(width))
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
@@ -42,10 +44,17 @@ class Block(nn.Module):
         b, t, width = x.shape
         qkv = self.qkv(F.rms_norm(x, (width,), self.gain1)).view(b, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         q, k, v = qkv.unbind()
-        y = F.scaled_dot_product_attention(rotate(q, cos, sin), rotate(k, cos, sin), v, is_causal=True)
+        y = self.attend(rotate(q, cos, sin), rotate(k, cos, sin), v)
         x = x + self.out(y.transpose(1, 2).reshape(b, t, width))
         g, u = self.gate_up(F.rms_norm(x, (width,), self.gain2)).chunk(2, dim=-1)
         return x + self.down(F.silu(g) * u)
+
+
+    def attend(self, q, k, v):
+        if not self.in_floats:
+            return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        with torch.autocast(q.device.type, enabled=False):
+            return F.scaled_dot_product_attention(q.float(), k.float(), v.float(), is_causal=True).to(v.dtype)
 
 
 def rotate(x, cos, sin):
@@ -140,7 +149,7 @@ def trainer(args, c, compiled, graph):
 
 def step(args):
     c = dict(PRESETS[args.preset])
-    c["batch"] = args.batch or c["batch"]
+    c["batch"], c["attention"] = args.batch or c["batch"], args.attention
     tokens = c["batch"] * c["context"]
     modes = dict(eager=(False, False), compiled=(True, False))
     if args.device == "cuda":
@@ -227,8 +236,12 @@ def main():
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--threads", type=int, help="of the CPU")
+    parser.add_argument("--attention", choices=["fp32"], help="in fp32 whatever the precision: on a CPU without MKL, PyTorch's in bf16 is ten times slower")
     parser.add_argument("--modes", nargs="*", help="eager, compiled, graph, compiledGraph")
     args = parser.parse_args()
+    if args.device == "cpu":
+        threads = {"OMP_NUM_THREADS": str(args.threads), "OPENBLAS_NUM_THREADS": str(args.threads)} if args.threads else {}
+        start_over_with({**threads, "GLIBC_TUNABLES": KEEP_MEMORY})
     if args.threads:
         torch.set_num_threads(args.threads)
     if args.precision == "tf32":

@@ -28,7 +28,7 @@ internal struct ProbeArguments
     [FieldOffset(AtX + 4)]
     public int RowOfX;
 
-    /// <summary>Begins a kernel of one block that has these.</summary>
-    public static PtxWriter Writer(string name, int threads)
-        => new(name, 90, threads, Marshal.SizeOf<ProbeArguments>(), 1) { IsForTargetOnly = true, ParameterAlign = Align, Watch = new PtxWatch(AtWatch) };
+    /// <summary>Begins a kernel of single blocks, or of clusters of them, that has these.</summary>
+    public static PtxWriter Writer(string name, int threads, int cluster = 1)
+        => new(name, 90, threads, Marshal.SizeOf<ProbeArguments>(), 1) { IsForTargetOnly = true, ParameterAlign = Align, Cluster = cluster, Watch = new PtxWatch(AtWatch) };
 }

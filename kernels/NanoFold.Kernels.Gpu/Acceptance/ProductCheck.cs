@@ -6,7 +6,7 @@ using NanoFold.Kernels.Gpu.Ptx;
 namespace NanoFold.Kernels.Gpu.Acceptance;
 
 /// <summary>
-/// Products by warpgroups, and by warps, of small integers in every layout, with whole tiles and with edges: every element is one exact number. Memory of the result begins as no
+/// Products by warpgroups, and by warps, of small integers in every layout, with whole tiles and with edges, by warpgroups also in clusters of two blocks: every element is one exact number. Memory of the result begins as no
 /// number, and what lies between its rows must stay so. Each runs with bounded waits first, then three times as it is used, and the bits must be the same.
 /// </summary>
 internal static class ProductCheck
@@ -14,17 +14,17 @@ internal static class ProductCheck
     private const int Runs = 3;
 
     public static IEnumerable<CardCheck> All =>
-        from family in new[] { GemmFamily.Mma, GemmFamily.Wgmma }
+        from kernel in new (GemmFamily Family, int Cluster)[] { (GemmFamily.Mma, 1), (GemmFamily.Wgmma, 1), (GemmFamily.Wgmma, 2) }
         from columnsA in new[] { false, true }
         from columnsB in new[] { false, true }
         from size in new[] { (M: 256, N: 256, K: 192, PadY: 0), (M: 152, N: 200, K: 264, PadY: 8), (M: 72, N: 88, K: 40, PadY: 1) }
         from output in new[] { GpuType.BFloat16, GpuType.Float32 }
         select new CardCheck(
-            $"product-{family}-{(columnsA ? 't' : 'n')}{(columnsB ? 't' : 'n')}-{size.M}x{size.N}x{size.K}-to-{(output == GpuType.Float32 ? "f32" : "bf16")}".ToLowerInvariant(),
-            family == GemmFamily.Wgmma ? WgmmaGemm.Architecture : 80,
-            device => Run(device, family, columnsA, columnsB, size, output));
+            $"product-{kernel.Family}{(kernel.Cluster > 1 ? $"-c{kernel.Cluster}" : "")}-{(columnsA ? 't' : 'n')}{(columnsB ? 't' : 'n')}-{size.M}x{size.N}x{size.K}-to-{(output == GpuType.Float32 ? "f32" : "bf16")}".ToLowerInvariant(),
+            kernel.Family == GemmFamily.Wgmma ? WgmmaGemm.Architecture : 80,
+            device => Run(device, kernel, columnsA, columnsB, size, output));
 
-    private static CheckResult Run(ICheckDevice device, GemmFamily family, bool columnsA, bool columnsB, (int M, int N, int K, int PadY) size, GpuType output)
+    private static CheckResult Run(ICheckDevice device, (GemmFamily Family, int Cluster) kernel, bool columnsA, bool columnsB, (int M, int N, int K, int PadY) size, GpuType output)
     {
         (long a, long strideA) = SmallIntegers.Put(device, GpuType.BFloat16, 0, size.M, size.K, !columnsA, pad: 8);
         (long b, long strideB) = SmallIntegers.Put(device, GpuType.BFloat16, 1, size.N, size.K, columnsB, pad: 0);
@@ -40,7 +40,7 @@ internal static class ProductCheck
         {
             device.IsWatched = run == 0;
             problem.Y = device.Allocate(bytes);
-            GemmRun.Run(device, problem, new GemmChoice(family, Tile(family, problem)));
+            GemmRun.Run(device, problem, new GemmChoice(kernel.Family, Tile(kernel, problem)));
             got = new byte[bytes];
             device.Read(problem.Y, got);
             if (!got.AsSpan().SequenceEqual(expected))
@@ -52,10 +52,10 @@ internal static class ProductCheck
         return new CheckResult(expected, got);
     }
 
-    private static GemmTile Tile(GemmFamily family, in GemmProblem problem)
+    private static GemmTile Tile((GemmFamily Family, int Cluster) kernel, in GemmProblem problem)
     {
         GemmSpec spec = WgmmaGemm.Spec(problem);
-        return family == GemmFamily.Mma ? GemmTiles.Mma[2] : GemmTiles.Wgmma.First(t => WgmmaGemm.SharedBytes(spec, t) <= 227 * 1024);
+        return kernel.Family == GemmFamily.Mma ? GemmTiles.Mma[2] : (kernel.Cluster > 1 ? GemmTiles.Clusters : GemmTiles.Wgmma).First(t => WgmmaGemm.SharedBytes(spec, t) <= 227 * 1024);
     }
 
     private static byte[] Expected((int M, int N, int K, int PadY) size, int stride, GpuType output)

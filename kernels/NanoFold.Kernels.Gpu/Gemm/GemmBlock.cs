@@ -9,7 +9,7 @@ namespace NanoFold.Kernels.Gpu.Gemm;
 internal sealed class GemmBlock
 {
     /// <summary>Rows of blocks that run through the columns together, so that what they share stays in the second-level cache.</summary>
-    private const int RowsTogether = 8;
+    public const int RowsTogether = 8;
 
     private readonly PtxWriter _w;
     private readonly GemmSpec _spec;
@@ -89,14 +89,14 @@ internal sealed class GemmBlock
     private Reg Read64(string field) => GemmArguments.Read(_w, RegKind.B64, field);
 
     /// <summary>First row and column of a tile: tiles are counted down a band of a few rows of them, then to the right.</summary>
-    public static (Reg Row, Reg Column) Place(PtxWriter w, Reg tile, int tileM, int tileN)
+    public static (Reg Row, Reg Column) Place(PtxWriter w, Reg tile, int tileM, int tileN, int together = RowsTogether)
     {
         Reg tilesM = GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.TilesM)), tilesN = GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.TilesN));
-        Reg perBand = w.Mul(tilesN, RowsTogether);
+        Reg perBand = w.Mul(tilesN, together);
         Reg band = w.Div(tile, perBand);
-        Reg first = w.Mul(band, RowsTogether);
+        Reg first = w.Mul(band, together);
         Reg inBand = w.Sub(tile, w.Mul(band, perBand));
-        Reg rows = w.Min(w.Sub(tilesM, first), RowsTogether);
+        Reg rows = w.Min(w.Sub(tilesM, first), together);
         Reg column = w.Div(inBand, rows);
         Reg row = w.Mul(w.Add(first, w.Sub(inBand, w.Mul(column, rows))), tileM);
         return (row, w.Mul(column, tileN));

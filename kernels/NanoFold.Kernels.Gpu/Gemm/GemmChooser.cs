@@ -58,7 +58,7 @@ internal sealed class GemmChooser(GemmDeviceClass device)
         _choices.Clear();
     }
 
-    /// <summary>All that can be done, the best estimate first.</summary>
+    /// <summary>All that can be done, the best estimate first; what must be measured to be chosen comes after all others.</summary>
     public IReadOnlyList<GemmChoice> Candidates(in GemmProblem problem, GpuPrecision precision) => [.. Estimates(problem, precision).Select(c => c.Choice)];
 
     /// <summary>Whether a product that applies a formula or rotary positions to its results is estimated to be done before a plain one of the same size and what comes after it are.</summary>
@@ -112,7 +112,7 @@ internal sealed class GemmChooser(GemmDeviceClass device)
             }
         }
 
-        return [.. candidates.OrderBy(c => c.Cycles)];
+        return [.. candidates.OrderBy(c => c.Choice.MustBeMeasured).ThenBy(c => c.Cycles)];
     }
 
     private void AddWarpgroups(in GemmProblem problem, List<(double Cycles, GemmChoice Choice)> candidates)
@@ -122,7 +122,8 @@ internal sealed class GemmChooser(GemmDeviceClass device)
             return;
         }
 
-        foreach (GemmTile tile in GemmTiles.Wgmma)
+        int rows = problem.M;
+        foreach (GemmTile tile in GemmTiles.Wgmma.Concat(GemmTiles.Clusters.Where(tile => rows > tile.M)))
         {
             int shared = WgmmaGemm.SharedBytes(WgmmaGemm.Spec(problem), tile);
             if (shared <= device.BlockSharedBytes)

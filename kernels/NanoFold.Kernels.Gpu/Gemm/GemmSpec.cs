@@ -78,12 +78,15 @@ internal readonly record struct GemmSpec
 /// </summary>
 internal readonly record struct GemmTile(int M, int N, int WarpM, int WarpN, int DepthBytes, int Stages, int Blocks)
 {
+    /// <summary>Blocks beneath one another that start together, of which each loads a part of b for all (<see cref="GemmFamily.Wgmma"/>). Chosen only where it was measured.</summary>
+    public int Cluster { get; init; } = 1;
+
     public int Threads => 32 * (M / WarpM) * (N / WarpN);
 
     /// <summary>Of one stage: the tiles of a and b.</summary>
     public int StageBytes => (M + N) * DepthBytes;
 
-    public override string ToString() => $"{M}x{N}x{DepthBytes} {WarpM}x{WarpN} s{Stages} b{Blocks}";
+    public override string ToString() => $"{M}x{N}x{DepthBytes} {WarpM}x{WarpN} s{Stages} b{Blocks}{(Cluster > 1 ? $" c{Cluster}" : "")}";
 }
 
 /// <summary>Families of kernels for products.</summary>
@@ -128,6 +131,9 @@ internal readonly record struct GemmKernelKey(GemmFamily Family, GemmSpec Spec, 
 /// <summary>How a product is done: by which kernel, and in how many slices of its depth.</summary>
 internal readonly record struct GemmChoice(GemmFamily Family, GemmTile Tile, int Slices = 1)
 {
+    /// <summary>No estimate chooses it: it is used where it was measured to be the fastest.</summary>
+    public bool MustBeMeasured => Tile.Cluster > 1;
+
     public override string ToString() => $"{Family} {Tile}{(Slices > 1 ? $" k/{Slices}" : "")}";
 }
 
@@ -162,6 +168,9 @@ internal static class GemmTiles
         new(128, 192, 16, 192, 128, 4, 1),
         new(128, 128, 16, 128, 128, 5, 1),
     ];
+
+    /// <summary>The same in clusters of two.</summary>
+    public static IReadOnlyList<GemmTile> Clusters { get; } = [.. Wgmma.Select(tile => tile with { Cluster = 2 })];
 
     public static IReadOnlyList<GemmTile> Simt { get; } =
     [

@@ -82,7 +82,7 @@ internal sealed class GemmTable
     private static IEnumerable<(GemmFamily Family, GemmTile Tile)> Kernels() =>
     [
         .. GemmTiles.Mma.Select(t => (GemmFamily.Mma, t)),
-        .. GemmTiles.Wgmma.Select(t => (GemmFamily.Wgmma, t)),
+        .. GemmTiles.Wgmma.Concat(GemmTiles.Clusters).Select(t => (GemmFamily.Wgmma, t)),
         .. GemmTiles.Simt.Select(t => (GemmFamily.Simt, t)),
         .. Enumerable.Range(1, FewRowsGemm.MostRows).Select(r => (GemmFamily.FewRows, FewRowsGemm.Tile(r))).Distinct(),
     ];

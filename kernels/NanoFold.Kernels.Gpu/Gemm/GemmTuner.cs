@@ -7,11 +7,11 @@ internal readonly record struct GemmTuning(GemmChoice Before, GemmChoice After, 
 
 /// <summary>
 /// Measures the kernels that are estimated to be the best for a product, and has the chooser keep the fastest: first tiles, each in as many slices
-/// as are estimated to be best for it, then other slices of the best tile (which need no further kernel to be compiled).
+/// as are estimated to be best for it, and what no estimate chooses (<see cref="GemmChoice.MustBeMeasured"/>), then other slices of the best tile (which need no further kernel to be compiled).
 /// </summary>
 internal sealed class GemmTuner(GemmChooser chooser, IGemmTimer timer)
 {
-    private const int MostTiles = 6, MostSlices = 4;
+    private const int MostTiles = 6, MostOthers = 4, MostSlices = 4;
 
     /// <summary>Gains below this are taken for noise: the choice stays.</summary>
     private const double LeastGain = 1.02;
@@ -27,7 +27,7 @@ internal sealed class GemmTuner(GemmChooser chooser, IGemmTimer timer)
         GemmChoice before = chooser.Choose(problem, precision);
         IReadOnlyList<GemmChoice> candidates = chooser.Candidates(problem, precision);
         var seconds = new Dictionary<GemmChoice, double>();
-        Measure(problem, [before, .. Tiles(candidates, byWarpgroups: true), .. Tiles(candidates, byWarpgroups: false)], seconds);
+        Measure(problem, [before, .. Tiles(candidates, byWarpgroups: true), .. Tiles(candidates, byWarpgroups: false), .. candidates.Where(c => c.MustBeMeasured).DistinctBy(c => c.Tile).Take(MostOthers)], seconds);
         GemmChoice best = seconds.MinBy(s => s.Value).Key;
         Measure(
             problem,
@@ -45,7 +45,7 @@ internal sealed class GemmTuner(GemmChooser chooser, IGemmTimer timer)
 
     /// <summary>The best of each family of tensor cores, for the estimate says little of one beside the other.</summary>
     private static IEnumerable<GemmChoice> Tiles(IReadOnlyList<GemmChoice> candidates, bool byWarpgroups)
-        => candidates.Where(c => c.Family == GemmFamily.Wgmma == byWarpgroups).DistinctBy(c => (c.Family, c.Tile)).Take(MostTiles);
+        => candidates.Where(c => c.Family == GemmFamily.Wgmma == byWarpgroups && !c.MustBeMeasured).DistinctBy(c => (c.Family, c.Tile)).Take(MostTiles);
 
     private void Measure(in GemmProblem problem, IEnumerable<GemmChoice> choices, Dictionary<GemmChoice, double> seconds)
     {

@@ -35,7 +35,7 @@ internal static class ProductPrograms
 
     private static IEnumerable<GemmTile> Warpgroups(GemmSpec spec)
         => spec is { Input: not GpuType.Float32, Mode: GemmMode.Batch, AlignA: 16, AlignB: 16, RaggedDepth: false }
-            ? GemmTiles.Wgmma.Where(tile => WgmmaGemm.SharedBytes(spec, tile) <= PtxLint.MostShared(WgmmaGemm.Architecture))
+            ? GemmTiles.Wgmma.Concat(GemmTiles.Clusters).Where(tile => WgmmaGemm.SharedBytes(spec, tile) <= PtxLint.MostShared(WgmmaGemm.Architecture))
             : [];
 
     private static IEnumerable<GemmTile> FewRows(GemmSpec spec)

@@ -32,7 +32,7 @@ internal static class PtxHopper
         string again = w.NewLabel();
         Reg done = w.New(RegKind.Predicate), deadline = w.Watch is { } started ? started.Begin(w) : default;
         w.Mark(again);
-        w.Emit($"mbarrier.try_wait.parity.shared::cta.b64 {done}, [{barrier}+{offset}], {parity}");
+        w.Emit($"mbarrier.try_wait.parity{(w.Cluster > 1 ? ".acquire.cluster" : "")}.shared::cta.b64 {done}, [{barrier}+{offset}], {parity}");
         if (w.Watch is { } watch)
         {
             string end = w.NewLabel();
@@ -69,6 +69,10 @@ internal static class PtxHopper
     /// <summary>The same to one of the matrices of a map of heads.</summary>
     public static void StoreTile(this PtxWriter w, Reg map, Reg x, Reg y, Reg head, Reg batch, Reg shared, int offset)
         => w.Emit($"cp.async.bulk.tensor.4d.global.shared::cta.bulk_group [{map}, {{{x}, {y}, {head}, {batch}}}], [{shared}+{offset}]");
+
+    /// <summary>The same of floats, which are added to what is there: one after another where several add to one place, in any order.</summary>
+    public static void AddTile(this PtxWriter w, Reg map, Reg x, Reg y, Reg shared, int offset)
+        => w.Emit($"cp.reduce.async.bulk.tensor.2d.global.shared::cta.add.tile.bulk_group [{map}, {{{x}, {y}}}], [{shared}+{offset}]");
 
     /// <summary>Ends this thread's group of stores.</summary>
     public static void CommitStores(this PtxWriter w) => w.Emit("cp.async.bulk.commit_group");

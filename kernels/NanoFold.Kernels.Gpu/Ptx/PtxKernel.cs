@@ -12,6 +12,10 @@ internal sealed unsafe class PtxKernel : IDisposable
     private readonly GpuContext _context;
     private readonly PtxProgram _program;
     private readonly nint _function;
+
+    // Of its launches: after a kernel of ours, and otherwise.
+    private readonly LaunchAttribute[] _following, _first;
+
     private nint _module;
 
     /// <param name="context">Of a CUDA device.</param>
@@ -26,6 +30,7 @@ internal sealed unsafe class PtxKernel : IDisposable
         }
 
         (_context, _program) = (context, program);
+        (_following, _first) = (KernelLaunch.Attributes(program, program.StartsEarly), KernelLaunch.Attributes(program, isEarly: false));
         context.Accelerator.Bind();
         if (program.IsForTargetOnly)
         {
@@ -61,9 +66,10 @@ internal sealed unsafe class PtxKernel : IDisposable
         fixed (T* first = &arguments)
         {
             void* parameters = first;
-            if (follows && _program.StartsEarly)
+            LaunchAttribute[] attributes = follows ? _following : _first;
+            if (attributes.Length > 0)
             {
-                EarlyLaunch.Launch(_function, gridX, gridY, gridZ, _program.Threads, _program.SharedBytes, stream, &parameters);
+                KernelLaunch.Launch(_function, _program, gridX, gridY, gridZ, stream, &parameters, attributes);
                 return;
             }
 

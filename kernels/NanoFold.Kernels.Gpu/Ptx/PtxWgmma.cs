@@ -21,7 +21,14 @@ internal static class PtxWgmma
         // Address, the way to the next 64 of m or n, and the way to the next atom, all over 16; then the kind of swizzle.
         const int Atom = AtomBytes >> 4, Swizzle128 = 1 << 30;
         int leading = alongDepth ? 1 : depth * RowBytes >> 4;
-        return [w.Or(w.Shr(address, 4), leading << 16), w.Const(Atom | Swizzle128)];
+        Reg place = w.Shr(address, 4);
+        if (w.Cluster > 1)
+        {
+            // Without the block's rank, which stands above.
+            place = w.And(place, 0x3fff);
+        }
+
+        return [w.Or(place, leading << 16), w.Const(Atom | Swizzle128)];
     }
 
     /// <summary>What is added to a descriptor's first half for the next 16 of the depth.</summary>

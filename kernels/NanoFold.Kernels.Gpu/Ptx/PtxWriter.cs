@@ -56,6 +56,9 @@ internal sealed class PtxWriter
     /// </summary>
     public bool StartsEarly { get; init; }
 
+    /// <summary>Blocks of a cluster, one after another along grid x: see <see cref="PtxClusters"/>. 1: there are none.</summary>
+    public int Cluster { get; init; } = 1;
+
     /// <summary>For finding out why a kernel hangs: waits for barriers end after a while. Null: they wait for ever.</summary>
     public PtxWatch? Watch { get; init; }
 
@@ -141,6 +144,11 @@ internal sealed class PtxWriter
             text.Append(CultureInfo.InvariantCulture, $".minnctapersm {LeastBlocks}\n");
         }
 
+        if (Cluster > 1)
+        {
+            text.Append(CultureInfo.InvariantCulture, $".reqnctapercluster {Cluster}, 1, 1\n");
+        }
+
         text.Append("{\n");
         foreach (RegKind kind in Enum.GetValues<RegKind>())
         {
@@ -152,7 +160,7 @@ internal sealed class PtxWriter
         }
 
         text.Append(_body).Append("    ret;\n}\n");
-        return new PtxProgram(Name, text.ToString(), Threads, sharedBytes, ParameterBytes) { IsForTargetOnly = IsForTargetOnly, StartsEarly = StartsEarly, Waits = Watch?.Waits ?? [] };
+        return new PtxProgram(Name, text.ToString(), Threads, sharedBytes, ParameterBytes) { IsForTargetOnly = IsForTargetOnly, StartsEarly = StartsEarly, Cluster = Cluster, Waits = Watch?.Waits ?? [] };
     }
 
     /// <summary>Ends a predicated stretch when disposed.</summary>
@@ -186,6 +194,9 @@ internal sealed record PtxProgram(string Name, string Text, int Threads, int Sha
 
     /// <inheritdoc cref="PtxWriter.StartsEarly"/>
     public bool StartsEarly { get; init; }
+
+    /// <summary>Blocks of a cluster; a launch has whole clusters along grid x.</summary>
+    public int Cluster { get; init; } = 1;
 
     /// <summary>What its waits are for, where they are bounded: see <see cref="PtxWatch"/>.</summary>
     public IReadOnlyList<string> Waits { get; init; } = [];

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NanoFold.Gpu.Tests.Ptx.Blocks;
+using NanoFold.Gpu.Tests.Ptx.Clusters;
 using NanoFold.Gpu.Tests.Ptx.Hopper;
 using Arg = NanoFold.Gpu.Tests.Ptx.PtxText.Arg;
 using Instruction = NanoFold.Gpu.Tests.Ptx.PtxText.Instruction;
@@ -23,10 +24,11 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
             "ld" or "atom" or "red" when AtomicSteps.Is(i) => AtomicSteps.Decode(machine, i),
             "ld" => parts[1] == "param" ? LoadArgument(i) : Access(i, isLoad: true),
             "st" => Access(i, isLoad: false),
-            "cp" => parts[2] == "bulk" ? BulkSteps.Decode(machine, i) : PtxCopySteps.Decode(machine, i),
+            "cp" => parts.Contains("bulk") ? BulkSteps.Decode(machine, i) : PtxCopySteps.Decode(machine, i),
             "ldmatrix" => PtxTensorSteps.LoadMatrix(machine, i),
             "stmatrix" => PtxTensorSteps.StoreMatrix(machine, i),
-            "mbarrier" => MbarrierSteps.Decode(machine, i),
+            "mapa" or "barrier" => ClusterSteps.Decode(machine, i),
+            "mbarrier" => i.Opcode.Contains("shared::cluster", StringComparison.Ordinal) ? ClusterSteps.Decode(machine, i) : MbarrierSteps.Decode(machine, i),
             "wgmma" => WgmmaSteps.Decode(machine, i),
             "fence" or "setmaxnreg" or "elect" => RoleSteps.Decode(machine, i),
             "griddepcontrol" => Depend(i),
@@ -101,7 +103,8 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
 
     private ulong Special(string name, PtxWarp w, int lane) => name switch
     {
-        "smem" or "arguments" => 0,
+        "smem" => PtxCluster.Address(w.Block.Rank, 0),
+        "arguments" => 0,
         "%tid.x" => (ulong)(w.FirstThread + lane),
         "%ctaid.x" => (ulong)machine.Block[0],
         "%ctaid.y" => (ulong)machine.Block[1],
@@ -109,6 +112,7 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
         "%nctaid.x" => (ulong)machine.GridSize[0],
         "%nctaid.y" => (ulong)machine.GridSize[1],
         "%laneid" => (ulong)lane,
+        "%cluster_ctarank" => (ulong)w.Block.Rank,
         "%globaltimer" => machine.Now(w, lane),
         _ => throw new NotSupportedException(name),
     };
@@ -160,14 +164,13 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
                 }
 
                 ulong at = Value(w, address with { Number = 0 }, lane) + (ulong)address.Number;
-                Span<byte> memory = isShared
-                    ? machine.Shared.AsSpan(machine.SharedAt(at, bytes), bytes)
-                    : new Span<byte>(machine.Global(at, bytes), bytes);
-                touched.Add((int)at);
+                int place = isShared ? machine.SharedAt(at, bytes) : 0;
+                Span<byte> memory = isShared ? machine.Shared.AsSpan(place, bytes) : new Span<byte>(machine.Global(at, bytes), bytes);
                 if (isShared)
                 {
-                    machine.Async.Shared.Generic(w, (int)at, bytes, isWrite: !isLoad);
-                    machine.Races?.Shared(w, lane, (int)at, bytes, isWrite: !isLoad);
+                    touched.Add(place);
+                    machine.Async.Shared.Generic(w, place, bytes, isWrite: !isLoad);
+                    machine.Races?.Shared(w, lane, place, bytes, isWrite: !isLoad);
                 }
                 else
                 {

@@ -1,4 +1,5 @@
 using NanoFold.Gpu.Tests.Ptx.Blocks;
+using NanoFold.Gpu.Tests.Ptx.Clusters;
 using NanoFold.Gpu.Tests.Ptx.Hopper;
 using NanoFold.Kernels.Gpu.Ptx;
 
@@ -105,14 +106,30 @@ internal sealed unsafe class PtxMachine
         throw new InvalidOperationException($"{bytes} bytes outside of global memory: {nearest}");
     }
 
+    /// <summary>The place in the running block's own shared memory.</summary>
     public int SharedAt(ulong address, int bytes)
     {
-        if (address + (ulong)bytes > (ulong)_program.SharedBytes || address % (ulong)bytes != 0)
+        if (PtxCluster.Rank(address) != Current.Rank)
         {
-            throw new InvalidOperationException($"{bytes} bytes at {address} of {_program.SharedBytes} bytes of shared memory");
+            throw new InvalidOperationException($"{bytes} bytes at {address:x}: no address of the block's own shared memory");
         }
 
-        return (int)address;
+        return Place(address, bytes);
+    }
+
+    /// <summary>A block of the cluster into whose shared memory a warp reaches, and the place there.</summary>
+    public (PtxBlock Block, int At) Reach(PtxWarp warp, ulong address, int bytes)
+        => (warp.Block.Cluster.Reach(PtxCluster.Rank(address), warp.Block), Place(address, bytes));
+
+    private int Place(ulong address, int bytes)
+    {
+        ulong place = PtxCluster.Place(address);
+        if (place + (ulong)bytes > (ulong)_program.SharedBytes || place % (ulong)bytes != 0)
+        {
+            throw new InvalidOperationException($"{bytes} bytes at {place} of {_program.SharedBytes} bytes of shared memory");
+        }
+
+        return (int)place;
     }
 
     public void Run<T>(in T arguments, int gridX, int gridY = 1, int gridZ = 1)
@@ -121,6 +138,11 @@ internal sealed unsafe class PtxMachine
         Arguments = new byte[sizeof(T)];
         System.Runtime.InteropServices.MemoryMarshal.Write(Arguments, in arguments);
         (GridSize[0], GridSize[1], GridSize[2]) = (gridX, gridY, gridZ);
+        if (gridX % _program.Cluster != 0)
+        {
+            throw new InvalidOperationException($"a grid of {gridX} blocks along x is no whole number of clusters of {_program.Cluster}");
+        }
+
         int blocks = gridX * gridY * gridZ, warps = _program.Threads / 32;
         Races = SeeksRaces ? new Races(blocks * warps) : null;
         _watched.ForEach(w => Races?.Watch((ulong)w.Start, w.Bytes));
@@ -138,16 +160,17 @@ internal sealed unsafe class PtxMachine
         return _program.Text.Contains("%globaltimer", StringComparison.Ordinal) && warps.Count(w => w.EndWait()) > 0;
     }
 
-    /// <summary>A block that starts.</summary>
-    public PtxBlock Start(int number)
+    /// <summary>Blocks of a cluster, which start together.</summary>
+    public PtxBlock[] Start(int cluster)
     {
-        Current = new PtxBlock(this, number);
-        foreach (PtxWarp warp in Current.Warps)
+        PtxBlock[] blocks = new PtxCluster(this, cluster).Blocks;
+        foreach (PtxWarp warp in blocks.SelectMany(block => block.Warps))
         {
-            warp.Order = SeeksRaces ? new WarpOrder((number * Current.Warps.Length) + warp.Number, GridSize[0] * GridSize[1] * GridSize[2] * Current.Warps.Length) : null;
+            int warps = warp.Block.Warps.Length;
+            warp.Order = SeeksRaces ? new WarpOrder((warp.Block.Number * warps) + warp.Number, GridSize[0] * GridSize[1] * GridSize[2] * warps) : null;
         }
 
-        return Current;
+        return blocks;
     }
 
     /// <summary>Runs a warp until it waits, at most some instructions.</summary>

@@ -30,7 +30,10 @@ internal sealed record PtxSchedule
     /// <summary>Warps that run only where no other can, and a few instructions at a time: all others are as far ahead of them as they can be. From the first to before the second; in no random order.</summary>
     public (int From, int Before) Held { get; init; }
 
-    public bool Holds(int warp) => warp >= Held.From && warp < Held.Before;
+    /// <summary>Of which block of a cluster they are; null: of all.</summary>
+    public int? HeldRank { get; init; }
+
+    public bool Holds(PtxWarp warp) => warp.Number >= Held.From && warp.Number < Held.Before && (HeldRank is not { } rank || rank == warp.Block.Rank);
 
     /// <summary>Orders that between them show what is missing.</summary>
     public static IEnumerable<PtxSchedule> All(int seeds)
@@ -39,5 +42,5 @@ internal sealed record PtxSchedule
             select new PtxSchedule { LastWarpFirst = last, Completion = completion })
             .Concat(Enumerable.Range(1, seeds).Select(seed => new PtxSchedule { Seed = seed, Completion = (PtxCompletion)(seed % 3) }));
 
-    public override string ToString() => (Seed is { } seed ? $"seed {seed}, {Completion}" : $"{(LastWarpFirst ? "last" : "first")} warp first, {Completion}") + (Held.Before > 0 ? $", warps {Held.From} to {Held.Before - 1} held back" : "") + (Resident > 1 ? $", {Resident} blocks" : "");
+    public override string ToString() => (Seed is { } seed ? $"seed {seed}, {Completion}" : $"{(LastWarpFirst ? "last" : "first")} warp first, {Completion}") + (Held.Before > 0 ? $", warps {Held.From} to {Held.Before - 1}{(HeldRank is { } rank ? $" of block {rank}" : "")} held back" : "") + (Resident > 1 ? $", {Resident} blocks" : "");
 }

@@ -2,7 +2,7 @@ using NanoFold.Gpu.Tests.Ptx.Blocks;
 
 namespace NanoFold.Gpu.Tests.Ptx;
 
-/// <summary>Runs the blocks of a launch, some at once, and their warps by turns until all have returned; tells where each stands when none can go on.</summary>
+/// <summary>Runs the blocks of a launch, some at once and those of a cluster together, and their warps by turns until all have returned; tells where each stands when none can go on.</summary>
 internal sealed class PtxScheduler
 {
     private const int MostAtOnce = 60;
@@ -18,7 +18,7 @@ internal sealed class PtxScheduler
     {
         (_machine, _schedule) = (machine, machine.Schedule);
         _random = _schedule.Seed is { } seed ? new Random(seed) : null;
-        int[] order = [.. Enumerable.Range(0, blocks)];
+        int[] order = [.. Enumerable.Range(0, blocks / machine.Program.Cluster)];
         if (_schedule.Resident > 1)
         {
             _random?.Shuffle(order);
@@ -35,9 +35,9 @@ internal sealed class PtxScheduler
     {
         while (_resident.Count > 0 || _next.Count > 0)
         {
-            while (_resident.Count < _schedule.Resident && _next.TryDequeue(out int number))
+            while ((_resident.Count == 0 || _resident.Count + _machine.Program.Cluster <= _schedule.Resident) && _next.TryDequeue(out int number))
             {
-                _resident.Add(_machine.Start(number));
+                _resident.AddRange(_machine.Start(number));
             }
 
             if (!(_random is null ? InOrder() : AtRandom()) && !CompleteOne() && !RunHeld() && !_machine.LetTimePass(_resident.SelectMany(b => b.Warps)))
@@ -53,6 +53,7 @@ internal sealed class PtxScheduler
             foreach (PtxBlock block in _resident.Where(b => b.IsDone).ToArray())
             {
                 block.Async.End();
+                block.Cluster.Barrier.End(block);
                 if (_machine.SeeksRaces && block.Warps.Any(w => w.Copies.Exists(group => group.Count > 0)))
                 {
                     throw new InvalidOperationException($"block {string.Join(", ", block.Index)} ends with copies under way");
@@ -66,12 +67,12 @@ internal sealed class PtxScheduler
     private bool InOrder()
     {
         bool any = false;
-        foreach (PtxBlock block in _resident)
+        foreach (PtxBlock block in _schedule.LastWarpFirst && _machine.Program.Cluster > 1 ? Enumerable.Reverse(_resident) : _resident)
         {
             for (int i = 0; i < block.Warps.Length; i++)
             {
                 PtxWarp warp = block.Warps[_schedule.LastWarpFirst ? block.Warps.Length - 1 - i : i];
-                if (!_schedule.Holds(warp.Number) && Wakes(warp))
+                if (!_schedule.Holds(warp) && Wakes(warp))
                 {
                     _machine.Run(warp, int.MaxValue);
                     any = true;
@@ -85,7 +86,7 @@ internal sealed class PtxScheduler
     /// <summary>A little of what a warp does that is held back.</summary>
     private bool RunHeld()
     {
-        PtxWarp[] held = [.. _resident.SelectMany(b => b.Warps).Where(w => _schedule.Holds(w.Number))];
+        PtxWarp[] held = [.. _resident.SelectMany(b => b.Warps).Where(_schedule.Holds)];
         for (int i = 0; i < held.Length; i++)
         {
             PtxWarp warp = held[_held++ % held.Length];

@@ -4,7 +4,7 @@ namespace NanoFold.Kernels.Gpu.Gemm.Wgmma;
 
 /// <summary>
 /// The role of a warpgroup that multiplies: it waits until a stage is filled, starts its products, and hands the stage before back when that one's are done.
-/// Each warp hands back for itself, for a wait says nothing of other warps.
+/// Each warp hands back for itself, for a wait says nothing of other warps; in a cluster to every block of it, for each of them writes a part of the stage.
 /// </summary>
 internal sealed class WgmmaConsumer
 {
@@ -12,13 +12,21 @@ internal sealed class WgmmaConsumer
 
     private readonly PtxWriter _w;
     private readonly WgmmaLayout _layout;
-    private readonly Reg _shared, _group, _isElected, _always;
+    private readonly Reg _shared, _group, _isElected, _always, _isReturner, _rank;
     private readonly Reg[][] _sums;
 
     /// <param name="group">0 or 1: the upper or the lower half of a tile's rows.</param>
     public WgmmaConsumer(PtxWriter w, WgmmaLayout layout, Reg shared, Reg group, Reg isElected)
     {
         (_w, _layout, _shared, _group, _isElected) = (w, layout, shared, group, isElected);
+        _isReturner = isElected;
+        if (layout.Cluster > 1)
+        {
+            // A lane for each block.
+            Reg lane = w.And(w.ThreadX(), 31);
+            (_isReturner, _rank) = (w.Compare("lt", lane, layout.Cluster), w.Rem(lane, layout.Cluster));
+        }
+
         _always = w.Compare("eq", w.Const(0), 0);
         _sums = [.. Enumerable.Range(0, layout.Heights).Select(_ => w.New(RegKind.F32, layout.Tile.N / 2))];
     }
@@ -44,10 +52,7 @@ internal sealed class WgmmaConsumer
             _w.WaitBarrier(barrier, WgmmaLayout.Full, ring.Parity, "a stage to be filled");
             Multiply(ring.Tile());
             _w.WaitProducts(1);
-            using (_w.When(_w.Both(_isElected, _w.Compare("ne", left, depth))))
-            {
-                _w.Arrive(before, _layout.Empty);
-            }
+            HandBack(before, _w.Both(_isReturner, _w.Compare("ne", left, depth)));
 
             _w.Set(before, barrier);
             ring.Advance();
@@ -58,14 +63,25 @@ internal sealed class WgmmaConsumer
             }
 
             _w.WaitProducts(0);
-            using (_w.When(_isElected))
-            {
-                _w.Arrive(before, _layout.Empty);
-            }
-
+            HandBack(before, _isReturner);
             results.Store(row, column, _sums);
         });
         results.End();
+    }
+
+    private void HandBack(Reg barrier, Reg where)
+    {
+        using (_w.When(where))
+        {
+            if (_layout.Cluster > 1)
+            {
+                _w.ArriveInCluster(_w.SharedOf(barrier, _rank), _layout.Empty);
+            }
+            else
+            {
+                _w.Arrive(barrier, _layout.Empty);
+            }
+        }
     }
 
     private void Multiply(Reg tiles)

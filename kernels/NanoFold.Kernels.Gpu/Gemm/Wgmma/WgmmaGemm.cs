@@ -6,7 +6,8 @@ namespace NanoFold.Kernels.Gpu.Gemm.Wgmma;
 /// <summary>
 /// Matrix products of bf16 and f16 operands by whole warpgroups (wgmma; sums in float), for compute capability 9.0 and no other. One warp copies tiles of a and b
 /// by tensor maps through a ring of stages, two warpgroups multiply from shared memory, each one half of a tile's rows; a block goes on to the next tile without waiting for its stores.
-/// Every layout of a and b is read as it lies.
+/// Every layout of a and b is read as it lies. In clusters of blocks (<see cref="GemmTile.Cluster"/>) tiles beneath one another have the same columns of b: each block loads a part of them
+/// into the shared memory of all, and a stage is filled again when the warps of all have read it.
 /// </summary>
 /// <remarks>The scheme is that of NVIDIA's CUTLASS for this generation (warp-specialised, persistent), written anew.</remarks>
 internal static class WgmmaGemm
@@ -46,7 +47,7 @@ internal static class WgmmaGemm
         var layout = new WgmmaLayout(spec, tile);
         var w = new PtxWriter("gemm_wgmma", Architecture, WgmmaLayout.Threads, Unsafe.SizeOf<WgmmaArguments>(), 1)
         {
-            IsForTargetOnly = true, ParameterAlign = WgmmaArguments.Align, Watch = watched ? new PtxWatch(WgmmaArguments.AtWatch) : null,
+            IsForTargetOnly = true, ParameterAlign = WgmmaArguments.Align, Cluster = tile.Cluster, Watch = watched ? new PtxWatch(WgmmaArguments.AtWatch) : null,
         };
         Reg thread = w.ThreadX(), shared = w.SharedBase(), isElected = w.Elect();
         MakeBarriers(w, layout, w.Add(shared, layout.BarriersAt), w.Compare("eq", thread, 0));
@@ -69,26 +70,35 @@ internal static class WgmmaGemm
 
         new WgmmaProducer(w, layout, shared, isElected).Write();
         w.Mark(end);
+        if (tile.Cluster > 1)
+        {
+            // Others may still hand stages back to this block.
+            w.MeetCluster();
+        }
+
         return w.Finish(layout.SharedBytes);
     }
 
-    /// <summary>Tiles of a block: its number, then as many further as there are blocks.</summary>
+    /// <summary>Tiles of a block: its number, then as many further as there are blocks. A cluster has as many beneath one another as blocks, and its number is that of the first block over these.</summary>
     internal static void ForEachTile(PtxWriter w, GemmTile tile, Action<Reg, Reg> write)
     {
         Reg index = w.New(RegKind.B32), blocks = w.New(RegKind.B32);
-        w.Set(index, w.BlockX());
+        w.Set(index, PerCluster(w, tile, w.BlockX()));
         w.Emit($"mov.u32 {blocks}, %nctaid.x");
+        blocks = PerCluster(w, tile, blocks);
         Reg all = w.Mul(GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.TilesM)), GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.TilesN)));
         string next = w.NewLabel();
         w.Mark(next);
-        (Reg row, Reg column) = GemmBlock.Place(w, index, tile.M, tile.N);
-        write(row, column);
+        (Reg row, Reg column) = GemmBlock.Place(w, index, tile.M * tile.Cluster, tile.N, GemmBlock.RowsTogether / tile.Cluster);
+        write(tile.Cluster > 1 ? w.Mad(w.ClusterRank(), tile.M, row) : row, column);
         w.Set(index, w.Add(index, blocks));
         using (w.When(w.Compare("lt", index, all)))
         {
             w.Branch(next);
         }
     }
+
+    private static Reg PerCluster(PtxWriter w, GemmTile tile, Reg blocks) => tile.Cluster > 1 ? w.Div(blocks, tile.Cluster) : blocks;
 
     private static void MakeBarriers(PtxWriter w, WgmmaLayout layout, Reg barriers, Reg isFirst)
     {
@@ -97,7 +107,7 @@ internal static class WgmmaGemm
             for (int stage = 0; stage < layout.Tile.Stages; stage++)
             {
                 w.InitBarrier(barriers, WgmmaLayout.Full + 8 * stage, 1);
-                w.InitBarrier(barriers, layout.Empty + 8 * stage, WgmmaLayout.ConsumerWarps);
+                w.InitBarrier(barriers, layout.Empty + 8 * stage, layout.EmptyCount);
             }
 
             for (int consumer = 0; consumer < layout.Residuals; consumer++)
@@ -106,6 +116,12 @@ internal static class WgmmaGemm
             }
 
             w.FenceBarrierInit();
+        }
+
+        if (layout.Cluster > 1)
+        {
+            w.MeetCluster();
+            return;
         }
 
         w.Barrier();

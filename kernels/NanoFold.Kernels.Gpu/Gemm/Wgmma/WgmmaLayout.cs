@@ -18,6 +18,9 @@ internal readonly record struct WgmmaLayout(GemmSpec Spec, GemmTile Tile)
     /// <summary>Of 64 rows of a box.</summary>
     public const int PanelBytes = 64 * PtxWgmma.RowBytes;
 
+    /// <summary>Blocks of a cluster: each loads its own rows of a, and a part of b for all of them.</summary>
+    public int Cluster => Tile.Cluster;
+
     public int BytesA => Tile.M * PtxWgmma.RowBytes;
 
     public int BytesB => Tile.N * PtxWgmma.RowBytes;
@@ -53,8 +56,11 @@ internal readonly record struct WgmmaLayout(GemmSpec Spec, GemmTile Tile)
     /// <summary>The residual of a consumer is there: offset from the first barrier of all.</summary>
     public int ResidualOf => 16 * Tile.Stages;
 
-    /// <summary>Rows of a box of an operand.</summary>
-    public int BoxRows(bool ofA) => Spec.IsDepthContiguous(ofA) ? ofA ? Tile.M : Tile.N : Depth;
+    /// <summary>Warps that hand a stage back, those of the other blocks of the cluster among them.</summary>
+    public int EmptyCount => ConsumerWarps * Cluster;
+
+    /// <summary>Rows of a box of an operand: of b as many as a block loads.</summary>
+    public int BoxRows(bool ofA) => (Spec.IsDepthContiguous(ofA) ? ofA ? Tile.M : Tile.N : Depth) / (ofA ? 1 : Cluster);
 
     public static bool IsTiled(in GemmSpec spec)
         => spec is { WideY: true, Accumulate: false } && spec.Output != GpuType.Float32 && (spec.Residual is null || spec.Residual == spec.Output);

@@ -2,10 +2,14 @@ using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Gemm.Wgmma;
 
-/// <summary>The role of one warp that fills stages: it waits until a stage is empty, says how many bytes will come, and has one lane ask for them.</summary>
+/// <summary>
+/// The role of one warp that fills stages: it waits until a stage is empty, says how many bytes will come, and has one lane ask for them. In a cluster a part of b's bytes comes from each block, and
+/// the part that this one asks for goes to all.
+/// </summary>
 internal sealed class WgmmaProducer(PtxWriter w, WgmmaLayout layout, Reg shared, Reg isElected)
 {
     private readonly Reg _mapA = w.TensorMap(WgmmaArguments.AtA), _mapB = w.TensorMap(WgmmaArguments.AtB);
+    private readonly Reg _rank = layout.Cluster > 1 ? w.ClusterRank() : default, _blocks = layout.Cluster > 1 ? w.AllBlocks(layout.Cluster) : default;
     private readonly Reg _depth = GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.K));
 
     public void Write()
@@ -39,13 +43,32 @@ internal sealed class WgmmaProducer(PtxWriter w, WgmmaLayout layout, Reg shared,
     private void Load(bool ofA, Reg map, Reg first, Reg depth, Reg tiles, int offset, Reg barrier)
     {
         bool alongDepth = layout.Spec.IsDepthContiguous(ofA);
+        bool isShared = !ofA && layout.Cluster > 1;
+        if (isShared)
+        {
+            // The part of the boxes' rows that has the block's rank.
+            int rows = layout.BoxRows(ofA: false);
+            tiles = w.Mad(_rank, rows * PtxWgmma.RowBytes, tiles);
+            Reg further = w.Mul(_rank, rows);
+            (first, depth) = alongDepth ? (w.Add(first, further), depth) : (first, w.Add(depth, further));
+        }
+
         int boxes = alongDepth ? 1 : (ofA ? layout.Tile.M : layout.Tile.N) / TensorMapShape.BoxColumns;
         for (int i = 0; i < boxes; i++)
         {
             Reg at = i == 0 ? first : w.Add(first, i * TensorMapShape.BoxColumns);
+            (Reg x, Reg y) = alongDepth ? (depth, at) : (at, depth);
+            int place = offset + i * WgmmaLayout.PanelBytes;
             using (w.When(isElected))
             {
-                w.LoadTile(tiles, offset + i * WgmmaLayout.PanelBytes, map, alongDepth ? depth : at, alongDepth ? at : depth, barrier, WgmmaLayout.Full);
+                if (isShared)
+                {
+                    w.LoadTileTo(_blocks, tiles, place, map, x, y, barrier, WgmmaLayout.Full);
+                }
+                else
+                {
+                    w.LoadTile(tiles, place, map, x, y, barrier, WgmmaLayout.Full);
+                }
             }
         }
     }

@@ -2,7 +2,7 @@ using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Gemm.Wgmma;
 
-/// <summary>Launches a product by warpgroups: as many blocks as there are multiprocessors, or tiles where these are fewer.</summary>
+/// <summary>Launches a product by warpgroups: as many blocks as there are multiprocessors, or tiles where these are fewer; of clusters as many as that has whole ones.</summary>
 internal static class WgmmaRun
 {
     public static void Run<TDevice>(TDevice device, in GemmProblem problem, in GemmTile tile)
@@ -27,8 +27,10 @@ internal static class WgmmaRun
             }
         }
 
-        int tiles = arguments.Product.TilesM * arguments.Product.TilesN;
-        device.Launch(new GemmKernelKey(GemmFamily.Wgmma, spec, tile), arguments, Math.Min(tiles, device.Multiprocessors), 1, 1);
+        // A cluster's tiles lie beneath one another and are counted as one.
+        arguments.Product.TilesM = GemmProblem.Ceil(problem.M, tile.M * tile.Cluster);
+        int tiles = arguments.Product.TilesM * arguments.Product.TilesN, clusters = Math.Clamp(device.Multiprocessors / tile.Cluster, 1, tiles);
+        device.Launch(new GemmKernelKey(GemmFamily.Wgmma, spec, tile), arguments, clusters * tile.Cluster, 1, 1);
     }
 
     private static TensorMap Operand<TDevice>(TDevice device, in GemmProblem problem, in WgmmaLayout layout, bool ofA)

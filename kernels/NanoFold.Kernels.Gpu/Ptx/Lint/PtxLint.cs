@@ -3,8 +3,8 @@ namespace NanoFold.Kernels.Gpu.Ptx.Lint;
 /// <summary>
 /// Reads a program before an assembler or a driver does: instructions that its target or its version of PTX has not, registers that are not declared, labels that are not
 /// there, more shared memory than a block can have; of programs of the PTX writer also registers that are read before they are set or more than a thread can have,
-/// barriers that some threads may not come to, registers of products by warpgroups that are touched before these are waited for, and memory that is touched before a kernel has
-/// waited for the one before it.
+/// barriers that some threads may not come to, registers of products by warpgroups that are touched before these are waited for, memory that is touched before a kernel has
+/// waited for the one before it, reaches into blocks of a cluster that may not have started or may have ended, and stores by tensor maps that nobody waits for.
 /// </summary>
 /// <remarks>What ILGPU compiles is written in an order that an assembler changes much, and copies values along ways that nothing takes: its simulator judges it.</remarks>
 public static class PtxLint
@@ -40,6 +40,8 @@ public static class PtxLint
             faults.AddRange(new PtxDivergence(listing, flow).Faults());
             faults.AddRange(new PtxProducts(listing, flow).Faults());
             faults.AddRange(PtxDependence.Faults(listing, flow));
+            faults.AddRange(PtxNeighbors.Faults(listing, flow));
+            faults.AddRange(PtxStores.Faults(listing, flow));
             if (liveness.Most > most)
             {
                 faults.Add($"{liveness.Most} registers hold values at once, and a thread can have {most}: {liveness.At}");

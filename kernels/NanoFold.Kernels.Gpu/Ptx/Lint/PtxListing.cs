@@ -55,6 +55,9 @@ internal sealed partial class PtxListing
     /// <summary>Blocks that a multiprocessor must be able to hold, 0 where it is not said.</summary>
     public int LeastBlocks { get; private set; }
 
+    /// <summary>Blocks of a cluster; 1 where it is not said.</summary>
+    public int Cluster { get; private set; }
+
     /// <summary>Registers that a thread takes for itself when others gave theirs away (<c>setmaxnreg.inc</c>), 0 where none does.</summary>
     public int TakenRegisters { get; private set; }
 
@@ -89,6 +92,8 @@ internal sealed partial class PtxListing
         MostThreads = match.Success ? match.Groups["n"].Captures.Aggregate(1, (product, n) => product * int.Parse(n.Value, CultureInfo.InvariantCulture)) : 0;
         match = BlocksLine().Match(text);
         LeastBlocks = match.Success ? Number(match, "n") : 0;
+        match = ClusterLine().Match(text);
+        Cluster = match.Success ? match.Groups["n"].Captures.Aggregate(1, (product, n) => product * int.Parse(n.Value, CultureInfo.InvariantCulture)) : 1;
         TakenRegisters = TakenLine().Matches(text).Select(m => Number(m, "n")).DefaultIfEmpty(0).Max();
         StaticSharedBytes = SharedArray().Matches(text).Sum(m => Number(m, "bytes"));
     }
@@ -184,6 +189,9 @@ internal sealed partial class PtxListing
 
     [GeneratedRegex(@"^\s*\.minnctapersm (?<n>\d+)", RegexOptions.Multiline)]
     private static partial Regex BlocksLine();
+
+    [GeneratedRegex(@"^\s*\.reqnctapercluster (?<n>\d+)(, ?(?<n>\d+))*", RegexOptions.Multiline)]
+    private static partial Regex ClusterLine();
 
     [GeneratedRegex(@"setmaxnreg\.inc\S* (?<n>\d+)")]
     private static partial Regex TakenLine();

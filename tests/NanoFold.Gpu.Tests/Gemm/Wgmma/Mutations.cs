@@ -5,7 +5,7 @@ namespace NanoFold.Gpu.Tests.Gemm.Wgmma;
 
 /// <summary>
 /// A kernel's text with one thing wrong, for each thing that orders its threads, copies and products: instructions taken out one by one, lanes not chosen,
-/// parities, counts and bytes off by something. What is wrong must be seen in at least one of the orders that a device may choose.
+/// parities, counts, bytes and blocks of a cluster off by something. What is wrong must be seen in at least one of the orders that a device may choose.
 /// </summary>
 internal static partial class Mutations
 {
@@ -14,6 +14,7 @@ internal static partial class Mutations
     [
         "fence.", "bar.sync", "mbarrier.init", "mbarrier.arrive", "wgmma.fence", "wgmma.commit_group", "wgmma.wait_group",
         "cp.async.bulk.commit_group", "cp.async.bulk.wait_group", "cp.async.bulk.tensor", "setmaxnreg.dec",
+        "barrier.cluster", "cp.reduce.async.bulk.tensor",
     ];
 
     /// <summary>What to call it, and the text.</summary>
@@ -39,6 +40,22 @@ internal static partial class Mutations
                 yield return ($"the other parity, line {i}: {lines[i].Trim()}", Join(lines, i, $"xor.b32 {parity}, {parity}, 1; \n{lines[i]}\n xor.b32 {parity}, {parity}, 1;"));
             }
 
+            if (instruction.StartsWith("barrier.cluster.arrive", StringComparison.Ordinal))
+            {
+                yield return ($"not meeting, line {i}", Join([.. lines[..(i + 1)], "", .. lines[(i + 2)..]], i, ""));
+            }
+
+            if (instruction.Contains(".multicast::cluster", StringComparison.Ordinal))
+            {
+                string alone = instruction[..instruction.LastIndexOf(',')].Replace(".multicast::cluster", "", StringComparison.Ordinal);
+                yield return ($"to its own block, line {i}: {lines[i].Trim()}", Join(lines, i, $"{guard}{alone};"));
+            }
+
+            if (instruction.StartsWith("mapa", StringComparison.Ordinal))
+            {
+                yield return ($"in its own block, line {i}: {lines[i].Trim()}", Join(lines, i, $"{guard}{Mapped().Replace(instruction, "mov.b32 ${to}, ${from};")}"));
+            }
+
             foreach ((Regex pattern, int[] changes) in Numbers())
             {
                 if (pattern.Match(instruction) is { Success: true } match)
@@ -61,6 +78,7 @@ internal static partial class Mutations
         (Bytes(), [16, -128]),
         (Threads(), [32, -32]),
         (Pending(), [1]),
+        (Blocks(), [-1, -2]),
     ];
 
     /// <summary>A register that a wait uses, turned.</summary>
@@ -90,6 +108,13 @@ internal static partial class Mutations
 
     [GeneratedRegex(@"^(wgmma\.wait_group\.sync\.aligned|cp\.async\.bulk\.wait_group\S*) (?<n>\d+);")]
     private static partial Regex Pending();
+
+    /// <summary>A mask of blocks of a cluster.</summary>
+    [GeneratedRegex(@"^mov\.b16 \S+, (?<n>3);")]
+    private static partial Regex Blocks();
+
+    [GeneratedRegex(@"^mapa\S+ (?<to>\S+), (?<from>\S+), \S+;")]
+    private static partial Regex Mapped();
 
     [GeneratedRegex(@"mov\.b32 (?<r>%r\d+), %r\d+;")]
     private static partial Regex Turn();

@@ -13,11 +13,30 @@ internal sealed class WgmmaMutationTests
     // One block has four tiles, each of five steps of the depth through a ring of two stages.
     private static readonly GemmCase s_case = new(GemmFamily.Wgmma, new(128, 64, 16, 64, 128, 2, 1), GpuType.BFloat16, 256, 128, 320) { ColumnsB = true, Multiprocessors = 1 };
 
-    private static readonly PtxSchedule[] s_schedules = [.. PtxSchedule.All(8)];
+    // The same tiles by a cluster of two blocks, which has one more beneath the other.
+    private static readonly GemmCase s_cluster = s_case with { Tile = s_case.Tile with { Cluster = 2 }, Multiprocessors = 2 };
+
+    private static readonly PtxSchedule[] s_schedules = [.. PtxSchedule.All(8)], s_inClusters = WgmmaClusterTests.Schedules(8);
 
     [TestCaseSource(nameof(Texts))]
     public void WhatIsMissingIsSeen(string name, string text, bool hasResidual)
         => Seen((hasResidual ? s_case with { Residual = GpuType.BFloat16 } : s_case) with { Edit = _ => text }, name);
+
+    [TestCaseSource(nameof(ClusterTexts))]
+    public void WhatIsMissingInAClusterIsSeen(string name, string text, bool columnsB) => Seen(s_cluster with { ColumnsB = columnsB, Edit = _ => text }, name);
+
+    [Test]
+    public void WaitsForOtherBlocksAreOfTheWholeCluster()
+        => Seen(s_cluster with { Edit = text => text.Replace(".acquire.cluster", "", StringComparison.Ordinal) }, "waits are of the own block");
+
+    [Test]
+    public void NothingIsSeenInAClusterWhereNothingIsWrong([Values] bool columnsB)
+    {
+        foreach (PtxSchedule schedule in s_inClusters)
+        {
+            (s_cluster with { ColumnsB = columnsB, Schedule = schedule }).Check();
+        }
+    }
 
     [TestCaseSource(nameof(Layouts))]
     public void AWrongLayoutIsSeen(string name, bool columnsA, bool columnsB, Func<string, string> edit)
@@ -40,7 +59,7 @@ internal sealed class WgmmaMutationTests
 
     private static void Seen(GemmCase mutated, string name)
     {
-        foreach (PtxSchedule schedule in s_schedules)
+        foreach (PtxSchedule schedule in mutated.Tile.Cluster > 1 ? s_inClusters : s_schedules)
         {
             if (Fails(mutated with { Schedule = schedule }))
             {
@@ -78,6 +97,18 @@ internal sealed class WgmmaMutationTests
             foreach ((string name, string text) in Mutations.Of(WgmmaGemm.Write(spec, s_case.Tile).Text))
             {
                 yield return new TestCaseData(name, text, hasResidual).SetArgDisplayNames($"{(hasResidual ? "residual, " : "")}{name}");
+            }
+        }
+    }
+
+    private static IEnumerable<TestCaseData> ClusterTexts()
+    {
+        foreach (bool columnsB in new[] { true, false })
+        {
+            var spec = new GemmSpec { Input = GpuType.BFloat16, Output = GpuType.BFloat16, ColumnsB = columnsB, AlignA = 16, AlignB = 16, WideY = true };
+            foreach ((string name, string text) in Mutations.Of(WgmmaGemm.Write(spec, s_cluster.Tile).Text))
+            {
+                yield return new TestCaseData(name, text, columnsB).SetArgDisplayNames($"{(columnsB ? "" : "rows of b, ")}{name}");
             }
         }
     }

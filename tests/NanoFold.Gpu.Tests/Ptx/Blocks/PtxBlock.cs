@@ -1,3 +1,4 @@
+using NanoFold.Gpu.Tests.Ptx.Clusters;
 using NanoFold.Gpu.Tests.Ptx.Hopper;
 
 namespace NanoFold.Gpu.Tests.Ptx.Blocks;
@@ -5,8 +6,9 @@ namespace NanoFold.Gpu.Tests.Ptx.Blocks;
 /// <summary>A block that has started: its warps, its shared memory, which begins spoilt, its barriers, and its work in the background.</summary>
 internal sealed class PtxBlock
 {
-    public PtxBlock(PtxMachine machine, int number)
+    public PtxBlock(PtxMachine machine, int number, PtxCluster cluster, int rank)
     {
+        (Cluster, Rank) = (cluster, rank);
         int[] grid = machine.GridSize;
         int threads = machine.Program.Threads;
         (Number, Index) = (number, [number % grid[0], number / grid[0] % grid[1], number / (grid[0] * grid[1])]);
@@ -27,6 +29,12 @@ internal sealed class PtxBlock
     public int Number { get; }
 
     public int[] Index { get; }
+
+    /// <summary>What it started with.</summary>
+    public PtxCluster Cluster { get; }
+
+    /// <summary>In the cluster.</summary>
+    public int Rank { get; }
 
     public byte[] Shared { get; }
 

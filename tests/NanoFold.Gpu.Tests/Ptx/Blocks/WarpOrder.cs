@@ -36,6 +36,9 @@ internal sealed class WarpOrder
         _barrier = barrier;
     }
 
+    /// <summary>All lanes wait at a barrier at which they have arrived before: before the next instruction they are told what those know who arrived.</summary>
+    public void Await(int[] barrier) => _barrier = barrier;
+
     public void Resume()
     {
         if (_barrier is not null)

@@ -10,7 +10,7 @@ internal static class FakeTensorMap
     /// <param name="swizzles">Whether chunks of rows are crossed; without it, to see that the machine notices.</param>
     public static TensorMap Encode(in TensorMapShape shape, bool swizzles = true)
     {
-        if (!TensorMapShape.Allows(shape.Type, shape.Address, shape.RowBytes, shape.Columns, shape.Rows) || shape.BoxRows is < 1 or > TensorMapShape.MostBoxRows || shape.Columns < 1 || shape.Rows < 1 || shape.Type == GpuType.Float32
+        if (!TensorMapShape.Allows(shape.Type, shape.Address, shape.RowBytes, shape.Columns, shape.Rows) || shape.BoxRows is < 1 or > TensorMapShape.MostBoxRows || shape.Columns < 1 || shape.Rows < 1
             || (shape.Heads > 0 && ((shape.HeadBytes | shape.BatchBytes) % 16 != 0 || shape.HeadBytes <= 0 || shape.BatchBytes <= 0 || shape.Batches < 1)))
         {
             throw new ArgumentException($"no map: {shape}");

@@ -14,8 +14,27 @@ internal sealed class Mbarrier
 
     public PtxWarp Maker { get; }
 
-    /// <summary>Copies may see it.</summary>
+    /// <summary>Threads of other blocks arrive at it: who waits must do so for the whole cluster.</summary>
+    public bool HasOthers { get; private set; }
+
+    /// <summary>Copies, and other blocks, may see it.</summary>
     public bool IsFenced { get; set; }
+
+    /// <summary>A thread of another block is about to arrive.</summary>
+    public void SeeOthers()
+    {
+        HasOthers = true;
+        SeeFenced();
+    }
+
+    /// <summary>Something else than its block's threads is about to use it.</summary>
+    public void SeeFenced()
+    {
+        if (!IsFenced)
+        {
+            throw new InvalidOperationException("the mbarrier was made without fence.mbarrier_init");
+        }
+    }
 
     public void Expect(int bytes)
     {

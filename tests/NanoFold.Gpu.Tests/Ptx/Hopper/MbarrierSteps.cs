@@ -23,7 +23,7 @@ internal static class MbarrierSteps
             barrier.Expect((int)PtxDecoder.Value(w, i.Operands[2][0], lane));
             barrier.Arrive();
         }),
-        "mbarrier.try_wait.parity.shared::cta.b64" => w => TryWait(machine, i, w),
+        "mbarrier.try_wait.parity.shared::cta.b64" or "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64" => w => TryWait(machine, i, w),
         _ => throw new NotSupportedException(i.Opcode),
     };
 
@@ -50,6 +50,11 @@ internal static class MbarrierSteps
         }
 
         Mbarrier barrier = machine.Async.Mbarrier(at);
+        if (barrier.HasOthers && !i.Parts.Contains("cluster"))
+        {
+            throw new InvalidOperationException("a wait for threads of the own block alone, and others arrive too");
+        }
+
         bool hasEnded = barrier.HasEnded(parity);
         for (int lane = 0; lane < 32; lane++)
         {
