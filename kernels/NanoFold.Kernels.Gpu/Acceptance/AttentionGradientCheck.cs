@@ -1,12 +1,15 @@
 using System.Runtime.InteropServices;
 using NanoFold.Kernels.Gpu.Attention;
 using NanoFold.Kernels.Gpu.Attention.Flash;
+using NanoFold.Kernels.Gpu.Attention.Flash.Hopper;
+using NanoFold.Kernels.Gpu.Gemm.Wgmma;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Acceptance;
 
 /// <summary>
-/// All gradients of attention by one kernel, of each kind of mask, against sums in double: its blocks wait for one another, which no other kernel here does. Two runs must give the same bits.
+/// All gradients of attention by one kernel, by warps and by warpgroups, of each kind of mask, against sums in double: its blocks wait for one another, which no other kernel here does.
+/// By warpgroups it runs with bounded waits first, then as it is used. Two runs must give the same bits.
 /// </summary>
 internal static class AttentionGradientCheck
 {
@@ -15,18 +18,19 @@ internal static class AttentionGradientCheck
     /// <summary>Weights and their gradients are rounded to eight bits.</summary>
     private const float Tolerance = 0.03f;
 
-    public static IEnumerable<CardCheck> All => AttentionExample.All.Select(example => new CardCheck($"attention-gradients-{example}", 80, device => Run(device, example)));
+    public static IEnumerable<CardCheck> All =>
+        from byGroups in new[] { false, true }
+        from example in AttentionExample.All
+        select new CardCheck($"attention-gradients{(byGroups ? "-wgmma" : "")}-{example}", byGroups ? WgmmaGemm.Architecture : 80, device => Run(device, example, byGroups));
 
-    private static CheckResult Run(ICheckDevice device, AttentionExample example)
+    private static CheckResult Run(ICheckDevice device, AttentionExample example, bool byGroups)
     {
-        var spec = FlashSpec.Of(FlashPass.Gradients, GpuType.BFloat16, example.Depth, example.HasPrefix, example.DocumentLength > 0);
         (float[] rows, float[] expected) = Expected(example);
         int ofQueries = example.Batch * example.Time * example.Heads * example.Depth, ofKeys = example.Batch * example.KeyCount * example.KeyHeads * example.Depth;
         float[] first = [];
         for (int run = 0; run < Runs; run++)
         {
-            FlashArguments arguments = Arguments(device, example, spec, rows);
-            device.Run(spec.Write(), arguments, example.Batch * example.KeyHeads * arguments.KeyBlocks);
+            FlashArguments arguments = byGroups ? ByGroups(device, example, rows, isWatched: run == 0) : ByWarps(device, example, rows);
             float[] got =
             [
                 .. AttentionExample.Read(device, arguments.DQ.Address, ofQueries), .. AttentionExample.Read(device, arguments.DK.Address, ofKeys), .. AttentionExample.Read(device, arguments.DV.Address, ofKeys),
@@ -42,23 +46,39 @@ internal static class AttentionGradientCheck
         return CheckResult.Near(expected, first, Tolerance);
     }
 
-    private static FlashArguments Arguments(ICheckDevice device, AttentionExample example, in FlashSpec spec, float[] rows)
+    private static FlashArguments ByWarps(ICheckDevice device, AttentionExample example, float[] rows)
     {
-        int blocks = (example.Time + FlashSpec.QueriesTogether - 1) / FlashSpec.QueriesTogether;
-        long allBlocks = (long)example.Batch * example.Heads * blocks, turns = FlashTurns.Bytes(allBlocks);
+        var spec = FlashSpec.Of(FlashPass.Gradients, GpuType.BFloat16, example.Depth, example.HasPrefix, example.DocumentLength > 0);
+        FlashArguments arguments = Arguments(device, example, rows, FlashGradients.Room(example.Batch, example.Heads, example.Time, example.Depth), FlashSpec.QueriesTogether, spec.Rows);
+        device.Run(spec.Write(), arguments, example.Batch * example.KeyHeads * arguments.KeyBlocks);
+        return arguments;
+    }
+
+    private static FlashArguments ByGroups(ICheckDevice device, AttentionExample example, float[] rows, bool isWatched)
+    {
+        var spec = HopperGradientSpec.Of(GpuType.BFloat16, example.Depth, example.HasPrefix, example.DocumentLength > 0);
+        FlashArguments arguments = Arguments(device, example, rows, HopperGradientSpec.Room(example.Batch, example.Heads, example.Time, example.Depth), spec.Queries, HopperGradientSpec.Keys);
+        HopperGradientArguments all = HopperGradientRun.Arguments(map => device.Map(map), spec, arguments, example.Batch);
+        all.Watch = device.Watch;
+        device.Run(HopperGradients.Write(spec, isWatched), all, example.Batch * example.KeyHeads * arguments.KeyBlocks);
+        return arguments;
+    }
+
+    private static FlashArguments Arguments(ICheckDevice device, AttentionExample example, float[] rows, FlashRoom room, int queries, int keys)
+    {
         FlashArguments arguments = example.Arguments(device);
         arguments.DY = example.Tensor(example.Put(device, OfResult, example.Time, example.Heads), example.Time, example.Heads);
         arguments.DQ = Room(example.Time, example.Heads);
         arguments.DK = Room(example.KeyCount, example.KeyHeads);
         arguments.DV = Room(example.KeyCount, example.KeyHeads);
-        arguments.Bits = device.Allocate(4L * rows.Length);
-        arguments.Delta = arguments.Bits + 2L * rows.Length;
-        arguments.Sums = device.Allocate(FlashGradients.SumBytes(allBlocks, example.Depth));
-        arguments.Turns = device.Allocate(turns);
-        arguments.QueryBlocks = blocks;
-        arguments.KeyBlocks = (example.KeyCount + spec.Rows - 1) / spec.Rows;
+        arguments.Bits = device.Allocate(room.Rows);
+        arguments.Delta = arguments.Bits + (room.Rows / 2);
+        arguments.Sums = device.Allocate(room.Sums);
+        arguments.Turns = device.Allocate(room.Turns);
+        arguments.QueryBlocks = FlashRoom.Blocks(example.Time, queries);
+        arguments.KeyBlocks = FlashRoom.Blocks(example.KeyCount, keys);
         device.Write(arguments.Bits, MemoryMarshal.AsBytes<float>(rows));
-        device.Write(arguments.Turns, new byte[turns]);
+        device.Write(arguments.Turns, new byte[room.Turns]);
         return arguments;
 
         FlashTensor Room(int count, int heads) => example.Tensor(device.Allocate(2L * example.Batch * count * heads * example.Depth), count, heads);

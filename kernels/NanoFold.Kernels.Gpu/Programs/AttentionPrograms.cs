@@ -4,10 +4,10 @@ using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Programs;
 
-/// <summary>Flash attention in all variants, the forward pass by warpgroups after the others.</summary>
+/// <summary>Flash attention in all variants, those by warpgroups after the others.</summary>
 internal static class AttentionPrograms
 {
-    public static IEnumerable<GpuProgram> All => [.. Warps, .. Turned, .. Warpgroups];
+    public static IEnumerable<GpuProgram> All => [.. Warps, .. Turned, .. Warpgroups, .. WarpgroupGradients];
 
     private static IEnumerable<GpuProgram> Warps
         => from pass in Enum.GetValues<FlashPass>()
@@ -35,4 +35,12 @@ internal static class AttentionPrograms
            from documents in new[] { false, true }
            let spec = HopperSpec.Of(type, depth, hasPrefix, documents)
            select new GpuProgram(spec.Name.Replace('_', '-'), $"flash Forward {depth} by warpgroups{(hasPrefix ? ", prefix" : "")}{(documents ? ", documents" : "")}", () => ProductPrograms.Text(HopperForward.Write(spec)));
+
+    private static IEnumerable<GpuProgram> WarpgroupGradients
+        => from type in new[] { GpuType.BFloat16, GpuType.Float16 }
+           from depth in new[] { 32, 64, 128 }
+           from hasPrefix in new[] { false, true }
+           from documents in new[] { false, true }
+           let spec = HopperGradientSpec.Of(type, depth, hasPrefix, documents)
+           select new GpuProgram(spec.Name.Replace('_', '-'), $"flash Gradients {depth} by warpgroups{(hasPrefix ? ", prefix" : "")}{(documents ? ", documents" : "")}", () => ProductPrograms.Text(HopperGradients.Write(spec)));
 }

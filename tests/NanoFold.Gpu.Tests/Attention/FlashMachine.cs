@@ -24,7 +24,10 @@ internal sealed unsafe class FlashMachine(View[] inputs, View[] results) : IFlas
     /// <summary>In place of the kernel by warpgroups that is chosen.</summary>
     public HopperSpec? Spec { get; init; }
 
-    /// <summary>What the text of the forward pass by warpgroups is changed to, and its tensor maps.</summary>
+    /// <summary>The same of the backward pass.</summary>
+    public HopperGradientSpec? GradientSpec { get; init; }
+
+    /// <summary>What the text of the forward pass by warpgroups is changed to, and tensor maps.</summary>
     public Func<string, string>? EditForward { get; init; }
 
     public Func<TensorMap, TensorMap>? EditMap { get; init; }
@@ -104,6 +107,20 @@ internal sealed unsafe class FlashMachine(View[] inputs, View[] results) : IFlas
 
         PtxProgram program = HopperForward.Write(spec);
         Run(FlashPass.Forward, EditForward is null ? program : program with { Text = EditForward(program.Text) }, false, arguments, gridX, gridY);
+    }
+
+    public void Launch(in HopperGradientSpec spec, in HopperGradientArguments arguments, int blocks)
+    {
+        if (GradientSpec is { } other && other != spec)
+        {
+            FlashArguments all = arguments.Flash;
+            Launch(other, HopperGradientRun.Arguments(shape => Map(shape), other, all, blocks / all.KeyHeads / all.KeyBlocks), blocks);
+            return;
+        }
+
+        WarpgroupLaunches++;
+        PtxProgram program = HopperGradients.Write(spec);
+        Run(FlashPass.Gradients, Edit is null ? program : program with { Text = Edit(program.Text) }, SeeksRaces, arguments, blocks, 1);
     }
 
     public TensorMap Map(in TensorMapShape shape)

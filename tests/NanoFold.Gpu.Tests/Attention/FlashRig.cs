@@ -25,7 +25,7 @@ internal sealed class FlashRig : IDisposable
         _memory = new Memory(_backend);
         _rig = new AttentionRig(_backend, problem, type);
         _shape = new AttentionShape("attention", _rig.Args);
-        Gradients = _rig.Gradients(FlashRun.ScratchBytes(true, _rig.Args));
+        Gradients = _rig.Gradients(FlashRun.ScratchBytes(true, true, _rig.Args));
     }
 
     /// <summary>Whether one kernel computes all gradients.</summary>
@@ -36,7 +36,12 @@ internal sealed class FlashRig : IDisposable
 
     public HopperSpec? Spec { get; init; }
 
-    /// <summary>What the text of the forward pass by warpgroups is changed to, and its tensor maps.</summary>
+    /// <summary>The same of the backward pass.</summary>
+    public bool IsBackwardByWarpgroups { get; init; }
+
+    public HopperGradientSpec? GradientSpec { get; init; }
+
+    /// <summary>What the text of the forward pass by warpgroups is changed to, and tensor maps.</summary>
     public Func<string, string>? EditForward { get; set; }
 
     public Func<TensorMap, TensorMap>? EditMap { get; set; }
@@ -63,6 +68,9 @@ internal sealed class FlashRig : IDisposable
     /// <summary>Boxes that were copied by tensor maps.</summary>
     public long Loads { get; private set; }
 
+    /// <summary>Launches of the backward pass by warpgroups.</summary>
+    public int BackwardWarpgroupLaunches { get; private set; }
+
     /// <summary>Times that a warp waited for its turn.</summary>
     public long Waits { get; private set; }
 
@@ -79,7 +87,7 @@ internal sealed class FlashRig : IDisposable
     /// <summary>y, log-sum-exp.</summary>
     public float[][] Forward()
     {
-        using FlashMachine device = Device();
+        using FlashMachine device = Device(IsByWarpgroups);
         Assert.That(FlashRun.Fits(device, _shape, _rig.Args, Gradients));
         FlashRun.Forward(device, _shape, _rig.Args);
         Assert.That(device.WarpgroupLaunches > 0, Is.EqualTo(IsByWarpgroups));
@@ -91,9 +99,10 @@ internal sealed class FlashRig : IDisposable
     public float[][] Backward()
     {
         Prepare();
-        using FlashMachine device = Device();
+        using FlashMachine device = Device(IsBackwardByWarpgroups);
         Assert.That(Rotation is null || FlashRun.CanTurnBack(device, _shape, Rotation.Value));
         FlashRun.Backward(device, _shape, _rig.Args, Gradients, Rotation);
+        BackwardWarpgroupLaunches += device.WarpgroupLaunches;
         Note(device);
         _rig.AssertMargins();
         return _rig.Results();
@@ -106,12 +115,12 @@ internal sealed class FlashRig : IDisposable
         _backend.Dispose();
     }
 
-    private FlashMachine Device()
+    private FlashMachine Device(bool isByWarpgroups)
     {
         Visible visible = _rig.Args.Visible;
         return new FlashMachine([_rig.Q, _rig.K, _rig.V, _rig.Y, _rig.LogSumExp, _rig.DY, visible.Documents, visible.Prefixes, Rotation?.Table ?? default, Rotation?.Positions ?? default], [_rig.DQ, _rig.DK, _rig.DV, Gradients.Scratch])
         {
-            HasOneBackward = IsOne, HasWarpgroups = IsByWarpgroups, Spec = Spec, EditForward = EditForward, EditMap = EditMap, Schedule = Schedule, SeeksRaces = SeeksRaces, Edit = Edit, StartsEarly = StartsEarly,
+            HasOneBackward = IsOne, HasWarpgroups = isByWarpgroups, Spec = Spec, GradientSpec = GradientSpec, EditForward = EditForward, EditMap = EditMap, Schedule = Schedule, SeeksRaces = SeeksRaces, Edit = Edit, StartsEarly = StartsEarly,
         };
     }
 

@@ -51,6 +51,7 @@ internal static class PtxTensorSteps
                 {
                     int at = machine.SharedAt(w[address.Register, 8 * m + row] + (ulong)address.Number, 16);
                     machine.Async.Shared.Generic(w, at, 16, isWrite: true);
+                    machine.Races?.Shared(w, Races.AllLanes, at, 16, isWrite: true);
                     rows.Add(at);
                     for (int t = 0; t < 4; t++)
                     {

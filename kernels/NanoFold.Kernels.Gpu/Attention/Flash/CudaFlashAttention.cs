@@ -15,13 +15,15 @@ namespace NanoFold.Kernels.Gpu.Attention.Flash;
 /// Attention of 16-bit types on tensor cores (CUDA, compute capability 8.0 and above), sums in single precision; what it does not fit goes to the portable
 /// kernel. Full, causal and prefix attention, windows, sinks and documents are its own, each block going through what it sees of them; block tables,
 /// decays, sink logits, values of another width or with other heads than keys, and head dimensions above 128 are the portable kernel's. Backward one kernel computes dk and dv, another dq, each its own scores again: no sums across blocks, so the same bits each time.
-/// On compute capability 9.0 the forward pass goes by warpgroups where NANOFOLD_WGMMA is 1 (see <see cref="HopperForward"/>). Where <see cref="BackwardKernels"/> says so one kernel computes all three, and its blocks add to dq by turns.
+/// Where <see cref="BackwardKernels"/> says so one kernel computes all three, and its blocks add to dq by turns. On compute capability 9.0 both passes go by warpgroups where NANOFOLD_WGMMA is 1
+/// (see <see cref="HopperForward"/> and <see cref="HopperGradients"/>).
 /// </summary>
 internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention portable) :
     IKernel<AttentionCall>, IKernel<AttentionBackwardCall>, IFlashDevice, IDisposable
 {
     private readonly Dictionary<FlashSpec, PtxKernel> _kernels = [];
     private readonly Dictionary<HopperSpec, PtxKernel> _warpgroupKernels = [];
+    private readonly Dictionary<HopperGradientSpec, PtxKernel> _warpgroupGradients = [];
     private readonly CudaTensorMaps _maps = new();
     private readonly bool _startsEarly = EarlyLaunch.IsUsedBy((CudaAccelerator)context.Accelerator);
     private readonly bool _isHopper = context.Accelerator is CudaAccelerator { Device: CudaDevice { Architecture: { Major: 9, Minor: 0 } } };
@@ -79,7 +81,7 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
         return true;
     }
 
-    public long ScratchBytes(in AttentionBackwardCall shape) => FlashRun.ScratchBytes(HasOneBackward, shape.Args);
+    public long ScratchBytes(in AttentionBackwardCall shape) => FlashRun.ScratchBytes(HasOneBackward, HasWarpgroups, shape.Args);
 
     public long Pointer(in View view) => context.Pointer(view);
 
@@ -96,39 +98,37 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
         GpuContext.Bytes(memory).SubView(offset, bytes).MemSetToZero(context.Stream);
     }
 
-    public void Launch(in FlashSpec spec, in FlashArguments arguments, int gridX, int gridY)
-    {
-        if (!_kernels.TryGetValue(spec, out PtxKernel? kernel))
-        {
-            kernel = new PtxKernel(context, (spec with { StartsEarly = _startsEarly }).Write(), spec.Name);
-            _kernels.Add(spec, kernel);
-        }
-
-        kernel.Launch(arguments, gridX, gridY, 1);
-    }
+    public void Launch(in FlashSpec spec, in FlashArguments arguments, int gridX, int gridY) => Kernel(_kernels, spec with { StartsEarly = _startsEarly }, s => s.Write()).Launch(arguments, gridX, gridY, 1);
 
     public TensorMap Map(in TensorMapShape shape) => _maps.Of(shape);
 
-    public void Launch(in HopperSpec spec, in HopperArguments arguments, int gridX, int gridY)
-    {
-        if (!_warpgroupKernels.TryGetValue(spec, out PtxKernel? kernel))
-        {
-            kernel = new PtxKernel(context, HopperForward.Write(spec), spec.Name);
-            _warpgroupKernels.Add(spec, kernel);
-        }
+    public void Launch(in HopperSpec spec, in HopperArguments arguments, int gridX, int gridY) => Kernel(_warpgroupKernels, spec, s => HopperForward.Write(s)).Launch(arguments, gridX, gridY, 1);
 
-        kernel.Launch(arguments, gridX, gridY, 1);
-    }
+    public void Launch(in HopperGradientSpec spec, in HopperGradientArguments arguments, int blocks) => Kernel(_warpgroupGradients, spec, s => HopperGradients.Write(s)).Launch(arguments, blocks, 1, 1);
 
     public void Dispose()
     {
-        foreach (PtxKernel kernel in _kernels.Values.Concat(_warpgroupKernels.Values))
+        foreach (PtxKernel kernel in _kernels.Values.Concat(_warpgroupKernels.Values).Concat(_warpgroupGradients.Values))
         {
             kernel.Dispose();
         }
 
         _kernels.Clear();
         _warpgroupKernels.Clear();
+        _warpgroupGradients.Clear();
+    }
+
+    private PtxKernel Kernel<TSpec>(Dictionary<TSpec, PtxKernel> kernels, TSpec spec, Func<TSpec, PtxProgram> write)
+        where TSpec : notnull
+    {
+        if (!kernels.TryGetValue(spec, out PtxKernel? kernel))
+        {
+            PtxProgram program = write(spec);
+            kernel = new PtxKernel(context, program, program.Name);
+            kernels.Add(spec, kernel);
+        }
+
+        return kernel;
     }
 
     private readonly struct Preparation(GpuContext context, AttentionShape shape, AttentionArgs args, AttentionGradients gradients) : IElementBody

@@ -17,7 +17,7 @@ internal sealed class FlashGradients : FlashKeys
 
     private FlashGradients(in FlashSpec spec)
         : base(spec, Place(spec))
-        => _turns = new FlashTurns(W, spec, Visible, Batch, First, Thread);
+        => _turns = new FlashTurns(W, new(spec.Columns, spec.Rows, FlashSpec.Warps, spec.Documents), Visible, Batch, First, Thread);
 
     /// <summary>Gradients of scores, key by query, as left operand along keys.</summary>
     private SharedTile GradientTile => new(Spec.Type, false, Spec.Columns, Spec.Rows * 2);
@@ -41,8 +41,8 @@ internal sealed class FlashGradients : FlashKeys
     /// <summary>Its first column.</summary>
     private Reg PartColumn => W.Mul(W.And(W.Shr(Thread, 5), DepthParts - 1), WarpDepth);
 
-    /// <summary>Bytes of the sums of dq.</summary>
-    public static long SumBytes(long queryBlocks, int depth) => queryBlocks * FlashSpec.QueriesTogether * FlashSpec.Padded(depth) * sizeof(float);
+    /// <summary>What it needs of the scratch.</summary>
+    public static FlashRoom Room(int batch, int heads, int time, int depth) => FlashRoom.Of(batch, heads, time, FlashSpec.QueriesTogether, FlashSpec.Padded(depth), FlashSpec.Warps);
 
     public static PtxProgram Write(in FlashSpec spec) => new FlashGradients(spec).Write();
 

@@ -206,7 +206,7 @@ internal abstract class FlashKernel
             Reg[] values = W.LoadShared(RegKind.B32, 4, W.Add(RowTile.Offset(W, W.Add(ownRow, i), chunk), staging));
             if (accumulate is { } adds)
             {
-                values = Sum(values, at, W.Both(isRow, W.Compare("ne", adds, 0)));
+                values = Sum(W, Spec.Type, values, at, 0, W.Both(isRow, W.Compare("ne", adds, 0)));
             }
 
             using (W.When(isRow))
@@ -244,25 +244,16 @@ internal abstract class FlashKernel
     /// <summary>Two numbers in bits of the way out: 2^(score · BitScale − bits).</summary>
     protected Reg Weight(Reg score, Reg bitScale, Reg negatedBits) => W.Exp2(W.Mad(score, bitScale, negatedBits));
 
-    private Reg[] Sum(Reg[] values, Reg address, Reg adds)
+    /// <summary>Eight results as pairs, and what is in memory added where the predicate holds.</summary>
+    internal static Reg[] Sum(PtxWriter w, GpuType type, Reg[] values, Reg address, int offset, Reg adds)
     {
-        Reg[] old = W.New(RegKind.B32, 4);
-        foreach (Reg word in old)
+        Reg[] old = w.LoadGlobalWhere(adds, RegKind.B32, values.Length, address, offset);
+        var sums = new Reg[values.Length];
+        for (int i = 0; i < sums.Length; i++)
         {
-            W.Set(word, 0);
-        }
-
-        using (W.When(adds))
-        {
-            W.Emit($"ld.global.v4.b32 {{{PtxMemory.Join(old)}}}, [{address}]");
-        }
-
-        var sums = new Reg[4];
-        for (int i = 0; i < 4; i++)
-        {
-            (Reg low, Reg high) = W.Unpack(Spec.Type, values[i]);
-            (Reg oldLow, Reg oldHigh) = W.Unpack(Spec.Type, old[i]);
-            sums[i] = W.Pack(Spec.Type, W.Add(low, oldLow), W.Add(high, oldHigh));
+            (Reg low, Reg high) = w.Unpack(type, values[i]);
+            (Reg oldLow, Reg oldHigh) = w.Unpack(type, old[i]);
+            sums[i] = w.Pack(type, w.Add(low, oldLow), w.Add(high, oldHigh));
         }
 
         return sums;

@@ -15,6 +15,7 @@ internal abstract class FlashKeys : FlashKernel
     // Of head 0: what does not change from step to step.
     private readonly FlashCopy _copyQ, _copyDY;
     private readonly Fragments _k, _v, _q, _dy, _acrossQ, _acrossDY;
+    private readonly FlashKeyMask _mask;
     private readonly Reg _bitScale;
     private readonly Reg[] _dk, _dv;
     private Reg[][][]? _keptK, _keptV;
@@ -31,6 +32,7 @@ internal abstract class FlashKeys : FlashKernel
         Visible = new FlashVisible(W, spec.HasPrefix, Batch);
         First = W.Mul(block, spec.Rows);
         WarpKey = W.Add(First, WarpRow);
+        _mask = new FlashKeyMask(W, Visible, spec.Documents, WarpKey, (RowOfLane, ColumnOfLane), spec.RowTiles, spec.Columns);
         _copyQ = HeadsOf(nameof(FlashArguments.Q));
         _copyDY = HeadsOf(nameof(FlashArguments.DY));
         SharedTile rows = RowTile, columns = ColumnTile;
@@ -73,16 +75,7 @@ internal abstract class FlashKeys : FlashKernel
     /// <summary>Runs <paramref name="step"/> for every block of queries of which one may see one of the keys, given the head, the first query and the offset of its stage.</summary>
     protected void Walk(Action<Reg, Reg, Reg> step)
     {
-        // Queries that see one of the keys, in whole blocks.
-        Reg lastKey = W.Add(First, Spec.Rows - 1), shift = Visible.Shift;
-        Reg start = W.Sub(Visible.QueryStart(First), shift), end = W.Min(W.Sub(W.Select(Visible.AreSinks(First), VisibleRule.Far, Visible.QueryEnd(lastKey)), shift), Visible.Time);
-        if (Spec.Documents)
-        {
-            start = W.Max(start, W.Sub(Visible.Low(First), shift));
-            end = W.Min(end, W.Sub(Visible.High(lastKey), shift));
-        }
-
-        start = W.And(W.Max(start, 0), -Spec.Columns);
+        (Reg start, Reg end) = Visible.Queries(First, Spec.Rows, Spec.Columns, Spec.Documents);
         Reg head = W.New(RegKind.B32), endHead = W.Mul(W.Add(KeyHead, 1), Argument(nameof(FlashArguments.GroupHeads)));
         Reg query = W.New(RegKind.B32), stage = W.New(RegKind.B32);
         W.Set(head, W.Mul(KeyHead, Argument(nameof(FlashArguments.GroupHeads))));
@@ -129,7 +122,7 @@ internal abstract class FlashKeys : FlashKernel
     protected Reg[] ScoreGradients(Reg query, Reg stage)
     {
         Reg[] weights = Scores(_k, _keptK, _q, stage);
-        Mask(weights, query);
+        _mask.Hide(weights, query);
         Reg at = W.Add(W.Add(_statistics, stage), W.Shl(ColumnOfLane, 2));
         for (int n = 0; n < ColumnTiles; n++)
         {
@@ -189,50 +182,6 @@ internal abstract class FlashKeys : FlashKernel
                 element((((m * ColumnTiles) + tile) * 4) + i, i % 2);
             }
         }
-    }
-
-    /// <summary>Scores of keys that a query does not see become −∞. Costs nothing where all queries of the block see all of the warp's keys.</summary>
-    private void Mask(Reg[] scores, Reg query)
-    {
-        string done = W.NewLabel();
-        if (!Spec.Documents)
-        {
-            Reg position = W.Add(query, Visible.Shift), lastKey = W.Add(WarpKey, Spec.WarpRows - 1);
-            Reg isInOrder = W.Compare("le", Visible.QueryStart(lastKey), position);
-
-            // Of keys that are no sinks the first one is seen the least far.
-            Reg isInWindow = W.Compare("ge", WarpKey, Visible.Start(W.Add(position, Spec.Columns - 1)));
-            BranchIf(W.Both(isInOrder, W.Either(isInWindow, Visible.AreSinks(lastKey))), done);
-        }
-
-        Reg column = W.Add(query, ColumnOfLane);
-        var documents = new Reg[Spec.Documents ? 2 * ColumnTiles : 0];
-        Reg columnPosition = W.Add(column, Visible.Shift);
-        for (int i = 0; i < documents.Length; i++)
-        {
-            documents[i] = Visible.Document(columnPosition, (i / 2 * 8) + (i % 2));
-        }
-
-        for (int row = 0; row < 2 * Spec.RowTiles; row++)
-        {
-            Reg key = W.Add(W.Add(WarpKey, RowOfLane), 8 * row);
-            Reg start = W.Sub(Visible.QueryStart(key), columnPosition), end = W.Sub(Visible.QueryEnd(key), columnPosition);
-            Reg document = Spec.Documents ? Visible.Document(key, 0) : Zero;
-            for (int i = 0; i < 2 * ColumnTiles; i++)
-            {
-                int offset = (i / 2 * 8) + (i % 2);
-                Reg isSeen = W.Both(W.Compare("le", start, offset), W.Compare("gt", end, offset));
-                if (Spec.Documents)
-                {
-                    isSeen = W.Both(isSeen, W.Compare("eq", documents[i], document));
-                }
-
-                Reg score = scores[((row / 2 * ColumnTiles) + (i / 2)) * 4 + (row % 2 * 2) + (i % 2)];
-                W.Set(score, W.Select(isSeen, score, float.NegativeInfinity, RegKind.F32));
-            }
-        }
-
-        W.Mark(done);
     }
 
     /// <summary>Writes one of the two gradients, where it is wanted.</summary>

@@ -35,15 +35,24 @@ internal static class FlashRun
         }
 
         FlashSpec spec = Spec(FlashPass.Forward, shape);
-        device.Launch(spec, arguments, shape.Batch * shape.Heads, Blocks(shape.Time, spec.Rows));
+        device.Launch(spec, arguments, shape.Batch * shape.Heads, FlashRoom.Blocks(shape.Time, spec.Rows));
     }
 
-    /// <summary>Scratch of the backward pass: what <see cref="DeltaRows"/> puts there, and with one kernel dq's sums and whose turn it is.</summary>
-    public static long ScratchBytes(bool isOne, in AttentionArgs args)
+    /// <summary>Scratch of the backward pass: what <see cref="DeltaRows"/> puts there, and where one kernel computes all gradients dq's sums and whose turn it is.</summary>
+    /// <param name="isOne">Whether one kernel computes all gradients.</param>
+    /// <param name="isByWarpgroups">Whether that is one by warpgroups, where it takes the call.</param>
+    /// <param name="args">Of the call.</param>
+    public static long ScratchBytes(bool isOne, bool isByWarpgroups, in AttentionArgs args)
     {
         Layout q = args.Q.Layout;
         long bytes = DeltaRows.Bytes(args);
-        return isOne && args.Q.Type.Is16Bit() && q[3] <= FlashSpec.MostDepth && FitsOne(q[0], q[2], q[1], q[3]) ? bytes + OneBytes(q[0], q[2], q[1], q[3]) : bytes;
+        if (!args.Q.Type.Is16Bit() || q[3] > FlashSpec.MostDepth)
+        {
+            return bytes;
+        }
+
+        FlashRoom one = FlashGradients.Room(q[0], q[2], q[1], q[3]), wide = HopperGradientSpec.Room(q[0], q[2], q[1], q[3]);
+        return Math.Max(isOne && one.Fits ? one.Bytes : bytes, isByWarpgroups && wide.Fits ? wide.Bytes : bytes);
     }
 
     /// <summary>The scratch holds what <see cref="DeltaRows"/> puts there.</summary>
@@ -73,8 +82,14 @@ internal static class FlashRun
         arguments.AccumulateV = gradients.AccumulateV ? 1 : 0;
         arguments.Bits = device.Pointer(gradients.Scratch);
         arguments.Delta = arguments.Bits + DeltaRows.Bytes(shape.Batch, shape.Time, shape.Heads) / 2;
-        bool hasKeys = !gradients.DK.IsNone || !gradients.DV.IsNone;
-        if (rotation is null && device.HasOneBackward && hasKeys && !gradients.DQ.IsNone && FitsOne(shape.Batch, shape.Heads, shape.Time, shape.Depth))
+        bool hasKeys = !gradients.DK.IsNone || !gradients.DV.IsNone, hasAll = hasKeys && !gradients.DQ.IsNone;
+        if (rotation is null && hasAll && device.HasWarpgroups && HopperGradientRun.Fits(shape, args, gradients))
+        {
+            HopperGradientRun.Run(device, shape, arguments, gradients.Scratch);
+            return;
+        }
+
+        if (rotation is null && hasAll && device.HasOneBackward && FlashGradients.Room(shape.Batch, shape.Heads, shape.Time, shape.Depth).Fits)
         {
             Together(device, shape, arguments, gradients.Scratch);
             return;
@@ -83,20 +98,20 @@ internal static class FlashRun
         if (hasKeys)
         {
             FlashSpec spec = Spec(FlashPass.KeyGradient, shape) with { Rotation = turn };
-            device.Launch(spec, arguments, shape.Batch * shape.KeyHeads, Blocks(shape.Keys, spec.Rows));
+            device.Launch(spec, arguments, shape.Batch * shape.KeyHeads, FlashRoom.Blocks(shape.Keys, spec.Rows));
         }
 
         if (!gradients.DQ.IsNone)
         {
             FlashSpec spec = Spec(FlashPass.QueryGradient, shape) with { Rotation = turn };
-            device.Launch(spec, arguments, shape.Batch * shape.Heads, Blocks(shape.Time, spec.Rows));
+            device.Launch(spec, arguments, shape.Batch * shape.Heads, FlashRoom.Blocks(shape.Time, spec.Rows));
         }
     }
 
-    /// <summary>Whether the two kernels turn gradients of queries and keys back as they store them: where one kernel computes all gradients, no lane has both of a pair.</summary>
+    /// <summary>Whether the two kernels turn gradients of queries and keys back as they store them: where one kernel computes all gradients, or one by warpgroups, no lane has both of a pair.</summary>
     public static bool CanTurnBack<TDevice>(TDevice device, in AttentionShape shape, in HeadRotation rotation)
         where TDevice : IFlashDevice
-        => !device.HasOneBackward && Rotation(rotation).Fits(shape.Depth) && device.Pointer(rotation.Table) % 8 == 0 && rotation.Table.Layout.Stride(0) % 2 == 0;
+        => !device.HasOneBackward && !device.HasWarpgroups && Rotation(rotation).Fits(shape.Depth) && device.Pointer(rotation.Table) % 8 == 0 && rotation.Table.Layout.Stride(0) % 2 == 0;
 
     private static FlashRotation Rotation(in HeadRotation rotation) => new(rotation.Width, rotation.Interleaved, !rotation.Positions.IsNone);
 
@@ -104,29 +119,28 @@ internal static class FlashRun
         where TDevice : IFlashDevice
     {
         FlashSpec spec = Spec(FlashPass.Gradients, shape);
-        long rows = DeltaRows.Bytes(shape.Batch, shape.Time, shape.Heads), blocks = QueryBlocks(shape.Batch, shape.Heads, shape.Time);
-        long sums = FlashGradients.SumBytes(blocks, shape.Depth), turns = FlashTurns.Bytes(blocks);
-        RowCheck.Scratch(AttentionBackwardCall.Name, scratch, rows + OneBytes(shape.Batch, shape.Heads, shape.Time, shape.Depth));
-        arguments.Sums = arguments.Bits + rows;
-        arguments.Turns = arguments.Sums + sums;
-        arguments.QueryBlocks = Blocks(shape.Time, FlashSpec.QueriesTogether);
-        arguments.KeyBlocks = Blocks(shape.Keys, spec.Rows);
-        device.Clear(scratch, rows + sums, turns);
+        arguments = ByTurns(device, arguments, scratch, FlashGradients.Room(shape.Batch, shape.Heads, shape.Time, shape.Depth), FlashSpec.QueriesTogether, spec.Rows);
         device.Launch(spec, arguments, checked(shape.Batch * shape.KeyHeads * arguments.KeyBlocks), 1);
     }
 
-    /// <summary>Bytes that one kernel needs of the scratch.</summary>
-    private static long OneBytes(int batch, int heads, int time, int depth)
+    /// <summary>The arguments of a kernel whose blocks add to dq by turns; nobody has had his turn yet.</summary>
+    /// <param name="device">It runs on.</param>
+    /// <param name="arguments">Those of the other kernels.</param>
+    /// <param name="scratch">Of the call.</param>
+    /// <param name="room">What it needs there.</param>
+    /// <param name="queries">Of a block of queries.</param>
+    /// <param name="keys">Of a block of keys.</param>
+    internal static FlashArguments ByTurns<TDevice>(TDevice device, FlashArguments arguments, in View scratch, FlashRoom room, int queries, int keys)
+        where TDevice : IFlashDevice
     {
-        long blocks = QueryBlocks(batch, heads, time);
-        return FlashGradients.SumBytes(blocks, depth) + FlashTurns.Bytes(blocks);
+        RowCheck.Scratch(AttentionBackwardCall.Name, scratch, room.Bytes);
+        arguments.Sums = arguments.Bits + room.Rows;
+        arguments.Turns = arguments.Sums + room.Sums;
+        arguments.QueryBlocks = FlashRoom.Blocks(arguments.Time, queries);
+        arguments.KeyBlocks = FlashRoom.Blocks(arguments.Keys, keys);
+        device.Clear(scratch, room.Rows + room.Sums, room.Turns);
+        return arguments;
     }
-
-    /// <summary>Whether the scratch has fewer elements than a view can have; two kernels need less.</summary>
-    private static bool FitsOne(int batch, int heads, int time, int depth)
-        => (DeltaRows.Bytes(batch, time, heads) + OneBytes(batch, heads, time, depth)) / sizeof(float) < int.MaxValue;
-
-    private static long QueryBlocks(int batch, int heads, int time) => (long)batch * heads * Blocks(time, FlashSpec.QueriesTogether);
 
     private static FlashSpec Spec(FlashPass pass, in AttentionShape shape)
         => FlashSpec.Of(pass, shape.Type == DType.BFloat16 ? GpuType.BFloat16 : GpuType.Float16, shape.Depth, shape.Rule.Prefix > 0 || shape.HasPrefixes, shape.HasDocuments);
@@ -163,8 +177,6 @@ internal static class FlashRun
         where TDevice : IFlashDevice
         => FlashTensor.Of(device.Pointer(view), view);
 
-    private static int Blocks(int count, int size) => (count + size - 1) / size;
-
     /// <summary>Rows begin at multiples of 16 bytes, and strides fit 32 bits.</summary>
     private static bool IsAligned<TDevice>(TDevice device, in View view)
         where TDevice : IFlashDevice
@@ -197,7 +209,7 @@ internal interface IFlashDevice
     /// <summary>Whether dq comes from the kernel that computes dk and dv.</summary>
     bool HasOneBackward { get; }
 
-    /// <summary>Whether attention goes forward by warpgroups.</summary>
+    /// <summary>Whether attention goes by warpgroups.</summary>
     bool HasWarpgroups { get; }
 
     /// <summary>The tensor map of a shape.</summary>
@@ -209,4 +221,6 @@ internal interface IFlashDevice
     void Launch(in FlashSpec spec, in FlashArguments arguments, int gridX, int gridY);
 
     void Launch(in HopperSpec spec, in HopperArguments arguments, int gridX, int gridY);
+
+    void Launch(in HopperGradientSpec spec, in HopperGradientArguments arguments, int blocks);
 }

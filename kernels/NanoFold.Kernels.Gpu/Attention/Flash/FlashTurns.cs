@@ -20,19 +20,25 @@ internal sealed class FlashTurns
     private const int None = -1;
 
     private readonly PtxWriter _w;
-    private readonly FlashSpec _spec;
+    private readonly FlashTurnShape _shape;
     private readonly FlashVisible _visible;
     private readonly Reg _batch, _firstKey, _thread, _held;
 
-    public FlashTurns(PtxWriter w, in FlashSpec spec, FlashVisible visible, Reg batch, Reg firstKey, Reg thread)
+    /// <param name="w">Of the kernel.</param>
+    /// <param name="shape">What blocks have.</param>
+    /// <param name="visible">What queries see.</param>
+    /// <param name="batch">Row of the batch.</param>
+    /// <param name="firstKey">Of the block.</param>
+    /// <param name="thread">Its number among those that add.</param>
+    public FlashTurns(PtxWriter w, FlashTurnShape shape, FlashVisible visible, Reg batch, Reg firstKey, Reg thread)
     {
-        (_w, _spec, _visible, _batch, _firstKey, _thread) = (w, spec, visible, batch, firstKey, thread);
+        (_w, _shape, _visible, _batch, _firstKey, _thread) = (w, shape, visible, batch, firstKey, thread);
         _held = w.New(RegKind.B32);
         w.Set(_held, None);
     }
 
     /// <summary>Bytes of the ticket and the counters, to be 0 when the kernel starts.</summary>
-    public static long Bytes(long queryBlocks) => TicketBytes + (queryBlocks * FlashSpec.Warps * sizeof(int));
+    public static long Bytes(long queryBlocks, int warps) => TicketBytes + (queryBlocks * warps * sizeof(int));
 
     /// <summary>Takes a ticket: the number of a key head over all batch rows, and of a block of keys.</summary>
     /// <param name="w">Of the kernel.</param>
@@ -54,7 +60,7 @@ internal sealed class FlashTurns
     public Reg Number(Reg head, Reg query)
     {
         Reg pair = _w.Mad(_batch, FlashArguments.Read(_w, nameof(FlashArguments.Heads)), head);
-        return _w.Mad(pair, FlashArguments.Read(_w, nameof(FlashArguments.QueryBlocks)), _w.Shr(query, BitOperations.Log2((uint)_spec.Columns)));
+        return _w.Mad(pair, FlashArguments.Read(_w, nameof(FlashArguments.QueryBlocks)), _w.Shr(query, BitOperations.Log2((uint)_shape.Queries)));
     }
 
     /// <summary>Whether some of the block's keys are seen by some of the queries from one on; otherwise the block has no turn there.</summary>
@@ -92,13 +98,19 @@ internal sealed class FlashTurns
     /// <summary>The turn is held until <see cref="Pass"/>.</summary>
     public void Hold(Reg number) => _w.Set(_held, number);
 
-    /// <summary>Passes on the turn that the warp holds, if any. The block has met since its lanes added; by then that is done, and the release has little to wait for.</summary>
-    public void Pass()
+    /// <summary>Passes on the turn that the warp holds, if any: some time after its lanes added, so that this is done and the release has little to wait for.</summary>
+    /// <param name="lanesMeet">The lanes meet here; otherwise they have done so since they added, as the block has.</param>
+    public void Pass(bool lanesMeet = false)
     {
         string nothing = _w.NewLabel();
         using (_w.When(_w.Compare("eq", _held, None)))
         {
             _w.Branch(nothing);
+        }
+
+        if (lanesMeet)
+        {
+            _w.WarpBarrier();
         }
 
         Reg counter = Counter(_held);
@@ -114,9 +126,9 @@ internal sealed class FlashTurns
     /// <summary>Blocks of keys of which some are seen by some of the queries from one on: of the sinks, and after them.</summary>
     private Seen SeenBy(Reg query)
     {
-        Reg first = _w.Add(query, _visible.Shift), last = _w.Add(first, _spec.Columns - 1);
+        Reg first = _w.Add(query, _visible.Shift), last = _w.Add(first, _shape.Queries - 1);
         Reg low = _w.Const(0), high = _visible.Keys;
-        if (_spec.Documents)
+        if (_shape.Documents)
         {
             (low, high) = (_visible.Low(first), _visible.High(last));
         }
@@ -132,14 +144,21 @@ internal sealed class FlashTurns
     /// <summary>A counter of turns: the warp's, of a block of queries.</summary>
     private Reg Counter(Reg number)
     {
-        Reg index = _w.Mad(number, FlashSpec.Warps, _w.Shr(_thread, 5));
+        Reg index = _w.Mad(number, _shape.Warps, _w.Shr(_thread, 5));
         return _w.Op(RegKind.B64, "add.s64", _w.MadWide(index, sizeof(int), FlashArguments.Read(_w, RegKind.B64, nameof(FlashArguments.Turns))), TicketBytes);
     }
 
-    private Reg Floor(Reg key) => _w.Shr(key, BitOperations.Log2((uint)_spec.Rows));
+    private Reg Floor(Reg key) => _w.Shr(key, BitOperations.Log2((uint)_shape.Keys));
 
-    private Reg Ceiling(Reg key) => Floor(_w.Add(key, _spec.Rows - 1));
+    private Reg Ceiling(Reg key) => Floor(_w.Add(key, _shape.Keys - 1));
 
     /// <summary>Ranges of blocks of keys.</summary>
     private readonly record struct Seen(Reg SinkStart, Reg SinkEnd, Reg Start, Reg End);
 }
+
+/// <summary>What blocks have that take turns.</summary>
+/// <param name="Queries">Of a block of queries, a power of two.</param>
+/// <param name="Keys">Of a block of keys, a power of two.</param>
+/// <param name="Warps">That add, each its part of dq.</param>
+/// <param name="Documents">Whether documents are compared.</param>
+internal readonly record struct FlashTurnShape(int Queries, int Keys, int Warps, bool Documents);

@@ -75,6 +75,24 @@ internal sealed class FlashVisible
     /// <summary>See <see cref="VisibleRule.QueryEnd"/>.</summary>
     public Reg QueryEnd(Reg key) => _w.Select(_w.Compare("lt", key, _sinks), VisibleRule.Far, _w.Add(key, _window));
 
+    /// <summary>Queries of which one may see one of a block's keys: the first one, in whole blocks of queries, and one after the last.</summary>
+    /// <param name="firstKey">Of the block.</param>
+    /// <param name="keys">That it has.</param>
+    /// <param name="queries">Of a block of queries, a power of two.</param>
+    /// <param name="documents">Whether documents are compared.</param>
+    public (Reg Start, Reg End) Queries(Reg firstKey, int keys, int queries, bool documents)
+    {
+        Reg lastKey = _w.Add(firstKey, keys - 1);
+        Reg start = _w.Sub(QueryStart(firstKey), Shift), end = _w.Min(_w.Sub(_w.Select(AreSinks(firstKey), VisibleRule.Far, QueryEnd(lastKey)), Shift), Time);
+        if (documents)
+        {
+            start = _w.Max(start, _w.Sub(Low(firstKey), Shift));
+            end = _w.Min(end, _w.Sub(High(lastKey), Shift));
+        }
+
+        return (_w.And(_w.Max(start, 0), -queries), end);
+    }
+
     /// <summary>Whether keys up to this one are sinks.</summary>
     public Reg AreSinks(Reg lastKey) => _w.Compare("lt", lastKey, _sinks);
 

@@ -30,23 +30,25 @@ internal static class HopperRun
         return new HopperArguments
         {
             Flash = arguments,
-            Q = Of(arguments.Q, arguments.Time, arguments.Heads, HopperSpec.GroupRows),
-            K = Of(arguments.K, arguments.Keys, arguments.KeyHeads, spec.Columns),
-            V = Of(arguments.V, arguments.Keys, arguments.KeyHeads, spec.Columns),
-            Y = Of(arguments.Y, arguments.Time, arguments.Heads, HopperSpec.GroupRows),
+            Q = map(Heads(spec.Type, arguments.Q, depth, arguments.Time, arguments.Heads, batch, HopperSpec.GroupRows)),
+            K = map(Heads(spec.Type, arguments.K, depth, arguments.Keys, arguments.KeyHeads, batch, spec.Columns)),
+            V = map(Heads(spec.Type, arguments.V, depth, arguments.Keys, arguments.KeyHeads, batch, spec.Columns)),
+            Y = map(Heads(spec.Type, arguments.Y, depth, arguments.Time, arguments.Heads, batch, HopperSpec.GroupRows)),
         };
+    }
 
-        // The matrix [T, D] of each head of each batch row. An axis of one has no next: any step will do that a map can have.
-        TensorMap Of(in FlashTensor tensor, int rows, int heads, int boxRows) => map(new TensorMapShape(spec.Type, tensor.Address, depth, rows, rows == 1 ? 2 * PtxWgmma.RowBytes : tensor.Time, boxRows)
+    /// <summary>The matrix [T, D] of each head of each batch row. An axis of one has no next: any step will do that a map can have.</summary>
+    public static TensorMapShape Heads(GpuType type, in FlashTensor tensor, int depth, int rows, int heads, int batch, int boxRows)
+        => new(type, tensor.Address, depth, rows, rows == 1 ? 2 * PtxWgmma.RowBytes : tensor.Time, boxRows)
         {
             Heads = heads,
             HeadBytes = heads == 1 ? 2 * PtxWgmma.RowBytes : tensor.Head,
             Batches = batch,
             BatchBytes = batch == 1 ? 2 * PtxWgmma.RowBytes : tensor.Batch,
-        });
-    }
+        };
 
-    private static int Repeats(in View view)
+    /// <summary>Axes that repeat what is there once.</summary>
+    public static int Repeats(in View view)
     {
         int count = 0;
         for (int axis = 0; axis < 3; axis++)

@@ -34,6 +34,7 @@ internal sealed record GpuStage(string Name, int Seconds, params string[] Words)
             new("products-wgmma", 90, ["--parts", "tune,products", .. own]) { Set = warpgroups },
             new("peer-products", 60, Peer, "gemm") { Tool = "python3" },
             new("attention", 40, ["--parts", "attention", .. own]),
+            new("repeats-wgmma", 45, ["--parts", "repeats", .. own]) { Set = warpgroups },
             new("attention-wgmma", 40, ["--parts", "attention", .. own]) { Set = warpgroups },
             new("peer-attention", 40, Peer, "attention") { Tool = "python3" },
             new("steps", 75, ["--parts", "steps", .. own]),

@@ -1,0 +1,160 @@
+using System.Text.RegularExpressions;
+using NanoFold.Gpu.Tests.Gemm.Wgmma;
+using NanoFold.Gpu.Tests.Ptx;
+using NanoFold.Gpu.Tests.Ptx.Hopper;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Gpu.Attention.Flash.Hopper;
+using NanoFold.Kernels.Gpu.Ptx;
+using NanoFold.Kernels.Gpu.Ptx.Lint;
+
+namespace NanoFold.Gpu.Tests.Attention.Hopper;
+
+/// <summary>Whether the machine sees every missing or wrong piece of order in attention backward by warpgroups: each must be a fault, a hang that is told, or a wrong result in one of its schedules.</summary>
+[Parallelizable]
+internal sealed partial class HopperGradientMutationTests
+{
+    private static readonly HopperGradientSpec s_spec = new(GpuType.BFloat16, 64, HasPrefix: false, Documents: false, Stages: 2);
+
+    // Of the first block of keys all queries see the sinks, of the second only the first queries see some; of later ones queries at the end see keys of one warpgroup and not of the other.
+    // A ring of two stages goes round several times.
+    private static readonly AttentionCase s_case = new(1, 300, 2, 1, 64) { Keys = 640, Window = 140, Sinks = 3 };
+
+    // Also with each warpgroup that computes held back, so that the other is as far ahead as it may be.
+    private static readonly PtxSchedule[] s_schedules =
+    [
+        new() { Resident = 99 }, .. PtxSchedule.All(8), new() { Held = (4, 8) }, new() { Held = (8, 12) }, new() { Resident = 99, LastWarpFirst = true, Completion = PtxCompletion.Earliest },
+        .. Enumerable.Range(1, 3).Select(seed => new PtxSchedule { Resident = 99, Seed = seed }),
+    ];
+
+    private FlashRig _rig = null!;
+    private float[][] _right = [];
+
+    [OneTimeSetUp]
+    public void Prepare()
+    {
+        _rig = new FlashRig(s_case, DType.BFloat16) { IsBackwardByWarpgroups = true, GradientSpec = s_spec, SeeksRaces = true };
+        _right = _rig.Run();
+    }
+
+    [OneTimeTearDown]
+    public void Dispose() => _rig.Dispose();
+
+    [Test]
+    public void NothingIsSeenWhereNothingIsWrong()
+    {
+        foreach (PtxSchedule schedule in s_schedules)
+        {
+            Assert.That(Failure(text => text, null, schedule), Is.Null, $"{schedule}");
+        }
+    }
+
+    [TestCaseSource(nameof(Texts))]
+    public void WhatIsMissingIsSeen(string name, string text) => Seen(name, _ => text, null);
+
+    [TestCaseSource(nameof(Layouts))]
+    public void AWrongLayoutIsSeen(string name, Func<string, string> edit)
+    {
+        string text = HopperGradients.Write(s_spec).Text;
+        Assert.That(edit(text), Is.Not.EqualTo(text), "nothing was changed");
+        Seen(name, edit, null);
+    }
+
+    [Test]
+    public void AMapWithoutSwizzleIsSeen() => Seen("tensor maps do not swizzle", text => text, map => FakeTensorMap.Encode(FakeTensorMap.Decode(map).Shape, swizzles: false));
+
+    [Test]
+    public void BlocksThatStartInTheWrongOrderHangAndAreTold()
+    {
+        // The first block of keys first: it waits for those after it, which cannot start before it ends.
+        string? failure = Failure(text => Turned().Replace(text, "mov.b32 ${block}, ${rest};"), null, new() { Resident = 2 });
+        Assert.That(failure, Does.StartWith("deadlock: block 0, 0, 0: ").And.Contains("to change"));
+    }
+
+    [Test]
+    public void TheLintSeesRegistersThatAreTouchedTooEarlyOrWithoutAFence()
+    {
+        string text = HopperGradients.Write(s_spec).Text;
+        Assert.Multiple(() =>
+        {
+            Assert.That(Faults(text), Is.Empty);
+            foreach (string removed in new[] { "wgmma.wait_group.sync.aligned 0;", "wgmma.wait_group.sync.aligned 1;", "wgmma.fence.sync.aligned;" })
+            {
+                Assert.That(Faults(text.Replace(removed, "", StringComparison.Ordinal)), Is.Not.Empty, removed);
+            }
+        });
+    }
+
+    private static IReadOnlyList<string> Faults(string text) => PtxLint.Check(text, HopperGradientSpec.Threads, s_spec.SharedBytes).Faults;
+
+    private void Seen(string name, Func<string, string> edit, Func<TensorMap, TensorMap>? editMap)
+    {
+        string? seen = s_schedules.Select(schedule => Failure(edit, editMap, schedule)).FirstOrDefault(failure => failure is not null);
+        Assert.That(seen, Is.Not.Null, $"nothing is seen of: {name}");
+        TestContext.Out.WriteLine(seen);
+    }
+
+    private string? Failure(Func<string, string> edit, Func<TensorMap, TensorMap>? editMap, PtxSchedule schedule)
+    {
+        (_rig.Edit, _rig.EditMap, _rig.Schedule) = (edit, editMap, schedule);
+        try
+        {
+            float[][] results = _rig.Backward();
+            return results.Zip(_right).All(pair => pair.First.AsSpan().SequenceEqual(pair.Second)) ? null : "other bits";
+        }
+        catch (InvalidOperationException e)
+        {
+            return e.Message;
+        }
+    }
+
+    private static IEnumerable<TestCaseData> Texts()
+    {
+        string text = HopperGradients.Write(s_spec).Text;
+        return Mutations.Of(text).Concat(OfTurns(text)).Select(m => new TestCaseData(m.Name, m.Text).SetArgDisplayNames(m.Name));
+    }
+
+    /// <summary>What orders blocks.</summary>
+    private static IEnumerable<(string Name, string Text)> OfTurns(string text)
+    {
+        string[] lines = text.Split('\n');
+        for (int i = 0; i < lines.Length; i++)
+        {
+            string instruction = Guard().Replace(lines[i].Trim(), "");
+            bool isWait = instruction.StartsWith("bra", StringComparison.Ordinal) && lines[i - 1].Contains("vote.sync", StringComparison.Ordinal);
+            if (isWait || new[] { "bar.warp", "red.release", "atom.", "stmatrix" }.Any(o => instruction.StartsWith(o, StringComparison.Ordinal)))
+            {
+                yield return ($"without line {i}: {lines[i].Trim()}", With(i, ""));
+            }
+
+            if (instruction.StartsWith("ld.acquire", StringComparison.Ordinal) || instruction.StartsWith("red.release", StringComparison.Ordinal))
+            {
+                yield return ($"relaxed, line {i}: {lines[i].Trim()}", With(i, lines[i].Replace(".acquire.", ".relaxed.", StringComparison.Ordinal).Replace(".release.", ".relaxed.", StringComparison.Ordinal)));
+            }
+        }
+
+        string With(int at, string line) => string.Join('\n', [.. lines[..at], line, .. lines[(at + 1)..]]);
+    }
+
+    private static IEnumerable<TestCaseData> Layouts()
+    {
+        (string Name, string From, string To)[] edits =
+        [
+            ("descriptors do not swizzle", "1073741888", "64"),
+            ("descriptors swizzle 64 bytes", "1073741888", "-2147483584"),
+            ("the next eight rows are elsewhere", "1073741888", "1073741952"),
+            ("the next 16 elements of the head are elsewhere", ", 2;", ", 4;"),
+            ("the next 16 keys or queries are elsewhere", ", 128;", ", 64;"),
+            ("queries are read along them", ", 1, 1, 1;", ", 1, 1, 0;"),
+            ("keys and queries are read along the head", ", 1, 1, 0, 0;", ", 1, 1, 0, 1;"),
+            ("gradients of scores are read along queries", ", 1, 1, 1, 1;", ", 1, 1, 0, 1;"),
+        ];
+        return edits.Select(e => new TestCaseData(e.Name, (Func<string, string>)(text => text.Replace(e.From, e.To, StringComparison.Ordinal))).SetArgDisplayNames(e.Name));
+    }
+
+    [GeneratedRegex(@"^@!?%p\d+ ")]
+    private static partial Regex Guard();
+
+    /// <summary>The block of keys counted from the last one.</summary>
+    [GeneratedRegex(@"(?<=rem\.u32 (?<rest>%r\d+), %r\d+, %r\d+;\s+)sub\.s32 (?<block>%r\d+), %r\d+, \k<rest>;")]
+    private static partial Regex Turned();
+}
