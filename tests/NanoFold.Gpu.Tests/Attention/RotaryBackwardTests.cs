@@ -2,6 +2,7 @@ using NanoFold.Kernels;
 using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Gpu.Attention;
 using NanoFold.Kernels.Gpu.Attention.Flash;
 using NanoFold.Tests.Suites;
 

@@ -1,6 +1,7 @@
+using NanoFold.Kernels.Gpu.Attention.Flash;
 using NanoFold.Kernels.Gpu.Ptx;
 
-namespace NanoFold.Kernels.Gpu.Attention.Flash;
+namespace NanoFold.Kernels.Gpu.Attention;
 
 /// <summary>Rotary positions by which gradients of queries and keys are turned back where they are stored.</summary>
 /// <param name="Width">Elements of a head that are turned, the first ones.</param>
