@@ -17,11 +17,12 @@ namespace NanoFold.Kernels.Gpu;
 public sealed class GpuBackend : Backend
 {
     /// <summary>
-    /// NANOFOLD_GPU_STEP=plain: products of one input stay apart, and a captured step has no branches; joined: both, but formulas of gates are launches of their own. To
+    /// NANOFOLD_GPU_STEP=plain: products of one input stay apart, and a captured step has no branches; joined: both, but products apply no gates and no rotary positions and leave no sums of rows. To
     /// compare, and should a card do worse with one.
     /// </summary>
     private static readonly string? s_step = Environment.GetEnvironmentVariable("NANOFOLD_GPU_STEP");
     private static readonly bool s_isPlain = s_step == "plain";
+    private static readonly bool s_fuses = s_step is not ("plain" or "joined");
 
     private readonly GpuContext _context;
     private readonly GpuTransfer _transfer;
@@ -36,11 +37,11 @@ public sealed class GpuBackend : Backend
     {
         _context = context;
         _transfer = new GpuTransfer(context);
-        _matMul = new GpuMatMul(context);
+        _matMul = new GpuMatMul(context, sumsRows: s_fuses);
         _reduce = new GpuReduce(context);
         _softmax = new GpuSoftmax(context);
         _rows = new GpuRows(context);
-        Kernels = new KernelTable(composedOnly, GpuKernels.Create(context, _matMul, _reduce, appliesGates: s_step is not ("plain" or "joined")));
+        Kernels = new KernelTable(composedOnly, GpuKernels.Create(context, _matMul, _reduce, s_fuses));
         Kernels.AddRegistered(this);
     }
 

@@ -15,7 +15,7 @@ namespace NanoFold.Kernels.Gpu;
 public sealed class GpuContext : IDisposable
 {
     // What was counted when a kernel that is written here was launched last, and where.
-    private (long Version, nint Stream) _written;
+    private (long Version, nint Stream) _kernel;
 
     private const int DeviceGroupSize = 256;
 
@@ -248,6 +248,10 @@ public sealed class GpuContext : IDisposable
         }
 
         ((Action<AcceleratorStream, KernelConfig, TWork>)kernel)(Stream, new KernelConfig(new Index3D(gridX, gridY, gridZ), new Index3D(threads, 1, 1)), work);
+        if (IsCuda)
+        {
+            _kernel = (Version, ((CudaStream)Stream).StreamPtr);
+        }
     }
 
     /// <summary>Runs a kernel over at least <paramref name="threads"/> threads, in groups of the usual size.</summary>
@@ -261,11 +265,14 @@ public sealed class GpuContext : IDisposable
     /// <summary>Work that was not launched through <see cref="Launch{TWork}(in TWork, long, int)"/> is about to be.</summary>
     internal void BeforeForeignLaunch() => Version++;
 
-    /// <summary>The same of a kernel that is written here; whether nothing but such a kernel was launched just before it, on the same stream.</summary>
+    /// <summary>
+    /// The same of a kernel that is written here; whether a kernel was launched just before it on the same stream, and nothing else: the one that is written waits for it in its text, and what
+    /// does not say when the next may start says so by its end.
+    /// </summary>
     internal bool BeforeWritten(nint stream)
     {
-        bool follows = _written == (Version, stream);
-        _written = (++Version, stream);
+        bool follows = _kernel == (Version, stream);
+        _kernel = (++Version, stream);
         return follows;
     }
 

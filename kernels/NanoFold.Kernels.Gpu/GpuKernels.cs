@@ -1,4 +1,5 @@
 using NanoFold.Kernels.Calls.Time;
+using NanoFold.Kernels.Gpu.Attention;
 using NanoFold.Kernels.Gpu.Attention.Cached;
 using NanoFold.Kernels.Gpu.Attention.Flash;
 using NanoFold.Kernels.Gpu.Attention.Full;
@@ -23,11 +24,12 @@ namespace NanoFold.Kernels.Gpu;
 /// <summary>The fused kernels of a GPU, a line each.</summary>
 internal static class GpuKernels
 {
-    public static IReadOnlyList<IKernel> Create(GpuContext context, GpuMatMul matMul, GpuReduce reduce, bool appliesGates)
+    public static IReadOnlyList<IKernel> Create(GpuContext context, GpuMatMul matMul, GpuReduce reduce, bool fuses)
     {
+        var rope = new GpuRope(context);
         return
         [
-            .. Attention(context),
+            .. Attention(context, rope),
             new GpuKeySelection(context),
             new GpuKeyListAttention(context),
             new GpuCacheAppend(context),
@@ -37,12 +39,12 @@ internal static class GpuKernels
             new GpuBlockChoice(context),
             new GpuPooledAttention(context),
             new GpuNorm(context),
-            new GpuRope(context),
+            rope,
             new GpuRopeRows(context),
             new GpuMixStreams(context),
             new GpuStreamGates(context),
             new GpuDepthAttention(context),
-            .. appliesGates ? [new GpuGatedLinear(context, matMul)] : Array.Empty<IKernel>(),
+            .. fuses ? [new GpuGatedLinear(context, matMul), new GpuRotaryLinear(matMul, rope)] : Array.Empty<IKernel>(),
             new GpuCrossEntropy(context),
             new GpuLinearCrossEntropy(context, matMul),
             new GpuSquaredError(context),
@@ -70,7 +72,7 @@ internal static class GpuKernels
     }
 
     /// <summary>None where its tiles do not fit into shared memory, and on a processor, to which barriers cost more than tiles save: products and a softmax do it there.</summary>
-    private static IEnumerable<IKernel> Attention(GpuContext context)
+    private static IEnumerable<IKernel> Attention(GpuContext context, GpuRope rope)
     {
         if (context.IsProcessor || context.SharedBytes < GpuFusedAttention.SharedBytes)
         {
@@ -78,6 +80,12 @@ internal static class GpuKernels
         }
 
         var attention = new GpuFusedAttention(context);
-        return [CudaFlashAttention.IsSupported(context) ? new CudaFlashAttention(context, attention) : attention];
+        if (!CudaFlashAttention.IsSupported(context))
+        {
+            return [attention, new GpuRotaryAttention(attention, null, rope)];
+        }
+
+        var flash = new CudaFlashAttention(context, attention);
+        return [flash, new GpuRotaryAttention(flash, flash, rope)];
     }
 }

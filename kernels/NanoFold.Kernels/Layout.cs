@@ -175,6 +175,14 @@ public readonly struct Layout : IEquatable<Layout>
         return new Layout(Rank, dims, _strides);
     }
 
+    /// <summary>The same strides with another length of <paramref name="axis"/>: where it is more, elements go on beyond those that were seen.</summary>
+    internal Layout WithLength(int axis, int length)
+    {
+        Dimensions dims = _shape;
+        dims[Axis(axis)] = length;
+        return new Layout(Rank, dims, _strides);
+    }
+
     /// <summary>The part at <paramref name="index"/> of <paramref name="axis"/>, without that dimension; <paramref name="offset"/> is where it begins, in elements.</summary>
     public Layout Select(int axis, int index, out long offset)
     {

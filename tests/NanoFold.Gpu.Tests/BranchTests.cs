@@ -1,6 +1,8 @@
 using ILGPU;
 using ILGPU.Runtime;
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Model;
 using NanoFold.Engine.Ops;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Gpu;
@@ -125,12 +127,14 @@ public class BranchTests
         Assert.That(_events.Calls, Is.EqualTo(new[] { "0 reaches 1", "1 waits for 1", "1 reaches 2", "0 waits for 2" }));
     }
 
+    /// <param name="hasNorms">Whether norms of queries and keys stand between projections and turns, which then are ops of their own.</param>
     [Test]
-    public void AStepThatIsCapturedHasTheBitsOfOneThatIsNot()
+    public void AStepThatIsCapturedHasTheBitsOfOneThatIsNot([Values] bool hasNorms)
     {
+        ModelConfig config = ModelVariants.Base with { Layers = 1, Mixer = new AttentionConfig { QkNorm = hasNorms } };
         using GpuBackend plain = GpuDevices.OpenSimulator();
-        using var alone = new TinyModel(ModelVariants.Base with { Layers = 1 }, plain);
-        using var model = new TinyModel(ModelVariants.Base with { Layers = 1 }, _gpu);
+        using var alone = new TinyModel(config, plain);
+        using var model = new TinyModel(config, _gpu);
         (double loss, double[] gradients) = alone.Train();
         using var plan = new Plan(model.TrainingTape());
         Assert.That(model.Train(plan).Loss, Is.EqualTo(loss));
@@ -145,9 +149,10 @@ public class BranchTests
         plan.Run(log: null);
         _gpu.Context.IsCapturing = false;
         Numbers.AssertSameBits(model.Gradients(), gradients, "captured");
-        int linear = plan.Tape.Nodes.Count(node => node.Op is LinearOp or GatedLinearOp), turns = plan.Tape.Nodes.Count(node => node.Op is RopeOp);
-        Assert.That(turns, Is.EqualTo(2), "of queries and of keys");
-        Assert.That(_events.Calls.Count(call => call.StartsWith("0 reaches", StringComparison.Ordinal)), Is.EqualTo(linear + turns), "the two gradients of each linear layer; both turns, and both back");
+        int linear = plan.Tape.Nodes.Count(node => node.Op is LinearOp or GatedLinearOp or RotaryLinearOp), turns = plan.Tape.Nodes.Count(node => node.Op is RopeOp);
+        Assert.That(turns, Is.EqualTo(hasNorms ? 2 : 0), "of queries and of keys");
+        Assert.That(_events.Calls.Count(call => call.StartsWith("0 reaches", StringComparison.Ordinal)), Is.EqualTo(linear + (2 * turns)),
+            "the two gradients of each linear layer; both turns, and both back, and the same of norms");
     }
 
     private void Pass(int parts)

@@ -67,6 +67,9 @@ public sealed class Rotary
         return RopeOp.Record(tape, x, tape.Use(_fixed ?? TableFor(context.Time)), context.Positions, interleaved, start);
     }
 
+    /// <summary>What <see cref="Forward"/> turns by from a head's first element on, not while decoding: for products that turn their results.</summary>
+    internal RotaryPositions PositionsOf(ForwardContext context) => new(context.Tape.Use(_fixed ?? TableFor(context.Time)), context.Positions, _builder.Model.RopeInterleaved);
+
     // Of texts of a length, and of shorter ones with the same frequencies; of all where it decides nothing.
     private Table TableFor(int length)
     {

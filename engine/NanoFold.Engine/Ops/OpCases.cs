@@ -11,6 +11,7 @@ public static class OpCases
         .. LinearOp.Cases(),
         .. LinearSumOp.Cases(),
         .. GatedDownOp.Cases(),
+        .. RotaryLinearOp.Cases(),
         .. MatMulOp.Cases(),
         .. GroupedLinearOp.Cases(),
         .. EmbeddingOp.Cases(),

@@ -16,7 +16,11 @@ public sealed class CardCheck
     public int Architecture { get; }
 
     /// <summary>All of them, the simplest first: what a later one stands on is checked before.</summary>
-    public static IReadOnlyList<CardCheck> All { get; } = [.. CopyProbe.All, .. MatrixStoreProbe.All, .. WarpgroupProbe.All, .. ClusterProbe.All, .. SumProbe.All, .. ProductCheck.All, .. AttentionCheck.All, .. AttentionGradientCheck.All];
+    public static IReadOnlyList<CardCheck> All { get; } =
+    [
+        .. CopyProbe.All, .. MatrixStoreProbe.All, .. WarpgroupProbe.All, .. ClusterProbe.All, .. SumProbe.All, .. ProductCheck.All, .. FusedProductCheck.All, .. AttentionCheck.All,
+        .. AttentionGradientCheck.All,
+    ];
 
     /// <summary>Whether a compute capability has it.</summary>
     public bool IsFor(int architecture) => Architecture == 90 ? architecture == 90 : architecture >= Architecture;

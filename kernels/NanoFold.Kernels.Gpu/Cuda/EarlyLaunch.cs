@@ -1,3 +1,5 @@
+using ILGPU.Runtime.Cuda;
+
 namespace NanoFold.Kernels.Gpu.Cuda;
 
 /// <summary>
@@ -13,7 +15,11 @@ internal static class EarlyLaunch
     public static bool IsAskedFor { get; } = Environment.GetEnvironmentVariable("NANOFOLD_EARLY_LAUNCH") == "1";
 
     /// <summary>Whether it is asked for, and device and driver can.</summary>
-    public static bool IsUsed(int architecture, int driver) => IsAskedFor && Can(architecture, driver);
+    public static bool IsUsedBy(CudaAccelerator accelerator)
+    {
+        CudaDriver.Check(CudaDriver.DriverGetVersion(out int driver), "asking for the driver's version");
+        return IsAskedFor && accelerator.Device is CudaDevice { Architecture: { } architecture } && Can((10 * architecture.Major) + architecture.Minor, driver);
+    }
 
     public static bool Can(int architecture, int driver) => architecture >= Architecture && driver >= Driver;
 }

@@ -1,6 +1,9 @@
+using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Cuda;
+using NanoFold.Kernels.Gpu.Gemm.Mma;
 using NanoFold.Kernels.Gpu.Gemm.Slices;
 using NanoFold.Kernels.Gpu.Gemm.Wgmma;
 using NanoFold.Kernels.Gpu.Ptx;
@@ -26,7 +29,7 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
         Multiprocessors = device.NumMultiprocessors;
         Chooser = new GemmChooser(new GemmDeviceClass(_architecture, device.NumMultiprocessors, device.MaxSharedMemoryPerMultiprocessor, WgmmaGemm.IsAskedFor));
         CudaDriver.Check(CudaDriver.DriverGetVersion(out int driver), "asking for the driver's version");
-        _startEarly = EarlyLaunch.IsUsed(_architecture, driver);
+        _startEarly = EarlyLaunch.IsUsedBy((CudaAccelerator)context.Accelerator);
 
         // What is fastest without products by warpgroups says nothing where they are a choice.
         _table = new GemmTable($"{device.Name}; driver {driver}{(WgmmaGemm.IsAskedFor ? "; wgmma" : "")}");
@@ -67,12 +70,60 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
         }
 
         (problem.Gate, problem.Gated, problem.StrideGated) = (gate, _context.Pointer(gated), GemmBatch.Stride(gated, 2));
-        if (problem.StrideGated > GemmViews.MostStride || !Chooser.GatesPay(problem, precision))
+        if (problem.StrideGated > GemmViews.MostStride || !Chooser.FusionPays(problem, precision))
         {
             return false;
         }
 
         GemmRun.Run(this, problem, Chooser.Choose(problem, precision));
+        return true;
+    }
+
+    /// <summary>As <see cref="TryMatMul"/>, of a product that turns heads; also false where pairs are not in whole stores of one warp, and where a product and the turn after it are taken to be faster.</summary>
+    public bool TryRotary(in RotaryLinearCall call, GpuPrecision precision)
+    {
+        if (!TryDescribe(call.Product, out GemmProblem problem, out GemmBatch batch) || batch.Rank > 0)
+        {
+            return false;
+        }
+
+        View table = call.Rotation.Table;
+        problem.Rotation = new GemmRotation(call.HeadDim, call.Rotation.Width, call.Rotation.Interleaved, !call.Rotation.Positions.IsNone);
+        (problem.Table, problem.StrideTable, problem.Positions) = (_context.Pointer(table), GemmBatch.Stride(table, 2), _context.Pointer(call.Rotation.Positions));
+        (problem.Time, problem.LastPosition, problem.TurnedColumns) = (call.Y.Layout[1], table.Layout[0] - 1, call.Heads * call.HeadDim);
+        int count = 16 / problem.Output.Size();
+        bool isWhole = problem.Spec().WideY && problem.N % count == 0 && problem.Rotation.Value.IsWhole(count) && (problem.Table | problem.StrideTable) % 16 == 0 && problem.StrideTable <= GemmViews.MostStride;
+        if (!isWhole || !Chooser.FusionPays(problem, precision))
+        {
+            return false;
+        }
+
+        GemmRun.Run(this, problem, Chooser.Choose(problem, precision));
+        return true;
+    }
+
+    /// <summary>As <see cref="TryMatMul"/>, of a plain product, with what <see cref="MmaRowSums"/> leaves of its rows; also false where reading the rows once more is taken to be faster.</summary>
+    /// <param name="args">Without bias and residual.</param>
+    /// <param name="precision">Of Float32.</param>
+    /// <param name="parts">[rows, parts] pairs of floats, until the calls that follow are done.</param>
+    public bool TryRowSums(in MatMulArgs args, GpuPrecision precision, out ArrayView<float> parts)
+    {
+        parts = default;
+        if (!TryDescribe(args, out GemmProblem problem, out GemmBatch batch) || batch.Rank > 0 || problem.Accumulate || problem.BiasType is not null || problem.ResidualType is not null)
+        {
+            return false;
+        }
+
+        problem.SumsRows = true;
+        if (!Chooser.FusionPays(problem, precision))
+        {
+            return false;
+        }
+
+        GemmChoice choice = Chooser.Choose(problem, precision);
+        parts = _context.Scratch(2L * sizeof(float) * problem.M * MmaRowSums.Parts(choice.Tile, problem.N)).Cast<float>();
+        problem.RowSums = (long)parts.LoadEffectiveAddressAsPtr();
+        GemmRun.Run(this, problem, choice);
         return true;
     }
 

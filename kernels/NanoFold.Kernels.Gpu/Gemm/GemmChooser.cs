@@ -33,7 +33,7 @@ internal sealed class GemmChooser(GemmDeviceClass device)
 
     private readonly Dictionary<GemmShape, GemmChoice> _choices = [];
     private readonly Dictionary<GemmProduct, GemmChoice> _kept = [];
-    private readonly Dictionary<GemmShape, bool> _gatesPay = [];
+    private readonly Dictionary<GemmShape, bool> _fusionPays = [];
 
     /// <summary>What was measured.</summary>
     public IReadOnlyDictionary<GemmProduct, GemmChoice> Kept => _kept;
@@ -61,15 +61,17 @@ internal sealed class GemmChooser(GemmDeviceClass device)
     /// <summary>All that can be done, the best estimate first; what must be measured to be chosen comes after all others.</summary>
     public IReadOnlyList<GemmChoice> Candidates(in GemmProblem problem, GpuPrecision precision) => [.. Estimates(problem, precision).Select(c => c.Choice)];
 
-    /// <summary>Whether a product that applies a formula to its results is estimated to be done before a plain one of the same size and the formula after it are.</summary>
-    public bool GatesPay(in GemmProblem gated, GpuPrecision precision)
+    /// <summary>Whether a product that applies a formula or rotary positions to its results is estimated to be done before a plain one of the same size and what comes after it are.</summary>
+    public bool FusionPays(in GemmProblem fused, GpuPrecision precision)
     {
-        GemmShape shape = Shape(gated, precision);
-        if (!_gatesPay.TryGetValue(shape, out bool pay))
+        GemmShape shape = Shape(fused, precision);
+        if (!_fusionPays.TryGetValue(shape, out bool pay))
         {
-            double formula = LaunchCycles + 3.0 * gated.M * gated.Gate!.Value.Columns(gated.N) * gated.Output.Size() / BytesPerCycle;
-            pay = Estimates(gated, precision) is [var best, ..] && best.Cycles <= Estimates(gated with { Gate = null }, precision)[0].Cycles + formula;
-            _gatesPay.Add(shape, pay);
+            // A gate and what it multiplies are read, and a result written; what is turned is read and written; rows that are summed are read by a launch that is there anyway.
+            double elements = fused.Gate is { } gate ? 3.0 * gate.Columns(fused.N) : fused.SumsRows ? fused.N : 2.0 * fused.TurnedColumns;
+            double after = (fused.SumsRows ? 0 : LaunchCycles) + elements * fused.M * fused.Output.Size() / BytesPerCycle;
+            pay = Estimates(fused, precision) is [var best, ..] && best.Cycles <= Estimates(fused with { Gate = null, Rotation = null, SumsRows = false }, precision)[0].Cycles + after;
+            _fusionPays.Add(shape, pay);
         }
 
         return pay;
@@ -80,12 +82,12 @@ internal sealed class GemmChooser(GemmDeviceClass device)
         bool tensor = device.Architecture >= 80 && (problem.Input != GpuType.Float32 || precision == GpuPrecision.TensorFloat32);
         GemmSpec spec = problem.Spec();
         var candidates = new List<(double Cycles, GemmChoice Choice)>();
-        if (problem.Gate is not null && !tensor)
+        if (spec.IsFused && !tensor)
         {
             return candidates;
         }
 
-        if (problem.Gate is null && FewRowsGemm.Fits(problem, spec))
+        if (!spec.IsFused && FewRowsGemm.Fits(problem, spec))
         {
             candidates.Add((LaunchCycles + MemoryCycles(problem), new GemmChoice(GemmFamily.FewRows, FewRowsGemm.Tile(problem.M))));
         }
@@ -115,7 +117,7 @@ internal sealed class GemmChooser(GemmDeviceClass device)
 
     private void AddWarpgroups(in GemmProblem problem, List<(double Cycles, GemmChoice Choice)> candidates)
     {
-        if (!device.UsesWarpgroups || device.Architecture != WgmmaGemm.Architecture || problem.Gate is not null || !WgmmaGemm.Fits(problem))
+        if (!device.UsesWarpgroups || device.Architecture != WgmmaGemm.Architecture || problem.Spec().IsFused || !WgmmaGemm.Fits(problem))
         {
             return;
         }
@@ -145,7 +147,7 @@ internal sealed class GemmChooser(GemmDeviceClass device)
         => new(problem.Spec(), precision, problem.M, problem.N, problem.K, problem.Batch, problem.Groups);
 
     private static bool CanSplit(in GemmProblem problem)
-        => problem.Mode == GemmMode.Batch && problem.Batch == 1 && problem.Gate is null && (long)problem.M * problem.N <= 1 << 24;
+        => problem.Mode == GemmMode.Batch && problem.Batch == 1 && !problem.Spec().IsFused && (long)problem.M * problem.N <= 1 << 24;
 
     private double Cycles(in GemmProblem problem, in GemmChoice choice, int shared)
     {
@@ -161,9 +163,12 @@ internal sealed class GemmChooser(GemmDeviceClass device)
         double rounds = Math.Ceiling(blocks / (device.Multiprocessors * resident));
         double filled = Math.Min(1, 0.4 + resident * tile.Threads / 32 * 0.6 / 8);
         double cycles = rounds * resident * tile.M * tile.N * (depth + OverheadDepth) / (Rate(problem, choice) * Reuse(tile) * filled);
-        cycles = LaunchCycles + Math.Max(cycles, MemoryCycles(problem));
+        cycles = LaunchCycles + Math.Max(Spills(problem, tile) ? 1.02 * cycles : cycles, MemoryCycles(problem));
         return choice.Slices == 1 ? cycles : cycles + ReduceCycles + (choice.Slices + 1) * 4.0 * problem.M * problem.N / BytesPerCycle;
     }
+
+    /// <summary>Whether the assembler keeps a few of a thread's numbers in memory: with tf32 in the largest tiles, where a step is 32 deep; a step of half of that has registers for all.</summary>
+    private static bool Spills(in GemmProblem problem, GemmTile tile) => problem.Input == GpuType.Float32 && tile is { WarpM: 64, WarpN: 64, DepthBytes: 128 };
 
     /// <summary>Cycles of reading a and b and writing y once.</summary>
     private static double MemoryCycles(in GemmProblem problem)

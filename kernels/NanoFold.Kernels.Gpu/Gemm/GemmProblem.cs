@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using NanoFold.Kernels.Gpu.Gemm.Mma;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Gemm;
@@ -16,6 +17,20 @@ internal struct GemmProblem
 
     /// <summary>A formula that is applied to the sums; the columns are then those of both halves, of its gradients those of one.</summary>
     public GemmGate? Gate;
+
+    /// <summary>Where there is a <see cref="Rotation"/>: cosines and sines of positions, and the position that each row of a batch begins at, or 0.</summary>
+    public long Table, StrideTable, Positions;
+
+    /// <summary>Rows of a batch's row, the last position of the table, and the columns that are heads to be turned.</summary>
+    public int Time, LastPosition, TurnedColumns;
+
+    /// <summary>Where of rows the largest results and sums of exponentials go, [M, parts] pairs of floats, if they are wanted; parts are those of <see cref="MmaRowSums.Parts"/>.</summary>
+    public long RowSums;
+
+    public bool SumsRows;
+
+    /// <summary>Rotary positions that are applied to the sums.</summary>
+    public GemmRotation? Rotation;
 
     public long OuterA, OuterB, OuterY, OuterResidual, InnerA, InnerB, InnerY, InnerResidual;
 
@@ -67,6 +82,8 @@ internal struct GemmProblem
             Bias = BiasType,
             Residual = ResidualType,
             Gate = Gate,
+            Rotation = Rotation,
+            SumsRows = SumsRows,
         };
     }
 
@@ -79,6 +96,14 @@ internal struct GemmProblem
         Residual = Residual,
         Offsets = Offsets,
         Gated = Gated,
+        Table = Table,
+        Positions = Positions,
+        StrideTable = (int)StrideTable,
+        Time = Time,
+        LastPosition = LastPosition,
+        TurnedColumns = TurnedColumns,
+        RowSums = RowSums,
+        RowParts = SumsRows ? MmaRowSums.Parts(tile, N) : 0,
         OuterA = OuterA,
         OuterB = OuterB,
         OuterY = OuterY,
@@ -221,6 +246,21 @@ internal struct GemmArguments
 
     /// <summary>Where blocks leave the sums of parts of a tile's depth, and the counters of tiles, for <see cref="Slices.LastSum"/>.</summary>
     public long Parts, Counters;
+
+    /// <inheritdoc cref="GemmProblem.Table"/>
+    public long Table, Positions;
+
+    /// <inheritdoc cref="GemmProblem.Table"/>
+    public int StrideTable;
+
+    /// <inheritdoc cref="GemmProblem.Time"/>
+    public int Time, LastPosition, TurnedColumns;
+
+    /// <inheritdoc cref="GemmProblem.RowSums"/>
+    public int RowParts;
+
+    /// <inheritdoc cref="GemmProblem.RowSums"/>
+    public long RowSums;
 
     /// <summary>Reads the field called <paramref name="field"/>.</summary>
     public static Reg Read(PtxWriter w, RegKind kind, string field)

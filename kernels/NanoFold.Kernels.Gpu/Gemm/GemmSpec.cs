@@ -59,6 +59,15 @@ internal readonly record struct GemmSpec
     /// <summary>A formula that is applied to the sums.</summary>
     public GemmGate? Gate { get; init; }
 
+    /// <summary>Rotary positions of heads that the first columns are; of rows in whole stores.</summary>
+    public GemmRotation? Rotation { get; init; }
+
+    /// <summary>Whether of rows the largest results and sums of exponentials are left beside them: see <see cref="MmaRowSums"/>.</summary>
+    public bool SumsRows { get; init; }
+
+    /// <summary>Whether more is done to the sums than a product does.</summary>
+    public bool IsFused => Gate is not null || Rotation is not null || SumsRows;
+
     /// <summary>Whether the two halves of b's columns meet in each tile: a gate and what it multiplies.</summary>
     public bool HasPairs => Gate is { IsGradient: false };
 
@@ -112,7 +121,7 @@ internal readonly record struct GemmKernelKey(GemmFamily Family, GemmSpec Spec, 
     /// <summary>For people, as in <c>Mma(BFloat16, nt, 128x128x64 64x64 s4 b2)</c>.</summary>
     public string Name => Family == GemmFamily.Reduce
         ? $"{Family}({Spec.Output})"
-        : $"{Family}({Spec.Input}, {(Spec.ColumnsA ? 't' : 'n')}{(Spec.ColumnsB ? 't' : 'n')}{(Spec.Mode == GemmMode.Batch ? "" : $", {Spec.Mode}")}{(Spec.Gate is null ? "" : $", {Spec.Gate}")}, {Tile})";
+        : $"{Family}({Spec.Input}, {(Spec.ColumnsA ? 't' : 'n')}{(Spec.ColumnsB ? 't' : 'n')}{(Spec.Mode == GemmMode.Batch ? "" : $", {Spec.Mode}")}{(Spec.Gate is null ? "" : $", {Spec.Gate}")}{(Spec.Rotation is null ? "" : $", {Spec.Rotation}")}{(Spec.SumsRows ? ", row sums" : "")}, {Tile})";
 
     /// <param name="architecture">Compute capability of the device; the text is for this and later ones.</param>
     /// <param name="startsEarly">It may be started while the kernel before it still runs, where the family can: see <see cref="Ptx.PtxWriter.StartsEarly"/>.</param>

@@ -51,14 +51,14 @@ internal readonly struct AlignedPiece : IPiece
         where T : unmanaged, IElement<T>
         => y.Cast<Vector4<T>>()[element >> 2] = Float4.Write<T>(value);
 
-    /// <summary>Whether rows of the last dimension begin at multiples of four elements.</summary>
-    public static bool IsAligned(in View x)
+    /// <summary>Whether rows of the last dimension begin at multiples of four elements, or of others.</summary>
+    public static bool IsAligned(in View x, int multiple = 4)
     {
         Layout layout = x.Layout;
-        bool fits = x.IsNone || (x.Offset % 4 == 0 && (layout.Rank == 0 || layout[-1] == 1 || layout.Stride(-1) == 1));
+        bool fits = x.IsNone || (x.Offset % multiple == 0 && (layout.Rank == 0 || layout[-1] == 1 || layout.Stride(-1) == 1));
         for (int axis = 0; fits && axis < layout.Rank - 1; axis++)
         {
-            fits = layout[axis] == 1 || layout.Stride(axis) % 4 == 0;
+            fits = layout[axis] == 1 || layout.Stride(axis) % multiple == 0;
         }
 
         return fits;

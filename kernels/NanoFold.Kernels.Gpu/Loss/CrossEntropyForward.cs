@@ -6,8 +6,8 @@ using NanoFold.Kernels.Gpu.Loops;
 namespace NanoFold.Kernels.Gpu.Loss;
 
 /// <summary>
-/// Nats and log-sum-exp of a row of logits, a group a row, read once: each thread keeps its largest logit so far and the sum beside it.
-/// Both are 0 where a row has no target.
+/// Nats and log-sum-exp of a row of logits, a group a row, read once: each thread keeps its largest logit so far and the sum beside it. Where the product left such sums of
+/// parts of the row, only they are read, and the target's logit. Both are 0 where a row has no target.
 /// </summary>
 internal struct CrossEntropyForwardWork<T> : IGpuWork<CrossEntropyForwardWork<T>>
     where T : unmanaged, IElement<T>
@@ -15,10 +15,16 @@ internal struct CrossEntropyForwardWork<T> : IGpuWork<CrossEntropyForwardWork<T>
     public ArrayView<T> Logits;
     public ArrayView<int> Targets;
     public ArrayView<float> Losses, LogSumExp;
+
+    /// <summary>What the product that made the logits left of each row: the largest of a part of them, and the sum beside it.</summary>
+    public ArrayView<float> Parts;
     public long Stride;
 
     /// <summary>Elements of a row, and how many of them, from its start, are read in aligned pieces.</summary>
     public int Vocab, Whole;
+
+    /// <summary>Of a row; 0 where logits are read.</summary>
+    public int PartCount;
 
     public static void Run(CrossEntropyForwardWork<T> w)
     {
@@ -36,7 +42,7 @@ internal struct CrossEntropyForwardWork<T> : IGpuWork<CrossEntropyForwardWork<T>
         }
 
         long start = row * w.Stride;
-        OnlineSum own = Sum(w, start);
+        OnlineSum own = w.PartCount == 0 ? Sum(w, start) : Joined(w, 2L * row * w.PartCount);
         float most = GroupReduce.Max(shared, own.Most);
         float logSumExp = most + XMath.Log(GroupReduce.Sum(shared, own.Sum * XMath.Exp(own.Most - most)));
         if (Group.IdxX == 0)
@@ -46,6 +52,17 @@ internal struct CrossEntropyForwardWork<T> : IGpuWork<CrossEntropyForwardWork<T>
             w.Losses[row] = isClass ? logSumExp - T.Read(w.Logits[start + (isClass ? target : 0)]) : float.NaN;
             w.LogSumExp[row] = logSumExp;
         }
+    }
+
+    private static OnlineSum Joined(CrossEntropyForwardWork<T> w, long start)
+    {
+        var sum = new OnlineSum { Most = OnlineSum.Least };
+        for (int at = Group.IdxX; at < w.PartCount; at += Group.DimX)
+        {
+            sum = OnlineSum.Join(sum, w.Parts[start + (2L * at)], w.Parts[start + (2L * at) + 1]);
+        }
+
+        return sum;
     }
 
     private static OnlineSum Sum(CrossEntropyForwardWork<T> w, long start)
@@ -100,6 +117,14 @@ internal struct OnlineSum
     {
         s = Raise(s, IntrinsicMath.Max(IntrinsicMath.Max(Largest(a), Largest(b)), IntrinsicMath.Max(Largest(c), Largest(d))));
         s.Sum += Exponentials(a, s.Most) + Exponentials(b, s.Most) + (Exponentials(c, s.Most) + Exponentials(d, s.Most));
+        return s;
+    }
+
+    /// <summary>With another sum beside its largest.</summary>
+    public static OnlineSum Join(OnlineSum s, float most, float sum)
+    {
+        s = Raise(s, most);
+        s.Sum += sum * XMath.Exp(most - s.Most);
         return s;
     }
 

@@ -1,3 +1,4 @@
+using ILGPU;
 using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
@@ -24,8 +25,13 @@ internal sealed class GpuCrossEntropy(GpuContext context) : IKernel<CrossEntropy
     }
 
     /// <summary>Losses and log-sum-exps of some rows.</summary>
-    internal void Losses(in View logits, in View targets, in View losses, in View logSumExp)
-        => ByElement.Run(CrossEntropyCall.Name, logits, new ForwardBody(context, logits, targets, losses, logSumExp));
+    /// <param name="logits">[rows, V].</param>
+    /// <param name="targets">[rows].</param>
+    /// <param name="losses">[rows].</param>
+    /// <param name="logSumExp">[rows].</param>
+    /// <param name="parts">What a product left of the rows, as many pairs of each: the largest logit of a part, and the sum of exponentials beside it. None: the logits are read.</param>
+    internal void Losses(in View logits, in View targets, in View losses, in View logSumExp, ArrayView<float> parts = default)
+        => ByElement.Run(CrossEntropyCall.Name, logits, new ForwardBody(context, logits, targets, losses, logSumExp, parts));
 
     /// <summary>loss = Σ losses / TargetCount, also added to the step's loss.</summary>
     internal static void AddLoss(GpuContext context, StepState state, in View losses, in View loss) => context.Launch(
@@ -43,7 +49,7 @@ internal sealed class GpuCrossEntropy(GpuContext context) : IKernel<CrossEntropy
     internal void Gradients(StepState state, in View logits, in View targets, in View logSumExp, in View dLoss, in View dLogits, bool accumulate)
         => ByElement.Run(CrossEntropyBackwardCall.Name, logits, new BackwardBody(context, state, logits, targets, logSumExp, dLoss, dLogits, accumulate));
 
-    private readonly struct ForwardBody(GpuContext context, View logits, View targets, View losses, View logSumExp) : IElementBody
+    private readonly struct ForwardBody(GpuContext context, View logits, View targets, View losses, View logSumExp, ArrayView<float> parts) : IElementBody
     {
         public void Run<T>()
             where T : unmanaged, IElement<T>
@@ -54,6 +60,8 @@ internal sealed class GpuCrossEntropy(GpuContext context) : IKernel<CrossEntropy
                     Targets = context.View<int>(targets),
                     Losses = context.View<float>(losses),
                     LogSumExp = context.View<float>(logSumExp),
+                    Parts = parts.IsValid ? parts : context.View<float>(default),
+                    PartCount = parts.IsValid ? checked((int)(parts.Length / (2L * logits.Layout[0]))) : 0,
                     Stride = logits.Layout.Stride(0),
                     Vocab = logits.Layout[1],
                     Whole = (int)AlignedPiece.Elements(logits, logits.Layout[1]),

@@ -1,3 +1,4 @@
+using ILGPU;
 using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.MatMul;
 
@@ -36,8 +37,13 @@ internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul
         {
             int count = Math.Min(chunk, rows - start);
             View part = Logits(weight, scratch, logits, start, count, x.Type);
-            matMul.MatMul(new MatMulArgs { A = Rows(x, start, count), B = weight, TransposeB = true, Y = part, Rounding = call.Rounding });
-            _rows.Losses(part, Rows(call.Targets, start, count), Rows(call.Losses, start, count), Rows(call.LogSumExp, start, count));
+            var product = new MatMulArgs { A = Rows(x, start, count), B = weight, TransposeB = true, Y = part, Rounding = call.Rounding };
+            if (!matMul.TryRowSums(product, out ArrayView<float> parts))
+            {
+                matMul.MatMul(product);
+            }
+
+            _rows.Losses(part, Rows(call.Targets, start, count), Rows(call.Losses, start, count), Rows(call.LogSumExp, start, count), parts);
         }
 
         GpuCrossEntropy.AddLoss(context, call.State, call.Losses, call.Loss);

@@ -1,10 +1,14 @@
+using ILGPU;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Gemm;
 
 namespace NanoFold.Kernels.Gpu.MatMul;
 
 /// <summary>Matrix products of a GPU: on CUDA the kernels written as PTX, elsewhere, and for what those do not take, the portable ones.</summary>
-internal sealed class GpuMatMul(GpuContext context) : IDisposable
+/// <param name="context">What kernels share.</param>
+/// <param name="sumsRows">Whether products of logits leave sums of their rows.</param>
+internal sealed class GpuMatMul(GpuContext context, bool sumsRows) : IDisposable
 {
     private readonly PortableMatMul _portable = new(context);
 
@@ -23,6 +27,16 @@ internal sealed class GpuMatMul(GpuContext context) : IDisposable
 
     /// <inheritdoc cref="CudaMatMul.TryGated"/>
     public bool TryGated(in MatMulArgs args, GemmGate gate, in View gated) => Cuda is not null && Cuda.TryGated(args, gate, gated, Precision(args.Rounding));
+
+    /// <inheritdoc cref="CudaMatMul.TryRotary"/>
+    public bool TryRotary(in RotaryLinearCall call) => Cuda is not null && Cuda.TryRotary(call, Precision(call.Rounding));
+
+    /// <inheritdoc cref="CudaMatMul.TryRowSums"/>
+    public bool TryRowSums(in MatMulArgs args, out ArrayView<float> parts)
+    {
+        parts = default;
+        return sumsRows && Cuda is not null && Cuda.TryRowSums(args, Precision(args.Rounding), out parts);
+    }
 
     public void GroupedMatMul(in GroupedMatMulArgs args)
     {

@@ -102,6 +102,10 @@ internal sealed class GpuNorm(GpuContext context)
         }
     }
 
+    /// <summary>Whether eight elements of rows of 16 bits can be loaded at once, which are 16 bytes.</summary>
+    private static bool IsWide(in View x, in View second, in View third, in View fourth)
+        => x.Type.Is16Bit() && x.Layout[-1] % 8 == 0 && AlignedPiece.IsAligned(x, 8) && AlignedPiece.IsAligned(second, 8) && AlignedPiece.IsAligned(third, 8) && AlignedPiece.IsAligned(fourth, 8);
+
     private void AddPartials(in View partials, in View dGain, in View dBias)
     {
         int width = partials.Layout[2], columns = dBias.IsNone ? width : 2 * width;
@@ -140,7 +144,7 @@ internal sealed class GpuNorm(GpuContext context)
                 HasBias = bias.IsNone ? 0 : 1,
                 Epsilon = (float)epsilon,
             };
-            var split = new NormSplit(context, norm.Width, MostForward);
+            var split = new NormSplit(context, norm.Width, MostForward) { IsWide = IsWide(x, y, gain, bias) };
             split.Run(new NormForwardLaunch<T, TPiece, TKind>(context, norm));
         }
     }
@@ -170,7 +174,7 @@ internal sealed class GpuNorm(GpuContext context)
                 HasSums = partials.IsNone ? 0 : 1,
                 Accumulate = accumulateX ? 1 : 0,
             };
-            NormSplit split = NormGroups.Split(context, norm.Width);
+            NormSplit split = NormGroups.Split(context, norm.Width) with { IsWide = IsWide(x, dy, dx, gain) };
             split.Run(new NormBackwardLaunch<T, TPiece, TKind>(context, norm));
         }
     }

@@ -51,6 +51,9 @@ internal readonly record struct NormSplit
     /// <summary>Pieces that each of them keeps in registers.</summary>
     public int Pieces { get; }
 
+    /// <summary>Whether lanes have their pieces in neighboring pairs, each of one load: for rows of 16-bit elements that are multiples of eight, and begin at such.</summary>
+    public bool IsWide { get; init; }
+
     /// <summary>Whether all of a row is in registers.</summary>
     public bool Holds(int width) => AlignedPiece.Count(width) <= Lanes * Pieces;
 
@@ -61,6 +64,12 @@ internal readonly record struct NormSplit
         if (!_hasWarps)
         {
             launch.Run<SharedSum, TwoPieces>(this);
+            return;
+        }
+
+        if (IsWide && Pieces % 2 == 0)
+        {
+            RunWide(launch);
             return;
         }
 
@@ -83,6 +92,26 @@ internal readonly record struct NormSplit
                 break;
             default:
                 launch.Run<WarpSum, RegisterTile<RegisterTile<TwoPieces, TwoPieces>, RegisterTile<TwoPieces, TwoPieces>>>(this);
+                break;
+        }
+    }
+
+    private void RunWide<TLaunch>(in TLaunch launch)
+        where TLaunch : struct, INormLaunch
+    {
+        switch (Pieces)
+        {
+            case 2:
+                launch.Run<WarpSum, WidePieces>(this);
+                break;
+            case 4:
+                launch.Run<WarpSum, RegisterTile<WidePieces, WidePieces>>(this);
+                break;
+            case 6:
+                launch.Run<WarpSum, RegisterTile<RegisterTile<WidePieces, WidePieces>, WidePieces>>(this);
+                break;
+            default:
+                launch.Run<WarpSum, RegisterTile<RegisterTile<WidePieces, WidePieces>, RegisterTile<WidePieces, WidePieces>>>(this);
                 break;
         }
     }

@@ -15,7 +15,7 @@ public sealed class GpuPrograms : IDisposable
 
     /// <param name="formulas">Where formulas of pointwise ops and of updates are found: the engine.</param>
     public GpuPrograms(Assembly formulas)
-        => All = [.. AttentionPrograms.All, .. ProductPrograms.All, .. GatedPrograms.Of(formulas), .. new Works(formulas).All().Select(Of)];
+        => All = [.. AttentionPrograms.All, .. ProductPrograms.All, .. GatedPrograms.Of(formulas), .. RotatedPrograms.All, .. RowSumPrograms.All, .. new Works(formulas).All().Select(Of)];
 
     /// <summary>Those of the PTX writer first. Several threads may write them.</summary>
     public IReadOnlyList<GpuProgram> All { get; }

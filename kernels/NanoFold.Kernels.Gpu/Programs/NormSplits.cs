@@ -14,7 +14,10 @@ internal static class NormSplits
         var recorder = new Recorder([]);
         for (int width = 1; width <= MostWidth; width++)
         {
-            new NormSplit(hasWarps: true, GroupSize, width, most).Run(recorder);
+            foreach (bool isWide in (ReadOnlySpan<bool>)[false, true])
+            {
+                (new NormSplit(hasWarps: true, GroupSize, width, most) with { IsWide = isWide }).Run(recorder);
+            }
         }
 
         new NormSplit(hasWarps: false, GroupSize, 1, most).Run(recorder);

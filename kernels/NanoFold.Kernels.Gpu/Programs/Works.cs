@@ -47,8 +47,12 @@ internal sealed class Works(Assembly formulas)
     private static bool IsSplit(Type work, Type[] arguments)
     {
         Type? sum = arguments.FirstOrDefault(a => typeof(ILaneSum).IsAssignableFrom(a)), pieces = arguments.FirstOrDefault(a => Implements(a, typeof(IRegisterTile<>)));
-        return sum is null || pieces is null || (work == typeof(NormBackwardWork<,,,,>) ? s_backward : s_forward).Contains((sum, pieces));
+        return sum is null || pieces is null
+            || ((work == typeof(NormBackwardWork<,,,,>) ? s_backward : s_forward).Contains((sum, pieces)) && (!IsWide(pieces) || (!arguments.Contains(typeof(F32)) && arguments.Contains(typeof(AlignedPiece)))));
     }
+
+    /// <summary>Whether pieces are of 16-bit elements, in whole rows.</summary>
+    private static bool IsWide(Type pieces) => pieces == typeof(WidePieces) || pieces.GetGenericArguments().Any(IsWide);
 
     /// <summary>Elements are all of one type, but the last, a result's, may be single precision.</summary>
     private static bool HasOneType(Type[] arguments)

@@ -13,7 +13,7 @@ internal sealed unsafe class PtxKernel : IDisposable
     private readonly PtxProgram _program;
     private readonly nint _function;
 
-    // Of its launches: after a kernel of ours, and otherwise.
+    // Of its launches: after a kernel, and otherwise.
     private readonly LaunchAttribute[] _following, _first;
 
     private nint _module;

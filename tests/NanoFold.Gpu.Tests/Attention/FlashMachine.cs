@@ -34,6 +34,9 @@ internal sealed unsafe class FlashMachine(View[] inputs, View[] results) : IFlas
 
     public PtxSchedule Schedule { get; init; } = new();
 
+    /// <summary>Whether kernels may be started while the one before them runs.</summary>
+    public bool StartsEarly { get; init; }
+
     /// <summary>Whether accesses without an order are sought.</summary>
     public bool SeeksRaces { get; init; }
 
@@ -88,7 +91,7 @@ internal sealed unsafe class FlashMachine(View[] inputs, View[] results) : IFlas
 
     public void Launch(in FlashSpec spec, in FlashArguments arguments, int gridX, int gridY)
     {
-        PtxProgram program = spec.Write();
+        PtxProgram program = (spec with { StartsEarly = StartsEarly }).Write();
         bool isForward = spec.Pass == FlashPass.Forward;
         Run(spec.Pass, Edit is null || isForward ? program : program with { Text = Edit(program.Text) }, SeeksRaces && !isForward, arguments, gridX, gridY);
     }

@@ -1,5 +1,6 @@
 using NanoFold.Gpu.Tests.Ptx;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Gpu.Attention;
@@ -47,6 +48,9 @@ internal sealed class FlashRig : IDisposable
 
     public PtxSchedule Schedule { get; set; } = new();
 
+    /// <summary>Whether kernels may be started while the one before them runs.</summary>
+    public bool StartsEarly { get; init; }
+
     /// <summary>Whether accesses without an order are sought in the backward pass.</summary>
     public bool SeeksRaces { get; init; }
 
@@ -54,6 +58,9 @@ internal sealed class FlashRig : IDisposable
     public Func<string, string>? Edit { get; set; }
 
     public AttentionGradients Gradients { get; set; }
+
+    /// <summary>By which gradients of queries and keys are turned back.</summary>
+    public HeadRotation? Rotation { get; init; }
 
     /// <summary>Cycles of shared memory, and those that are lost as lanes met in a bank.</summary>
     public (long All, long Lost) Cycles { get; private set; }
@@ -93,7 +100,8 @@ internal sealed class FlashRig : IDisposable
     {
         Prepare();
         using FlashMachine device = Device(IsBackwardByWarpgroups);
-        FlashRun.Backward(device, _shape, _rig.Args, Gradients);
+        Assert.That(Rotation is null || FlashRun.CanTurnBack(device, _shape, Rotation.Value));
+        FlashRun.Backward(device, _shape, _rig.Args, Gradients, Rotation);
         BackwardWarpgroupLaunches += device.WarpgroupLaunches;
         Note(device);
         _rig.AssertMargins();
@@ -110,9 +118,9 @@ internal sealed class FlashRig : IDisposable
     private FlashMachine Device(bool isByWarpgroups)
     {
         Visible visible = _rig.Args.Visible;
-        return new FlashMachine([_rig.Q, _rig.K, _rig.V, _rig.Y, _rig.LogSumExp, _rig.DY, visible.Documents, visible.Prefixes], [_rig.DQ, _rig.DK, _rig.DV, Gradients.Scratch])
+        return new FlashMachine([_rig.Q, _rig.K, _rig.V, _rig.Y, _rig.LogSumExp, _rig.DY, visible.Documents, visible.Prefixes, Rotation?.Table ?? default, Rotation?.Positions ?? default], [_rig.DQ, _rig.DK, _rig.DV, Gradients.Scratch])
         {
-            HasOneBackward = IsOne, HasWarpgroups = isByWarpgroups, Spec = Spec, GradientSpec = GradientSpec, EditForward = EditForward, EditMap = EditMap, Schedule = Schedule, SeeksRaces = SeeksRaces, Edit = Edit,
+            HasOneBackward = IsOne, HasWarpgroups = isByWarpgroups, Spec = Spec, GradientSpec = GradientSpec, EditForward = EditForward, EditMap = EditMap, Schedule = Schedule, SeeksRaces = SeeksRaces, Edit = Edit, StartsEarly = StartsEarly,
         };
     }
 

@@ -66,7 +66,7 @@ public sealed partial class ProgramTests
         Assert.That(names.Where(name => !FileName().IsMatch(name)), Is.Empty);
     }
 
-    internal static IEnumerable<GpuProgram> Written() => AttentionPrograms.All.Concat(ProductPrograms.All).Concat(GatedPrograms.Of(typeof(OpCases).Assembly));
+    internal static IEnumerable<GpuProgram> Written() => AttentionPrograms.All.Concat(ProductPrograms.All).Concat(GatedPrograms.Of(typeof(OpCases).Assembly)).Concat(RotatedPrograms.All).Concat(RowSumPrograms.All);
 
     private static bool IsForAll(GpuProgramText program) => program.Ptx.Contains(".target sm_60", StringComparison.Ordinal);
 

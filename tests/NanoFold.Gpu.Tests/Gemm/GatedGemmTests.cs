@@ -50,7 +50,7 @@ internal sealed partial class GatedGemmTests
                     M = rows, N = isGradient ? 2048 : 4096, K = 768, OuterCount = 1, InnerCount = 1, Input = (GpuType)type, Output = (GpuType)type, ColumnsB = !isGradient, Alpha = 1,
                     StrideA = 1536, StrideB = 1536, StrideY = 8192, StrideGated = 4096, Gate = new GemmGate(s_silu, isGradient),
                 };
-                Assert.That(chooser.GatesPay(problem, GpuPrecision.Float32), Is.EqualTo(isChosen));
+                Assert.That(chooser.FusionPays(problem, GpuPrecision.Float32), Is.EqualTo(isChosen));
                 if (isChosen)
                 {
                     GemmChoice choice = chooser.Choose(problem, GpuPrecision.Float32);

@@ -29,6 +29,17 @@ internal sealed class GemmTunerTests
         }
     }
 
+    /// <summary>Of two tiles that are estimated alike the one is taken whose kernel has registers for all it holds; the other stays a candidate to be measured.</summary>
+    [TestCase(GpuType.Float32, 64)]
+    [TestCase(GpuType.BFloat16, 128)]
+    public void ATileThatSpillsIsNotTheFirst(object type, int depthBytes)
+    {
+        GemmProblem problem = Problem(16384, 2304, 768) with { Input = (GpuType)type, Output = (GpuType)type };
+        IReadOnlyList<GemmChoice> candidates = _chooser.Candidates(problem, GpuPrecision.TensorFloat32);
+        Assert.That(candidates[0].Tile.DepthBytes, Is.EqualTo(depthBytes), $"{candidates[0]}");
+        Assert.That(candidates.Select(c => c.Tile), Does.Contain(GemmTiles.Mma[0]));
+    }
+
     [Test]
     public void TheFastestIsKept()
     {

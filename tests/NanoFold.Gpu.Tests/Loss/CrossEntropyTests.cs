@@ -1,5 +1,6 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Gpu.Loss;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Gpu.Tests.Loss;
@@ -54,6 +55,29 @@ public class CrossEntropyTests : GpuTests
         Assert.That(nats[1..], Is.All.NaN);
         Assert.That(memory.Read(loss)[0], Is.NaN);
         Assert.That(GpuState.GetDouble(StepSlot.Loss), Is.NaN);
+    }
+
+    [Test]
+    public void OfPartsOfRowsLossesAreThoseOfTheRows([Values(1, 7, 130)] int width)
+    {
+        const int Rows = 5, Vocab = 300;
+        using var memory = new Memory(Gpu);
+        float[] values = [.. Enumerable.Range(0, Rows * Vocab).Select(i => 6 * MathF.Sin(i * 0.37f))];
+        // A part more than there are columns for: of none the largest is the least number.
+        int parts = ((Vocab + width - 1) / width) + 1;
+        float[] sums = [.. Enumerable.Range(0, Rows * parts).SelectMany(i =>
+        {
+            float[] own = [.. values.Skip((i / parts * Vocab) + (i % parts * width)).Take(Math.Clamp(Vocab - (i % parts * width), 0, width))];
+            float most = own.Length == 0 ? float.MinValue : own.Max();
+            return new[] { most, own.Sum(value => MathF.Exp(value - most)) };
+        })];
+        View logits = memory.New(DType.Float32, [Rows, Vocab], values), targets = memory.Integers([Rows], [3, -1, 299, 0, 150]), of = memory.New(DType.Float32, [sums.Length], sums);
+        View losses = memory.New(DType.Float32, Rows), logSumExp = memory.New(DType.Float32, Rows), lossesOfParts = memory.New(DType.Float32, Rows), logSumExpOfParts = memory.New(DType.Float32, Rows);
+        var kernel = new GpuCrossEntropy(Gpu.Context);
+        kernel.Losses(logits, targets, losses, logSumExp);
+        kernel.Losses(logits, targets, lossesOfParts, logSumExpOfParts, Gpu.Context.View<float>(of));
+        Assert.That(memory.Read(logSumExpOfParts), Is.EqualTo(memory.Read(logSumExp)).Within(2e-6));
+        Assert.That(memory.Read(lossesOfParts), Is.EqualTo(memory.Read(losses)).Within(2e-6));
     }
 
     private void Set(long targets)

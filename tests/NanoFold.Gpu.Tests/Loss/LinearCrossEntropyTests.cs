@@ -17,7 +17,7 @@ public class LinearCrossEntropyTests : GpuTests
         {
             using var twins = new Twins(Gpu, Cpu);
             // Rows of no multiple of what a chunk holds.
-            var gpu = new GpuLinearCrossEntropy(Gpu.Context, new GpuMatMul(Gpu.Context), mostRows: rows / 3 + 1);
+            var gpu = new GpuLinearCrossEntropy(Gpu.Context, new GpuMatMul(Gpu.Context, sumsRows: true), mostRows: rows / 3 + 1);
             // Weights as a model has them: of larger logits the type's rounding alone moves probabilities by more than it does sums.
             Twin x = twins.Random(type, 1, rows, width), weight = twins.Normal(type, 2, 1 / Math.Sqrt(width), vocab, width);
             Twin targets = twins.Integers([rows], [.. Enumerable.Range(0, rows).Select(i => i % 4 == 3 ? -1 : i * 7 % vocab)]);

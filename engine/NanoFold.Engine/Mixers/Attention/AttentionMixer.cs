@@ -14,6 +14,9 @@ namespace NanoFold.Engine.Mixers;
 /// </summary>
 public class AttentionMixer : Mixer
 {
+    // Points at which a gradient of turned queries or keys comes to be.
+    private static readonly string[] s_ofTurned = ["hook_rot_q", "hook_rot_k", "hook_attn_scores", "hook_pattern"];
+
     private readonly Linear _query;
     private readonly Linear _key;
     private readonly Linear _value;
@@ -81,6 +84,12 @@ public class AttentionMixer : Mixer
     /// <summary>First keys that stay visible outside of the window.</summary>
     protected virtual int Sinks => 0;
 
+    /// <summary>
+    /// Whether queries and keys are what projections and positions make of them, and only <see cref="Fused"/> of this class reads them: then a product may turn them. A variant that changes neither
+    /// says so.
+    /// </summary>
+    protected virtual bool IsPlain => GetType() == typeof(AttentionMixer);
+
     /// <summary>Factor on the scores, see <see cref="ModelShape.ScoreScaleFor"/>.</summary>
     protected double Scale => Model.ScoreScaleFor(Shape.HeadDim);
 
@@ -88,6 +97,15 @@ public class AttentionMixer : Mixer
     {
         Tape tape = context.Tape;
         using Tape.Scope scope = tape.Enter("attn");
+        AttentionInput input = Rotated(context, x) ?? Composed(context, x);
+        Tensor z = Tap.At(tape, "hook_z", OnHeads(tape, x, Attend(context, input)));
+        return OnOutput(tape, x, _output.Forward(tape, z.Reshape(x[0], x[1], Shape.OutputWidth)));
+    }
+
+    // Projections, norms and turns as ops of their own.
+    private AttentionInput Composed(ForwardContext context, Tensor x)
+    {
+        Tape tape = context.Tape;
         Tensor[] made = JoinedLinear.Forward(context, x, _query, _key, _value);
         Tensor q = made[0].SplitLast(Shape.Heads), k = made[1].SplitLast(Shape.KvHeads), v = made[2].SplitLast(Shape.ValueHeads);
         if (_queryNorm is not null)
@@ -106,8 +124,27 @@ public class AttentionMixer : Mixer
             k = Tap.At(tape, "hook_rot_k", _rotary.Forward(context, k));
         }
 
-        Tensor z = Tap.At(tape, "hook_z", OnHeads(tape, x, Attend(context, new AttentionInput(x, q, k, v, Terms(context, x)))));
-        return OnOutput(tape, x, _output.Forward(tape, z.Reshape(x[0], x[1], Shape.OutputWidth)));
+        return new AttentionInput(x, q, k, v, Terms(context, x));
+    }
+
+    // The turn as part of the joined projections, and on the way back of attention. Turned queries and keys are read as they stand; where others are wanted or edited, or a gradient of theirs
+    // is, all is composed.
+    private AttentionInput? Rotated(ForwardContext context, Tensor x)
+    {
+        Tape tape = context.Tape;
+        if (_rotary is null || _queryNorm is not null || !IsPlain || !RotaryLinearOp.IsWorthwhile(tape.Backend) || Tap.IsWanted(tape, "hook_q") || Tap.IsWanted(tape, "hook_k")
+            || s_ofTurned.Any(point => Tap.IsReplaced(tape, point)) || !JoinedLinear.TryJoin(context, [_query, _key, _value], out Tensor weight, out Tensor bias))
+        {
+            return null;
+        }
+
+        RotaryPositions rotary = _rotary.PositionsOf(context);
+        Tensor made = RotaryLinearOp.Record(tape, x, weight, bias, Shape.Heads + Shape.KvHeads, Shape.HeadDim, rotary);
+        Tensor q = made.Slice(2, 0, Shape.QueryWidth).SplitLast(Shape.Heads), k = made.Slice(2, Shape.QueryWidth, Shape.KeyWidth).SplitLast(Shape.KvHeads);
+        Tensor v = Tap.At(tape, "hook_v", made.Slice(2, Shape.QueryWidth + Shape.KeyWidth, Shape.ValueWidth).SplitLast(Shape.ValueHeads));
+        Tap.ReadOnly(tape, "hook_rot_q", q);
+        Tap.ReadOnly(tape, "hook_rot_k", k);
+        return new AttentionInput(x, q, k, v, Terms(context, x)) { Rotary = rotary };
     }
 
     public override IEnumerable<StateSlot> State(int batch, int chunk)
@@ -192,16 +229,8 @@ public class AttentionMixer : Mixer
 
     /// <summary>Attends over the batch itself.</summary>
     protected virtual Tensor Fused(ForwardContext context, AttentionInput input) =>
-        AttentionOp.Record(context.Tape, input.Q, input.K, input.V, Scale, Seen(context), input.Terms);
+        AttentionOp.Record(context.Tape, input.Q, input.K, input.V, Scale, Seen(context), input.Terms, input.Rotary);
 
     /// <summary>What a query sees.</summary>
     protected Visibility Seen(ForwardContext context) => context.Visible with { Window = Window, Sinks = Sinks };
 }
-
-/// <summary>What a layer of attention works on.</summary>
-/// <param name="X">The normed stream [B, T, C].</param>
-/// <param name="Q">Queries [B, T, H, D], turned by their positions.</param>
-/// <param name="K">Keys [B, T, G, D], turned by theirs.</param>
-/// <param name="V">Values [B, T, GV, DV].</param>
-/// <param name="Terms">What scores get besides products.</param>
-public readonly record struct AttentionInput(Tensor X, Tensor Q, Tensor K, Tensor V, ScoreTerms Terms);

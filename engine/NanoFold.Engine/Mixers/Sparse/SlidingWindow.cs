@@ -72,4 +72,6 @@ internal sealed class SlidingWindow(ModuleBuilder builder, HeadShape shape, int 
     protected override int Window => window;
 
     protected override int Sinks => sinks;
+
+    protected override bool IsPlain => true;
 }

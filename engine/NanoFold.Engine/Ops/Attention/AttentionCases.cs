@@ -84,6 +84,10 @@ internal static class AttentionCases
         yield return shape.PatternRows($"pattern-rows {s.Name} 4 of {shape}", [.. Enumerable.Range(0, 4).Select(i => i * s.Batch * s.Time / 4)]);
     }
 
+    /// <summary>Naive causal attention of q [B, T, H, D] over k and v [B, T, G, D].</summary>
+    internal static double[] Causal(double[] q, double[] k, double[] v, int batch, int time, int heads, int keyHeads, int headDim)
+        => new Shape(batch, time, heads, keyHeads, headDim).Reference([q, k, v]);
+
     /// <summary>A problem: shapes and what is visible.</summary>
     private sealed record Shape(int Batch, int Time, int Heads, int KeyHeads, int HeadDim)
     {
@@ -199,7 +203,7 @@ internal static class AttentionCases
                 && (!HasBlocks || Enumerable.Range(0, Length(h, t / QuerySize)).Any(i => Block(t / QuerySize, i) == j / KeySize));
 
         /// <summary>Naive attention, over the largest scores of a row only where <see cref="Keep"/> is above 0.</summary>
-        private double[] Reference(double[][] a)
+        public double[] Reference(double[][] a)
         {
             int d = HeadDim, dv = ValueDim, sinks = a.Length - 1;
             double[] sums = HasDecay ? DecaySumsOp.Reference(a[sinks - (HasSinkLogits ? 1 : 0)], Batch, Time, Heads) : [];

@@ -1,6 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Engine.Ops;
@@ -9,24 +10,37 @@ namespace NanoFold.Engine.Ops;
 /// Attention y = softmax(scale · q kᵀ + terms) v over the keys that are visible, with grouped heads. q [B, T, H, D], k [B, T, G, D], v [B, T, GV, DV],
 /// y [B, T, H, DV]; query head h reads key head h / (H / G) and value head h / (H / GV); where a query sees no key y is 0. The fused kernel never holds T × T values; where the backend lacks it, the op is composed of products and a softmax.
 /// </summary>
-public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<AttentionBackwardCall> backwardKernel, double scale, double cap, Visibility visibility) : Op
+public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<AttentionBackwardCall> backwardKernel, double scale, double cap, Visibility visibility, TurnedBack? turnedBack = null) : Op
 {
-    private const int Q = 0, K = 1, V = 2, Seen = 3, Decay = Seen + Visibility.InputCount, SinkLogits = Decay + 1;
+    private const int Q = 0, K = 1, V = 2, Seen = 3, Decay = Seen + Visibility.InputCount, SinkLogits = Decay + 1, Rotary = SinkLogits + 1;
 
     public override string Name => "attention";
 
-    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, double scale, Visibility visibility, ScoreTerms terms = default)
+    /// <param name="tape">Where to record.</param>
+    /// <param name="q">[B, T, H, D].</param>
+    /// <param name="k">[B, T, G, D].</param>
+    /// <param name="v">[B, T, GV, DV].</param>
+    /// <param name="scale">Of scores.</param>
+    /// <param name="visibility">What a query sees.</param>
+    /// <param name="terms">What scores get besides.</param>
+    /// <param name="rotary">Where q and k are of a <see cref="RotaryLinearOp"/> and read by nothing else: their gradients are those before its turn. For backends that have the fused kernel.</param>
+    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, double scale, Visibility visibility, ScoreTerms terms = default, RotaryPositions? rotary = null)
     {
         CheckShapes("attention", q, k, v);
         terms.Check("attention", q);
         if (tape.Backend.Find<AttentionCall>() is not { } kernel)
         {
-            return Weigh(tape, Pattern(tape, q, k, scale, visibility, terms: terms), v);
+            return rotary is null
+                ? Weigh(tape, Pattern(tape, q, k, scale, visibility, terms: terms), v)
+                : throw new NotSupportedException($"attention: {tape.Backend.Name} has no kernel that turns gradients back");
         }
 
         Layout logSumExp = Layout.Of(q[0], q[2], q[1]);
-        var op = new AttentionOp(kernel, tape.Backend.Require<AttentionBackwardCall>(), scale, terms.Cap, visibility);
-        return tape.Record(op, [q, k, v, .. visibility.Inputs, terms.Decay, terms.SinkLogits], [(Output(q, v), tape.Type), (logSumExp, tape.Type.Sum())])[0];
+        TurnedBack? turnedBack = rotary is { } turned ? new TurnedBack(tape.Backend, Rotary, turned.Interleaved) : null;
+        var op = new AttentionOp(kernel, tape.Backend.Require<AttentionBackwardCall>(), scale, terms.Cap, visibility, turnedBack);
+        return tape.Record(
+            op, [q, k, v, .. visibility.Inputs, terms.Decay, terms.SinkLogits, rotary?.Table ?? default, rotary?.Positions ?? default],
+            [(Output(q, v), tape.Type), (logSumExp, tape.Type.Sum())])[0];
     }
 
     /// <summary>The products that weights are made of, scale · q kᵀ [B, H, T, T], levelled off where there is a cap, −∞ where a query does not see a key: for readers and editors.</summary>
@@ -54,18 +68,30 @@ public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<Attention
         return kept.IsNone ? pattern : KeepListedOp.Record(tape, pattern, kept);
     }
 
-    public override bool IsDifferentiable(int input) => input is < Seen or >= Decay;
+    public override bool IsDifferentiable(int input) => input is < Seen or Decay or SinkLogits;
 
     public override bool BackwardReadsOutput(int output) => true;
 
     public override void Forward(Backend backend, OpCall call) => kernel.Run(new AttentionCall(Args(call)));
 
-    public override void Backward(Backend backend, OpCall call) => backwardKernel.Run(new AttentionBackwardCall(Args(call), OwnGradients(call)));
+    public override void Backward(Backend backend, OpCall call)
+    {
+        var backward = new AttentionBackwardCall(Args(call), OwnGradients(call));
+        if (turnedBack is null)
+        {
+            backwardKernel.Run(backward);
+        }
+        else
+        {
+            turnedBack.Run(backwardKernel, backward, call);
+        }
+    }
 
     public override long BackwardScratchBytes(Node node)
     {
         OpCall shapes = OpCall.OfShapes(node);
-        return backwardKernel.ScratchBytes(new AttentionBackwardCall(Args(shapes), Gradients(shapes)));
+        var backward = new AttentionBackwardCall(Args(shapes), Gradients(shapes));
+        return Math.Max(backwardKernel.ScratchBytes(backward), turnedBack?.ScratchBytes(backward, shapes) ?? 0);
     }
 
     internal static AttentionGradients Gradients(OpCall call) => new()

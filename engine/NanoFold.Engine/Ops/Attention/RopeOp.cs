@@ -96,7 +96,7 @@ public sealed class RopeOp(IKernel<RopeCall> kernel, bool interleaved, int start
 
     private static View Part(in View x, int start, int length) => x.With(x.Layout.Slice(3, start, length, out long offset), offset);
 
-    private static double[] Reference(double[] x, int[] starts, int time, int heads, int headDim, bool interleaved, int? turned = null, int first = 0)
+    internal static double[] Reference(double[] x, int[] starts, int time, int heads, int headDim, bool interleaved, int? turned = null, int first = 0)
     {
         int width = turned ?? headDim;
         var y = new double[x.Length];

@@ -25,6 +25,7 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
     private readonly Dictionary<HopperSpec, PtxKernel> _warpgroupKernels = [];
     private readonly Dictionary<HopperGradientSpec, PtxKernel> _warpgroupGradients = [];
     private readonly CudaTensorMaps _maps = new();
+    private readonly bool _startsEarly = EarlyLaunch.IsUsedBy((CudaAccelerator)context.Accelerator);
     private readonly bool _isHopper = context.Accelerator is CudaAccelerator { Device: CudaDevice { Architecture: { Major: 9, Minor: 0 } } };
 
     public bool HasOneBackward => BackwardKernels.IsOne;
@@ -66,6 +67,20 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
         FlashRun.Backward(this, shape, args, gradients);
     }
 
+    /// <summary>The backward pass with gradients of queries and keys turned back as they are stored; false where its kernels cannot.</summary>
+    public bool TryBackward(in RotaryAttentionBackwardCall call)
+    {
+        var shape = new AttentionShape(RotaryAttentionBackwardCall.Name, call.Args);
+        if (!FlashRun.Fits(this, shape, call.Args, call.Gradients) || !FlashRun.CanTurnBack(this, shape, call.Rotation))
+        {
+            return false;
+        }
+
+        ByElement.Run(RotaryAttentionBackwardCall.Name, call.Args.Q, new Preparation(context, shape, call.Args, call.Gradients));
+        FlashRun.Backward(this, shape, call.Args, call.Gradients, call.Rotation);
+        return true;
+    }
+
     public long ScratchBytes(in AttentionBackwardCall shape) => FlashRun.ScratchBytes(HasOneBackward, HasWarpgroups, shape.Args);
 
     public long Pointer(in View view) => context.Pointer(view);
@@ -83,7 +98,7 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
         GpuContext.Bytes(memory).SubView(offset, bytes).MemSetToZero(context.Stream);
     }
 
-    public void Launch(in FlashSpec spec, in FlashArguments arguments, int gridX, int gridY) => Kernel(_kernels, spec, s => s.Write()).Launch(arguments, gridX, gridY, 1);
+    public void Launch(in FlashSpec spec, in FlashArguments arguments, int gridX, int gridY) => Kernel(_kernels, spec with { StartsEarly = _startsEarly }, s => s.Write()).Launch(arguments, gridX, gridY, 1);
 
     public TensorMap Map(in TensorMapShape shape) => _maps.Of(shape);
 

@@ -48,6 +48,12 @@ internal struct FlashArguments
     /// <summary>Blocks of queries and of keys.</summary>
     public int QueryBlocks, KeyBlocks;
 
+    /// <summary>Where there is a <see cref="FlashRotation"/>: cosines and sines of positions, and the position that each row of a batch begins at.</summary>
+    public long Table, Positions;
+
+    /// <summary>Bytes between rows of the table, and its last one.</summary>
+    public int TableStride, LastPosition;
+
     /// <summary>Reads the field called <paramref name="field"/>.</summary>
     public static Reg Read(PtxWriter w, RegKind kind, string field) => w.Argument(kind, (int)Marshal.OffsetOf<FlashArguments>(field));
 

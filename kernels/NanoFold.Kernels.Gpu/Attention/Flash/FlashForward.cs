@@ -45,6 +45,7 @@ internal sealed class FlashForward : FlashQueries
                 AddOutput(_output, scores, v, stage);
             },
             2 * columns.Bytes);
+        W.LetNextStart();
         Finish();
         return W.Finish(rows.Bytes + 4 * columns.Bytes);
     }

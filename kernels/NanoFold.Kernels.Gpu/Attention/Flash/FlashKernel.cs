@@ -13,7 +13,7 @@ internal abstract class FlashKernel
     protected FlashKernel(in FlashSpec spec)
     {
         Spec = spec;
-        W = new PtxWriter(spec.Name, 80, FlashSpec.Threads, System.Runtime.CompilerServices.Unsafe.SizeOf<FlashArguments>());
+        W = new PtxWriter(spec.Name, spec.StartsEarly ? 90 : 80, FlashSpec.Threads, System.Runtime.CompilerServices.Unsafe.SizeOf<FlashArguments>()) { StartsEarly = spec.StartsEarly };
         Reg thread = Thread = W.ThreadX();
         Lane = W.And(thread, 31);
         RowOfLane = W.Shr(Lane, 2);
@@ -22,6 +22,7 @@ internal abstract class FlashKernel
         Zero = W.Const(0);
         Shared = W.SharedBase();
         Depth = FlashArguments.Read(W, nameof(FlashArguments.Depth));
+        W.WaitForEarlier();
     }
 
     protected FlashSpec Spec { get; }
@@ -175,10 +176,16 @@ internal abstract class FlashKernel
     /// <param name="first">The block's first row.</param>
     /// <param name="end">Number of rows.</param>
     /// <param name="accumulate">Not 0: adds; none: writes.</param>
-    protected void Store(Reg[] sums, Reg[] factors, Reg staging, Reg rows, Reg stride, Reg first, Reg end, Reg? accumulate)
+    /// <param name="turned">Row of the batch, where the sums are turned back by the positions of their rows.</param>
+    protected void Store(Reg[] sums, Reg[] factors, Reg staging, Reg rows, Reg stride, Reg first, Reg end, Reg? accumulate, Reg? turned = null)
     {
         int pitch = RowTile.Pitch, chunks = pitch / 16;
         Reg target = W.Add(W.Add(RowTile.Offset(W, W.Add(WarpRow, RowOfLane), Zero), staging), W.Shl(ColumnOfLane, 1));
+        if (turned is { } batch && Spec.Rotation is { } rotation)
+        {
+            TurnBack(rotation, sums, factors, batch, first);
+        }
+
         for (int n = 0; n < DepthTiles; n++)
         {
             Reg at = n == 0 ? target : W.Xor(target, 16 * n);
@@ -207,6 +214,31 @@ internal abstract class FlashKernel
                 W.StoreGlobal(at, 0, values);
             }
         }
+    }
+
+    /// <summary>Scales sums, rounds them as if they were stored, and turns them back: what is left to do is to store them, times 1.</summary>
+    private void TurnBack(FlashRotation rotation, Reg[] sums, Reg[] factors, Reg batch, Reg first)
+    {
+        Reg token = W.Add(first, W.Add(WarpRow, RowOfLane));
+        for (int row = 0; row < factors.Length; row++)
+        {
+            var values = new Reg[DepthTiles][];
+            for (int n = 0; n < DepthTiles; n++)
+            {
+                int from = ((row / 2 * DepthTiles) + n) * 4 + (row % 2 * 2);
+                values[n] = [W.Mul(sums[from], factors[row]), W.Mul(sums[from + 1], factors[row])];
+                GemmElements.Round(W, Spec.Type, values[n]);
+            }
+
+            rotation.TurnBack(W, values, rotation.Address(W, batch, W.Add(token, 8 * row), ColumnOfLane));
+            for (int n = 0; n < DepthTiles; n++)
+            {
+                int from = ((row / 2 * DepthTiles) + n) * 4 + (row % 2 * 2);
+                (sums[from], sums[from + 1]) = (values[n][0], values[n][1]);
+            }
+        }
+
+        Array.Fill(factors, W.Const(1f));
     }
 
     /// <summary>Two numbers in bits of the way out: 2^(score · BitScale − bits).</summary>

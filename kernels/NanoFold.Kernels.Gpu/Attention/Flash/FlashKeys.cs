@@ -147,8 +147,9 @@ internal abstract class FlashKeys : FlashKernel
     /// <summary>Writes dk and dv, each where it is wanted.</summary>
     protected void StoreRows()
     {
-        StoreRows(_dk, Shared, nameof(FlashArguments.DK), nameof(FlashArguments.AccumulateK), FlashArguments.Read(W, RegKind.F32, nameof(FlashArguments.Scale)));
-        StoreRows(_dv, _sharedV, nameof(FlashArguments.DV), nameof(FlashArguments.AccumulateV), W.Const(1f));
+        W.LetNextStart();
+        StoreRows(_dk, Shared, nameof(FlashArguments.DK), nameof(FlashArguments.AccumulateK), FlashArguments.Read(W, RegKind.F32, nameof(FlashArguments.Scale)), Batch);
+        StoreRows(_dv, _sharedV, nameof(FlashArguments.DV), nameof(FlashArguments.AccumulateV), W.Const(1f), null);
     }
 
     private FlashCopy HeadsOf(string tensor) => new(W, ColumnTile, Thread, FlashTensor.Heads(W, tensor, Batch), FlashTensor.Stride(W, tensor), Depth);
@@ -184,7 +185,7 @@ internal abstract class FlashKeys : FlashKernel
     }
 
     /// <summary>Writes one of the two gradients, where it is wanted.</summary>
-    private void StoreRows(Reg[] sums, Reg staging, string tensor, string accumulate, Reg factor)
+    private void StoreRows(Reg[] sums, Reg staging, string tensor, string accumulate, Reg factor, Reg? turned)
     {
         string unwanted = W.NewLabel();
         Reg address = FlashArguments.Read(W, RegKind.B64, tensor);
@@ -193,7 +194,7 @@ internal abstract class FlashKeys : FlashKernel
         BranchIf(isNone, unwanted);
         var factors = new Reg[2 * Spec.RowTiles];
         Array.Fill(factors, factor);
-        Store(sums, factors, staging, FlashTensor.Rows(W, tensor, Batch, KeyHead), FlashTensor.Stride(W, tensor), First, Visible.Keys, Argument(accumulate));
+        Store(sums, factors, staging, FlashTensor.Rows(W, tensor, Batch, KeyHead), FlashTensor.Stride(W, tensor), First, Visible.Keys, Argument(accumulate), turned);
         W.Mark(unwanted);
     }
 }

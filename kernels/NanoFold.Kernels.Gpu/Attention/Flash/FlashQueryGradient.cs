@@ -55,11 +55,12 @@ internal sealed class FlashQueryGradient : FlashQueries
                 AddOutput(sums, gradients, across, stage);
             },
             2 * columns.Bytes);
+        W.LetNextStart();
         Reg scale = FlashArguments.Read(W, RegKind.F32, nameof(FlashArguments.Scale));
         var factors = new Reg[2 * Spec.RowTiles];
         Array.Fill(factors, scale);
         Reg dq = FlashTensor.Rows(W, nameof(FlashArguments.DQ), Batch, Head), stride = FlashTensor.Stride(W, nameof(FlashArguments.DQ));
-        Store(sums, factors, Shared, dq, stride, First, Time, Argument(nameof(FlashArguments.AccumulateQ)));
+        Store(sums, factors, Shared, dq, stride, First, Time, Argument(nameof(FlashArguments.AccumulateQ)), Batch);
         return W.Finish(2 * rows.Bytes + 4 * columns.Bytes);
     }
 

@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Attention.Flash.Hopper;
 using NanoFold.Kernels.Gpu.Ptx;
@@ -55,10 +56,23 @@ internal static class FlashRun
     }
 
     /// <summary>The scratch holds what <see cref="DeltaRows"/> puts there.</summary>
-    public static void Backward<TDevice>(TDevice device, in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients)
+    /// <param name="device">Where it runs.</param>
+    /// <param name="shape">Of the problem.</param>
+    /// <param name="args">Of attention.</param>
+    /// <param name="gradients">Where they go.</param>
+    /// <param name="rotation">By which those of queries and keys are turned back: see <see cref="CanTurnBack"/>.</param>
+    public static void Backward<TDevice>(TDevice device, in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients, HeadRotation? rotation = null)
         where TDevice : IFlashDevice
     {
         FlashArguments arguments = Arguments(device, shape, args);
+        FlashRotation? turn = null;
+        if (rotation is { } turned)
+        {
+            turn = Rotation(turned);
+            (arguments.Table, arguments.Positions) = (device.Pointer(turned.Table), device.Pointer(turned.Positions));
+            (arguments.TableStride, arguments.LastPosition) = (checked((int)(turned.Table.Layout.Stride(0) * sizeof(float))), turned.Table.Layout[0] - 1);
+        }
+
         arguments.DY = Tensor(device, gradients.DY);
         arguments.DQ = Tensor(device, gradients.DQ);
         arguments.DK = Tensor(device, gradients.DK);
@@ -69,13 +83,13 @@ internal static class FlashRun
         arguments.Bits = device.Pointer(gradients.Scratch);
         arguments.Delta = arguments.Bits + DeltaRows.Bytes(shape.Batch, shape.Time, shape.Heads) / 2;
         bool hasKeys = !gradients.DK.IsNone || !gradients.DV.IsNone, hasAll = hasKeys && !gradients.DQ.IsNone;
-        if (hasAll && device.HasWarpgroups && HopperGradientRun.Fits(shape, args, gradients))
+        if (rotation is null && hasAll && device.HasWarpgroups && HopperGradientRun.Fits(shape, args, gradients))
         {
             HopperGradientRun.Run(device, shape, arguments, gradients.Scratch);
             return;
         }
 
-        if (hasAll && device.HasOneBackward && FlashGradients.Room(shape.Batch, shape.Heads, shape.Time, shape.Depth).Fits)
+        if (rotation is null && hasAll && device.HasOneBackward && FlashGradients.Room(shape.Batch, shape.Heads, shape.Time, shape.Depth).Fits)
         {
             Together(device, shape, arguments, gradients.Scratch);
             return;
@@ -83,16 +97,23 @@ internal static class FlashRun
 
         if (hasKeys)
         {
-            FlashSpec spec = Spec(FlashPass.KeyGradient, shape);
+            FlashSpec spec = Spec(FlashPass.KeyGradient, shape) with { Rotation = turn };
             device.Launch(spec, arguments, shape.Batch * shape.KeyHeads, FlashRoom.Blocks(shape.Keys, spec.Rows));
         }
 
         if (!gradients.DQ.IsNone)
         {
-            FlashSpec spec = Spec(FlashPass.QueryGradient, shape);
+            FlashSpec spec = Spec(FlashPass.QueryGradient, shape) with { Rotation = turn };
             device.Launch(spec, arguments, shape.Batch * shape.Heads, FlashRoom.Blocks(shape.Time, spec.Rows));
         }
     }
+
+    /// <summary>Whether the two kernels turn gradients of queries and keys back as they store them: where one kernel computes all gradients, or one by warpgroups, no lane has both of a pair.</summary>
+    public static bool CanTurnBack<TDevice>(TDevice device, in AttentionShape shape, in HeadRotation rotation)
+        where TDevice : IFlashDevice
+        => !device.HasOneBackward && !device.HasWarpgroups && Rotation(rotation).Fits(shape.Depth) && device.Pointer(rotation.Table) % 8 == 0 && rotation.Table.Layout.Stride(0) % 2 == 0;
+
+    private static FlashRotation Rotation(in HeadRotation rotation) => new(rotation.Width, rotation.Interleaved, !rotation.Positions.IsNone);
 
     private static void Together<TDevice>(TDevice device, in AttentionShape shape, FlashArguments arguments, in View scratch)
         where TDevice : IFlashDevice

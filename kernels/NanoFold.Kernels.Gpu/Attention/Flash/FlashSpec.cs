@@ -32,12 +32,18 @@ internal readonly record struct FlashSpec(FlashPass Pass, GpuType Type, int Dept
 
     public const int Threads = 32 * Warps;
 
+    /// <summary>By which gradients of queries and keys are turned back; none in other passes.</summary>
+    public FlashRotation? Rotation { get; init; }
+
+    /// <summary>It may be started while the kernel before it still runs: see <see cref="PtxWriter.StartsEarly"/>.</summary>
+    public bool StartsEarly { get; init; }
+
     public int WarpRows => 16 * RowTiles;
 
     /// <summary>Rows of a block.</summary>
     public int Rows => WarpRows * Warps;
 
-    public string Name => $"flash_{Pass}_{Type}_{Depth}{(HasPrefix ? "_prefix" : "")}{(Documents ? "_documents" : "")}".ToLowerInvariant();
+    public string Name => $"flash_{Pass}_{Type}_{Depth}{(HasPrefix ? "_prefix" : "")}{(Documents ? "_documents" : "")}{(Rotation is null ? "" : $"_turned_{Rotation}")}".ToLowerInvariant();
 
     /// <summary>
     /// The kernel for a head dimension. Two tiles of rows a warp halve what is read of shared memory, which bounds one; they are taken where registers allow.

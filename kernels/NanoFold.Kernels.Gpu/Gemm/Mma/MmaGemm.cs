@@ -31,7 +31,7 @@ internal sealed class MmaGemm
     /// <summary>Whether a tile's threads and shared memory work out for a kind of product.</summary>
     public static bool Fits(in GemmSpec spec, GemmTile tile)
     {
-        if (spec.HasPairs && !spec.ColumnsB)
+        if ((spec.HasPairs && !spec.ColumnsB) || (spec.Rotation is { } rotation && !rotation.Fits(tile)))
         {
             return false;
         }
@@ -89,14 +89,23 @@ internal sealed class MmaGemm
             _w.Barrier();
         }
 
-        var staging = new MmaStaging(_w, _tile, _sums, _lane, _warp, _shared);
-        if (_spec.Gate is null)
+        if (_spec.SumsRows)
         {
-            MmaResults.Write(_w, _spec, _tile, staging, block, _warpRow, _warpColumn);
+            MmaRowSums.Write(_w, _spec, _tile, _sums, block, _lane, _warpRow, _warpColumn);
+        }
+
+        var staging = new MmaStaging(_w, _tile, _sums, _lane, _warp, _shared);
+        if (_spec.Gate is not null)
+        {
+            new MmaGatedResults(_w, _spec, _tile, staging, block, _warpRow, _warpColumn).Write();
+        }
+        else if (_spec.Rotation is not null)
+        {
+            MmaRotatedResults.Write(_w, _spec, _tile, staging, block, _warpRow, _warpColumn);
         }
         else
         {
-            new MmaGatedResults(_w, _spec, _tile, staging, block, _warpRow, _warpColumn).Write();
+            MmaResults.Write(_w, _spec, _tile, staging, block, _warpRow, _warpColumn);
         }
 
         if (parts is not null)
