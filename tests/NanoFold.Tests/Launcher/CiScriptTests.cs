@@ -41,6 +41,20 @@ public class CiScriptTests
     }
 
     [Test]
+    public void AProjectThatHadNoTurnAfterAFailureHasItThen()
+    {
+        Directory.CreateDirectory(_machine["tests/A.Tests"]);
+        Directory.CreateDirectory(_machine["tests/B.Tests"]);
+        const string OfA = "Test run for /here/A.Tests.dll (.NETCoreApp)\\nFailed!  - Failed:     2, Passed:     5, Skipped:     3, Total:    10, Duration: 20 ms - A.Tests.dll (net10.0)\\n";
+        (int code, string output, _) = Run(OfA, exitCode: 1);
+        Assert.That(code, Is.EqualTo(1));
+        Assert.That(output, Does.EndWith("\n10 passed, 4 failed, 6 skipped\n"), "B is run by itself, A is not run again");
+
+        (_, output, _) = Run(OfA);
+        Assert.That(output, Does.EndWith("\n5 passed, 2 failed, 3 skipped\n"));
+    }
+
+    [Test]
     public void NoTestIsAFailure()
     {
         (int code, string output, string error) = Run("nothing\\n");

@@ -17,7 +17,7 @@ public class KernelCallTests : EngineTests
     private static readonly string[] s_beyondOps = ["adamw", "adamw-together", "add-squares", "cache-append", "cached-attention", "cached-block-mean", "decide", "expert-bias", "expert-tally", "memory-read", "muon-apply", "muon-momentum", "normalize-frobenius"];
 
     // What only GPUs have kernels for: their suite of ops compares it with the composed path.
-    private static readonly string[] s_ofGpus = ["gated-gradient", "gated-linear"];
+    private static readonly string[] s_ofGpus = ["gated-gradient", "gated-linear", "rotary-attention-backward", "rotary-linear"];
 
     [Test]
     public void NamesAreUnique() => Assert.That(KernelCalls.All.Select(KernelCalls.Name), Is.Unique);
