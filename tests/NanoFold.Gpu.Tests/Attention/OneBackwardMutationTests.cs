@@ -7,7 +7,7 @@ using NanoFold.Kernels.Gpu.Ptx;
 namespace NanoFold.Gpu.Tests.Attention;
 
 /// <summary>Whether the machine sees what is missing or wrong in the kernel of all gradients: each must be a fault, a hang that is told, or a wrong result in one of its orders.</summary>
-[Parallelizable]
+[Category("Long"), Parallelizable]
 internal sealed partial class OneBackwardMutationTests
 {
     // Five blocks of keys: of the first one all queries see the sinks, of the second nobody sees anything, of the others each query sees some.

@@ -10,7 +10,7 @@ using NanoFold.Kernels.Gpu.Ptx.Lint;
 namespace NanoFold.Gpu.Tests.Attention.Hopper;
 
 /// <summary>Whether the machine sees every missing or wrong piece of order in attention backward by warpgroups: each must be a fault, a hang that is told, or a wrong result in one of its schedules.</summary>
-[Parallelizable]
+[Category("Long"), Parallelizable]
 internal sealed partial class HopperGradientMutationTests
 {
     private static readonly HopperGradientSpec s_spec = new(GpuType.BFloat16, 64, HasPrefix: false, Documents: false, Stages: 2);

@@ -9,7 +9,7 @@ using NanoFold.Kernels.Gpu.Ptx.Lint;
 namespace NanoFold.Gpu.Tests.Attention.Hopper;
 
 /// <summary>Whether the machine sees every missing or wrong piece of order in attention forward by warpgroups: each must be a fault or a wrong result in one of its schedules.</summary>
-[Parallelizable]
+[Category("Long"), Parallelizable]
 internal sealed class HopperMutationTests
 {
     // Of two warpgroups one hands steps back in the middle (after the sinks, which all see), the other one the last steps, and where it has no queries all of them; a ring of two stages goes round

@@ -8,7 +8,7 @@ using NanoFold.Kernels.Gpu.Ptx;
 namespace NanoFold.Gpu.Tests.Gemm.Slices;
 
 /// <summary>Whether the machine sees what is missing or wrong where parts of a tile's depth are left, counted and added: a fault, other bits, or counters that are not 0 again.</summary>
-[Parallelizable]
+[Category("Long"), Parallelizable]
 internal sealed partial class SliceMutationTests
 {
     private static readonly GemmTile s_mma = new(64, 64, 32, 32, 64, 3, 0), s_wgmma = new(128, 64, 16, 64, 128, 2, 1);
