@@ -70,10 +70,10 @@ internal sealed class VectorNorm(GpuContext context) : IDisposable
 
     private OpenClProgram Get(string name, int width, bool isCentered)
     {
-        (string, bool, bool) key = (name, width % 16 == 0, isCentered);
+        (string Name, bool IsWhole, bool IsCentered) key = (name, width % 16 == 0, isCentered);
         if (!_programs.TryGetValue(key, out OpenClProgram? program))
         {
-            program = new OpenClProgram(context, name, VectorNormSource.Text(key.Item2, isCentered));
+            program = new OpenClProgram(context, name, VectorNormSource.Text(key.IsWhole, isCentered));
             _programs.Add(key, program);
         }
 

@@ -53,6 +53,28 @@ internal sealed class PtxFlow
     /// <summary>Of each stretch, those that may come next.</summary>
     public int[][] Followers { get; }
 
+    /// <summary>What may have happened, as bits of a set, before each stretch; 0 for one to which no way leads.</summary>
+    /// <param name="first">Before the first stretch.</param>
+    /// <param name="run">What has happened after a stretch, given what had before it.</param>
+    public int[] Before(int first, Func<int, int, int> run)
+    {
+        var before = new int[Count];
+        var isKnown = new bool[Count];
+        (before[0], isKnown[0]) = (first, true);
+        var queue = new Queue<int>([0]);
+        while (queue.TryDequeue(out int block))
+        {
+            int after = run(block, before[block]);
+            foreach (int next in Followers[block].Where(next => !isKnown[next] || (before[next] | after) != before[next]))
+            {
+                (before[next], isKnown[next]) = (before[next] | after, true);
+                queue.Enqueue(next);
+            }
+        }
+
+        return before;
+    }
+
     public int Start(int block) => _starts[block];
 
     /// <summary>After its last instruction.</summary>

@@ -24,19 +24,7 @@ internal static class PtxNeighbors
             return [$"the text speaks of a cluster, and its blocks come {(listing.Cluster < 2 ? "alone" : $"by {listing.Cluster}: {MostBlocks} are what every device can")}"];
         }
 
-        var before = new int[flow.Count];
-        before[0] = Apart;
-        var queue = new Queue<int>([0]);
-        while (queue.TryDequeue(out int block))
-        {
-            int after = Run(lines, flow, block, before[block], null);
-            foreach (int next in flow.Followers[block].Where(next => (before[next] | after) != before[next]))
-            {
-                before[next] |= after;
-                queue.Enqueue(next);
-            }
-        }
-
+        int[] before = flow.Before(Apart, (block, state) => Run(lines, flow, block, state, null));
         var faults = new List<string>();
         for (int block = 0; block < flow.Count; block++)
         {

@@ -17,20 +17,7 @@ internal static class PtxStores
             return [];
         }
 
-        var before = new int[flow.Count];
-        var isKnown = new bool[flow.Count];
-        isKnown[0] = true;
-        var queue = new Queue<int>([0]);
-        while (queue.TryDequeue(out int block))
-        {
-            int after = Run(lines, flow, block, before[block], null);
-            foreach (int next in flow.Followers[block].Where(next => !isKnown[next] || (before[next] | after) != before[next]))
-            {
-                (before[next], isKnown[next]) = (before[next] | after, true);
-                queue.Enqueue(next);
-            }
-        }
-
+        int[] before = flow.Before(0, (block, state) => Run(lines, flow, block, state, null));
         var faults = new List<string>();
         for (int block = 0; block < flow.Count; block++)
         {
