@@ -8,6 +8,9 @@ namespace NanoFold.Gpu.Tests.Ptx.Hopper;
 /// <summary>wgmma: a warp computes its 16 of the 64 rows, in the background.</summary>
 internal static class WgmmaSteps
 {
+    // Of a warp, and of one instruction.
+    private const int Rows = 16, Depth = 16;
+
     public static Action<PtxWarp> Decode(PtxMachine machine, Instruction i) => i.Parts[1] switch
     {
         "fence" => w => Fence(machine, w),
@@ -20,7 +23,10 @@ internal static class WgmmaSteps
     private static void Fence(PtxMachine machine, PtxWarp w)
     {
         PtxTensorSteps.Whole(w);
-        w.Sums.Fenced.UnionWith(machine.Sums.All);
+        foreach (int register in machine.Sums.All)
+        {
+            w.Sums.Fenced[register] = true;
+        }
     }
 
     private static void Wait(PtxWarp w, int pending)
@@ -73,7 +79,7 @@ internal static class WgmmaSteps
                 Own(w, operand.Register, w.Sums.Read, w.Sums.UnderWay);
             }
 
-            var work = new AsyncWork(i.Text, () => Compute(w, sums, left.Length > 0 ? Fragments(w, left, read) : Values(machine, placesA.AsSpan(256 * (w.Number % 4), 256), read), Values(machine, placesB, read), adds), w.Sums.Last);
+            var work = new AsyncWork(i.Text, () => Compute(w, sums, left.Length > 0 ? Fragments(w, left, read) : Values(machine, placesA.AsSpan(256 * (w.Number % 4), 256), read), Transposed(Values(machine, placesB, read), n), adds), w.Sums.Last);
             w.Sums.Last = work;
             w.Sums.Groups[^1].Add((work, () =>
             {
@@ -94,19 +100,19 @@ internal static class WgmmaSteps
         };
     }
 
-    private static void Own(PtxWarp w, int register, Dictionary<int, int> uses, Dictionary<int, int> others)
+    private static void Own(PtxWarp w, int register, int[] uses, int[] others)
     {
-        if (others.GetValueOrDefault(register) > 0)
+        if (others[register] > 0)
         {
             throw new InvalidOperationException("a register is a sum and an operand of products under way");
         }
 
-        if (!w.Sums.Fenced.Contains(register))
+        if (!w.Sums.Fenced[register])
         {
             throw new InvalidOperationException("a register of products was touched, or is new, without wgmma.fence");
         }
 
-        uses[register] = uses.GetValueOrDefault(register) + 1;
+        uses[register]++;
     }
 
     private static (int[] Addresses, int[] Chunks) Places(Dictionary<(ulong, int, bool), (int[], int[])> known, PtxMachine machine, ulong descriptor, int count, bool isMn)
@@ -126,23 +132,33 @@ internal static class WgmmaSteps
         return places;
     }
 
+    /// <summary>sums [16, n] = or += a [16, 16] · b [16, n]</summary>
     private static void Compute(PtxWarp w, Arg[] sums, double[] a, double[] b, bool adds)
     {
-        for (int lane = 0; lane < 32; lane++)
+        int n = 2 * sums.Length;
+        var all = new double[Rows * n];
+        for (int r = 0; r < sums.Length && adds; r++)
         {
-            for (int r = 0; r < sums.Length; r++)
+            ReadOnlySpan<ulong> values = w.Values(sums[r].Register);
+            for (int lane = 0; lane < values.Length; lane++)
             {
-                int row = lane / 4 + 8 * (r / 2 % 2), column = 8 * (r / 4) + 2 * (lane % 4) + r % 2;
-                double sum = adds ? PtxFormulas.Float(w[sums[r].Register, lane]) : 0;
-                for (int k = 0; k < 16; k++)
-                {
-                    sum += a[16 * row + k] * b[16 * column + k];
-                }
+                all[Place(r, lane, n)] = PtxFormulas.Float(values[lane]);
+            }
+        }
 
-                w[sums[r].Register, lane] = PtxFormulas.Bits((float)sum);
+        PtxProducts.Add(a, b, all, n, Depth);
+        for (int r = 0; r < sums.Length; r++)
+        {
+            Span<ulong> values = w.Values(sums[r].Register);
+            for (int lane = 0; lane < values.Length; lane++)
+            {
+                values[lane] = PtxFormulas.Bits((float)all[Place(r, lane, n)]);
             }
         }
     }
+
+    /// <summary>Where the sum of a register and a lane is in [16, n].</summary>
+    private static int Place(int register, int lane, int n) => n * (lane / 4 + 8 * (register / 2 % 2)) + 8 * (register / 4) + 2 * (lane % 4) + register % 2;
 
     /// <summary>The warp's 16 rows of a left operand in registers, as mma has them.</summary>
     private static double[] Fragments(PtxWarp w, Arg[] left, Func<ushort, float> read)
@@ -164,11 +180,24 @@ internal static class WgmmaSteps
     private static double[] Values(PtxMachine machine, ReadOnlySpan<int> places, Func<ushort, float> read)
     {
         var values = new double[places.Length];
+        ReadOnlySpan<byte> shared = machine.Shared;
         for (int i = 0; i < values.Length; i++)
         {
-            values[i] = read(MemoryMarshal.Read<ushort>(machine.Shared.AsSpan(places[i])));
+            values[i] = read(MemoryMarshal.Read<ushort>(shared[places[i]..]));
         }
 
         return values;
+    }
+
+    /// <summary>[n, 16] as [16, n].</summary>
+    private static double[] Transposed(double[] values, int n)
+    {
+        var turned = new double[values.Length];
+        for (int i = 0; i < values.Length; i++)
+        {
+            turned[i % Depth * n + i / Depth] = values[i];
+        }
+
+        return turned;
     }
 }
