@@ -20,6 +20,7 @@ internal sealed unsafe class PtxMachine
     private readonly Action<PtxWarp>[] _steps;
     private readonly WgmmaSums _sums;
     private readonly bool _startsEarly;
+    private readonly Stack<byte[]> _unused = [];
 
     // The piece of memory that was touched last.
     private (nint Start, nint End) _near;
@@ -174,6 +175,17 @@ internal sealed unsafe class PtxMachine
         _nanoseconds += 2_050_000_000;
         return _program.Text.Contains("%globaltimer", StringComparison.Ordinal) && warps.Count(w => w.EndWait()) > 0;
     }
+
+    /// <summary>Shared memory for a block, of one that has ended where there is some.</summary>
+    public byte[] SpoiltMemory()
+    {
+        byte[] memory = _unused.TryPop(out byte[]? used) ? used : new byte[_program.SharedBytes];
+        Array.Fill(memory, (byte)0xff);
+        return memory;
+    }
+
+    /// <summary>A block has ended, and nobody reads its shared memory any more.</summary>
+    public void GiveBack(PtxBlock block) => _unused.Push(block.Shared);
 
     /// <summary>Blocks of a cluster, which start together.</summary>
     public PtxBlock[] Start(int cluster)

@@ -69,6 +69,7 @@ internal sealed class PtxScheduler
             throw new InvalidOperationException($"block {string.Join(", ", block.Index)} ends with copies under way");
         }
 
+        _machine.GiveBack(block);
         return true;
     }
 

@@ -12,8 +12,7 @@ internal sealed class PtxBlock
         int[] grid = machine.GridSize;
         int threads = machine.Program.Threads;
         (Number, Index) = (number, [number % grid[0], number / grid[0] % grid[1], number / (grid[0] * grid[1])]);
-        Shared = new byte[machine.Program.SharedBytes];
-        Array.Fill(Shared, (byte)0xff);
+        Shared = machine.SpoiltMemory();
         Warps = new PtxWarp[threads / 32];
         for (int i = 0; i < Warps.Length; i++)
         {

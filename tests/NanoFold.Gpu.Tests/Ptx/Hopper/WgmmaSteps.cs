@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Arg = NanoFold.Gpu.Tests.Ptx.PtxText.Arg;
@@ -79,7 +80,25 @@ internal static class WgmmaSteps
                 Own(w, operand.Register, w.Sums.Read, w.Sums.UnderWay);
             }
 
-            var work = new AsyncWork(i.Text, () => Compute(w, sums, left.Length > 0 ? Fragments(w, left, read) : Values(machine, placesA.AsSpan(256 * (w.Number % 4), 256), read), Transposed(Values(machine, placesB, read), n), adds), w.Sums.Last);
+            var work = new AsyncWork(i.Text, Compute, w.Sums.Last);
+            void Compute()
+            {
+                double[] rows = ArrayPool<double>.Shared.Rent(Rows * Depth), columns = ArrayPool<double>.Shared.Rent(Depth * n);
+                if (left.Length > 0)
+                {
+                    Fragments(w, left, read, rows);
+                }
+                else
+                {
+                    Values(machine, placesA.AsSpan(Rows * Depth * (w.Number % 4), Rows * Depth), read, rows, Depth, 1);
+                }
+
+                Values(machine, placesB, read, columns, 1, n);
+                Multiply(w, sums, rows, columns, adds);
+                ArrayPool<double>.Shared.Return(rows);
+                ArrayPool<double>.Shared.Return(columns);
+            }
+
             w.Sums.Last = work;
             w.Sums.Groups[^1].Add((work, () =>
             {
@@ -133,10 +152,12 @@ internal static class WgmmaSteps
     }
 
     /// <summary>sums [16, n] = or += a [16, 16] · b [16, n]</summary>
-    private static void Compute(PtxWarp w, Arg[] sums, double[] a, double[] b, bool adds)
+    private static void Multiply(PtxWarp w, Arg[] sums, ReadOnlySpan<double> a, ReadOnlySpan<double> b, bool adds)
     {
         int n = 2 * sums.Length;
-        var all = new double[Rows * n];
+        double[] rented = ArrayPool<double>.Shared.Rent(Rows * n);
+        Span<double> all = rented.AsSpan(0, Rows * n);
+        all.Clear();
         for (int r = 0; r < sums.Length && adds; r++)
         {
             ReadOnlySpan<ulong> values = w.Values(sums[r].Register);
@@ -155,49 +176,35 @@ internal static class WgmmaSteps
                 values[lane] = PtxFormulas.Bits((float)all[Place(r, lane, n)]);
             }
         }
+
+        ArrayPool<double>.Shared.Return(rented);
     }
 
     /// <summary>Where the sum of a register and a lane is in [16, n].</summary>
     private static int Place(int register, int lane, int n) => n * (lane / 4 + 8 * (register / 2 % 2)) + 8 * (register / 4) + 2 * (lane % 4) + register % 2;
 
     /// <summary>The warp's 16 rows of a left operand in registers, as mma has them.</summary>
-    private static double[] Fragments(PtxWarp w, Arg[] left, Func<ushort, float> read)
+    private static void Fragments(PtxWarp w, Arg[] left, Func<ushort, float> read, Span<double> values)
     {
-        var values = new double[256];
-        for (int lane = 0; lane < 32; lane++)
+        for (int r = 0; r < left.Length; r++)
         {
-            for (int r = 0; r < left.Length; r++)
+            ReadOnlySpan<ulong> pairs = w.Values(left[r].Register);
+            for (int lane = 0; lane < pairs.Length; lane++)
             {
-                uint pair = (uint)w[left[r].Register, lane];
-                int at = 16 * (lane / 4 + 8 * (r & 1)) + 2 * (lane % 4) + 8 * (r >> 1);
+                uint pair = (uint)pairs[lane];
+                int at = Depth * (lane / 4 + 8 * (r & 1)) + 2 * (lane % 4) + 8 * (r >> 1);
                 (values[at], values[at + 1]) = (read((ushort)pair), read((ushort)(pair >> 16)));
             }
         }
-
-        return values;
     }
 
-    private static double[] Values(PtxMachine machine, ReadOnlySpan<int> places, Func<ushort, float> read)
+    /// <summary>Reads [count, 16] from shared memory; where elements go is given by how far the next one is along each axis.</summary>
+    private static void Values(PtxMachine machine, ReadOnlySpan<int> places, Func<ushort, float> read, Span<double> values, int next, int deeper)
     {
-        var values = new double[places.Length];
         ReadOnlySpan<byte> shared = machine.Shared;
-        for (int i = 0; i < values.Length; i++)
+        for (int i = 0; i < places.Length; i++)
         {
-            values[i] = read(MemoryMarshal.Read<ushort>(shared[places[i]..]));
+            values[i / Depth * next + i % Depth * deeper] = read(MemoryMarshal.Read<ushort>(shared[places[i]..]));
         }
-
-        return values;
-    }
-
-    /// <summary>[n, 16] as [16, n].</summary>
-    private static double[] Transposed(double[] values, int n)
-    {
-        var turned = new double[values.Length];
-        for (int i = 0; i < values.Length; i++)
-        {
-            turned[i % Depth * n + i / Depth] = values[i];
-        }
-
-        return turned;
     }
 }
