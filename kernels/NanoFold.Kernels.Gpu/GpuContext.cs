@@ -19,6 +19,9 @@ public sealed class GpuContext : IDisposable
 
     private const int DeviceGroupSize = 256;
 
+    /// <summary>A simulator's threads of a group: each is a thread of the host, and every barrier and every launch changes from one to the other.</summary>
+    internal const int SimulatedGroupSize = 8;
+
     private readonly Dictionary<(Type Work, int Threads), Delegate> _kernels = [];
     private readonly List<CompiledKernel> _compiled = [];
     private readonly List<IDisposable> _outgrown = [];
@@ -93,7 +96,7 @@ public sealed class GpuContext : IDisposable
     public long SharedBytes => _openCl?.Capabilities.LocalBytes ?? Accelerator.MaxSharedMemoryPerGroup;
 
     /// <summary>Threads of a group that works on a row.</summary>
-    public int GroupSize => !IsSimulator ? DeviceGroupSize : HasWarps ? 2 * WarpSum.Lanes : 16;
+    public int GroupSize => !IsSimulator ? DeviceGroupSize : HasWarps ? 2 * WarpSum.Lanes : SimulatedGroupSize;
 
     /// <summary>Counts what was launched: what was read before may be stale once it has changed.</summary>
     internal long Version { get; private set; }

@@ -14,6 +14,9 @@ public static class GpuDevices
     public const string Cuda = "cuda";
     public const string OpenCl = "opencl";
 
+    // Above 32 ILGPU starts a simulator's threads when the first group has so many: most kernels have groups of fewer.
+    private const int SimulatedThreads = 64;
+
     /// <summary>Everything that the interfaces show, usable or not, CUDA first and discrete GPUs before others.</summary>
     public static IReadOnlyList<GpuDevice> List()
     {
@@ -52,10 +55,10 @@ public static class GpuDevices
     }
 
     /// <summary>ILGPU's simulator on the host's processor: right, and slow.</summary>
-    public static GpuBackend OpenSimulator(bool composedOnly = false, int threads = 16, int warp = 16) => OpenSimulator(null, composedOnly, threads, warp);
+    public static GpuBackend OpenSimulator(bool composedOnly = false, int threads = SimulatedThreads, int warp = GpuContext.SimulatedGroupSize) => OpenSimulator(null, composedOnly, threads, warp);
 
     /// <summary>As above, with streams that wait for each other, as those of a device that captures steps do.</summary>
-    internal static GpuBackend OpenSimulator(IStreamEvents? events, bool composedOnly = false, int threads = 16, int warp = 16) =>
+    internal static GpuBackend OpenSimulator(IStreamEvents? events, bool composedOnly = false, int threads = SimulatedThreads, int warp = GpuContext.SimulatedGroupSize) =>
         Open<CPUDevice>(b => b.CPU(new CPUDevice(numThreadsPerWarp: warp, numWarpsPerMultiprocessor: threads / warp, numMultiprocessors: 1)), composedOnly, events: events)!;
 
     private static GpuBackend? Open<TDevice>(Action<Context.Builder> add, bool composedOnly, OpenClCapabilities? openCl = null, IStreamEvents? events = null)

@@ -145,8 +145,7 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
 
     private void Compare(Matrices a, Matrices b, Matrices y, double[] bias, double[] residual, double[] before)
     {
-        double[] valuesA = a.Read(), valuesB = b.Read(), after = y.Read();
-        bool tensor = Family == GemmFamily.Mma && Input == GpuType.Float32;
+        double[] valuesA = Operand(a), valuesB = Operand(b), after = y.Read();
         double unit = y.Type == GpuType.Float32 ? 2e-6 : y.Type == GpuType.BFloat16 ? 0.005 : 0.0006;
         for (int matrix = 0; matrix < y.Count; matrix++)
         {
@@ -160,7 +159,7 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
                     double sum = 0, size = 0;
                     for (int k = from; k < to && !isLeftAlone; k++)
                     {
-                        double term = Round(a.At(valuesA, matrixA, ColumnsA ? k : i, ColumnsA ? i : k), tensor) * Round(b.At(valuesB, matrixB, ColumnsB ? j : k, ColumnsB ? k : j), tensor);
+                        double term = a.At(valuesA, matrixA, ColumnsA ? k : i, ColumnsA ? i : k) * b.At(valuesB, matrixB, ColumnsB ? j : k, ColumnsB ? k : j);
                         sum += term;
                         size += Math.Abs(term);
                     }
@@ -201,10 +200,16 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
         return (0, group == Offsets.Length - 1 ? -1 : group, 0, K);
     }
 
-    private double Round(double value, bool tensor)
+    /// <summary>What tensor cores read of an operand of single precision is rounded to TF32 as the device does.</summary>
+    private double[] Operand(Matrices operand)
     {
-        uint bits = BitConverter.SingleToUInt32Bits((float)value);
-        uint half = Architecture >= 90 ? 0xfff + ((bits >> 13) & 1) : 0x1000;
-        return tensor ? BitConverter.UInt32BitsToSingle((bits + half) & 0xffffe000) : value;
+        double[] values = operand.Read();
+        for (int i = 0; i < values.Length && Family == GemmFamily.Mma && Input == GpuType.Float32; i++)
+        {
+            uint bits = BitConverter.SingleToUInt32Bits((float)values[i]), half = Architecture >= 90 ? 0xfff + ((bits >> 13) & 1) : 0x1000;
+            values[i] = BitConverter.UInt32BitsToSingle((bits + half) & 0xffffe000);
+        }
+
+        return values;
     }
 }

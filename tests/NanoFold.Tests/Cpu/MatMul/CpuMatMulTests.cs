@@ -1,6 +1,7 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.MatMul;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Cpu.MatMul;
 
@@ -44,11 +45,11 @@ public sealed class CpuMatMulTests
             using var half = new TestTensor(random, type, [side, side], padding: 5);
             matMul.MatMul(new MatMulArgs { A = x.View, B = x.View, TransposeB = true, Y = gram.View });
             matMul.MatMul(new MatMulArgs { A = x.View, B = x.View, TransposeB = true, Y = half.View, IsSymmetric = true });
-            Assert.That(half.Matrix([], false), Is.EqualTo(gram.Matrix([], false)), $"gram {side} x {depth}");
+            Numbers.AssertSameBits(half.Matrix([], false), gram.Matrix([], false), $"gram {side} x {depth}");
 
             matMul.MatMul(new MatMulArgs { A = gram.View, B = gram.View, Y = square.View });
             matMul.MatMul(new MatMulArgs { A = gram.View, B = gram.View, Y = half.View, IsSymmetric = true });
-            Assert.That(half.Matrix([], false), Is.EqualTo(square.Matrix([], false)), $"square of {side}");
+            Numbers.AssertSameBits(half.Matrix([], false), square.Matrix([], false), $"square of {side}");
             Assert.That(half.OutsideUntouched(), $"beside {side}");
         }
     }
@@ -199,7 +200,7 @@ public sealed class CpuMatMulTests
                     results[i] = test.Y.Snapshot();
                 }
 
-                Assert.That(results[1], Is.EqualTo(results[0]), $"{rows} x {columns} x {depth}, form {form}");
+                Numbers.AssertSameBits(results[1], results[0], $"{rows} x {columns} x {depth}, form {form}");
             }
         }
     }

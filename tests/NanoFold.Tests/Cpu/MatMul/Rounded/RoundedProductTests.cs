@@ -3,6 +3,7 @@ using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.MatMul;
 using NanoFold.Kernels.Cpu.MatMul.Rounded;
 using NanoFold.Kernels.Memory;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Cpu.MatMul.Rounded;
 
@@ -58,7 +59,7 @@ public sealed unsafe class RoundedProductTests
             test.Y.Restore();
             test.Round();
             test.Run(matMul);
-            Assert.That(found, Is.EqualTo(test.Y.Snapshot()), $"form {form}");
+            Numbers.AssertSameBits(found, test.Y.Snapshot(), $"form {form}");
         }
     }
 
@@ -97,7 +98,7 @@ public sealed unsafe class RoundedProductTests
             using var half = new TestTensor(random, DType.Float32, [side, side], padding: 5);
             matMul.MatMul(new MatMulArgs { A = x.View, B = x.View, TransposeB = true, Y = whole.View });
             matMul.MatMul(new MatMulArgs { A = x.View, B = x.View, TransposeB = true, Y = half.View, IsSymmetric = true });
-            Assert.That(half.Matrix([], false), Is.EqualTo(whole.Matrix([], false)), $"{side} x {depth}");
+            Numbers.AssertSameBits(half.Matrix([], false), whole.Matrix([], false), $"{side} x {depth}");
         }
     }
 
