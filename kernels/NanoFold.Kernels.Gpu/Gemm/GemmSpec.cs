@@ -128,7 +128,7 @@ internal readonly record struct GemmKernelKey(GemmFamily Family, GemmSpec Spec, 
     public Ptx.PtxProgram Write(int architecture = 80, bool startsEarly = false) => Family switch
     {
         GemmFamily.Mma => MmaGemm.Write(Spec, Tile, architecture, startsEarly),
-        GemmFamily.Wgmma => WgmmaGemm.Write(Spec, Tile),
+        GemmFamily.Wgmma => WgmmaGemm.Write(Spec, Tile, startsEarly: startsEarly),
         GemmFamily.Simt => SimtGemm.Write(Spec, Tile),
         GemmFamily.FewRows => FewRowsGemm.Write(Spec, Tile),
         _ => SliceSum.Write(Spec, startsEarly),

@@ -42,15 +42,18 @@ internal static class WgmmaGemm
     /// <param name="spec">What is computed.</param>
     /// <param name="tile">Its cut.</param>
     /// <param name="watched">Whether waits are bounded: see <see cref="PtxWatch"/>.</param>
-    public static PtxProgram Write(in GemmSpec spec, GemmTile tile, bool watched = false)
+    /// <param name="startsEarly">Whether it may be started while the kernel before it still runs.</param>
+    public static PtxProgram Write(in GemmSpec spec, GemmTile tile, bool watched = false, bool startsEarly = false)
     {
         var layout = new WgmmaLayout(spec, tile);
         var w = new PtxWriter("gemm_wgmma", Architecture, WgmmaLayout.Threads, Unsafe.SizeOf<WgmmaArguments>(), 1)
         {
             IsForTargetOnly = true, ParameterAlign = WgmmaArguments.Align, Cluster = tile.Cluster, Watch = watched ? new PtxWatch(WgmmaArguments.AtWatch) : null,
+            StartsEarly = startsEarly,
         };
         Reg thread = w.ThreadX(), shared = w.SharedBase(), isElected = w.Elect();
         MakeBarriers(w, layout, w.Add(shared, layout.BarriersAt), w.Compare("eq", thread, 0));
+        w.WaitForEarlier();
         string producer = w.NewLabel(), end = w.NewLabel();
         using (w.When(w.Compare("lt", thread, 128)))
         {
@@ -69,6 +72,7 @@ internal static class WgmmaGemm
         }
 
         new WgmmaProducer(w, layout, shared, isElected).Write();
+        w.LetNextStart();
         w.Mark(end);
         if (tile.Cluster > 1)
         {
