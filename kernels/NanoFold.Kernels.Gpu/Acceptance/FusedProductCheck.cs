@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NanoFold.Kernels.Gpu.Gemm;
+using NanoFold.Kernels.Gpu.Gemm.Fused;
 using NanoFold.Kernels.Gpu.Gemm.Mma;
 using NanoFold.Kernels.Gpu.Ptx;
 
@@ -46,7 +47,7 @@ internal static class FusedProductCheck
     private static CheckResult RowSums(ICheckDevice device)
     {
         GemmTile tile = GemmTiles.Mma[2];
-        int parts = MmaRowSums.Parts(tile, N);
+        int parts = GemmRowSums.Parts(tile, N);
         GemmProblem problem = Problem(device);
         (problem.SumsRows, problem.RowSums) = (true, device.Allocate(2L * sizeof(float) * M * parts));
         GemmRun.Run(device, problem, new GemmChoice(GemmFamily.Mma, tile));
@@ -55,7 +56,7 @@ internal static class FusedProductCheck
         {
             int first = i % parts * tile.WarpN, count = Math.Clamp(N - first, 0, tile.WarpN);
             float[] own = [.. Enumerable.Range(first, count).Select(j => Float(SmallIntegers.Bits(GpuType.BFloat16, Sum(i / parts, j))))];
-            expected[2 * i] = own.Length == 0 ? MmaRowSums.Least : own.Max();
+            expected[2 * i] = own.Length == 0 ? GemmRowSums.Least : own.Max();
             expected[(2 * i) + 1] = own.Sum(value => MathF.Exp(value - own.Max()));
         }
 
