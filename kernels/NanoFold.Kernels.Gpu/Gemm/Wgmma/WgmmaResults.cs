@@ -93,7 +93,7 @@ internal sealed class WgmmaResults
     /// <summary>Shared memory is not given back before it is read.</summary>
     public void End()
     {
-        if (_layout.HasResultTile)
+        if (_layout.HasResultTile && !IsGradient)
         {
             using (_w.When(_isStorer))
             {

@@ -17,7 +17,8 @@ internal sealed partial class WgmmaFusedMutationTests
         new("turn", edit => WgmmaFusedTests.Turned(new GemmRotation(32, 32, false, false), 256, 3, 32, 192, WgmmaFusedTests.Tile with { Stages = 2 }) with { Edit = edit.Text, Schedule = edit.Schedule }),
     ];
 
-    private static readonly PtxSchedule[] s_schedules = [.. PtxSchedule.All(8)];
+    // Also with the warp held back that makes the barriers.
+    private static readonly PtxSchedule[] s_schedules = [.. PtxSchedule.All(8), new() { Held = (0, 1) }];
 
     [TestCaseSource(nameof(Texts))]
     public void WhatIsMissingIsSeen(object of, string name, string text) => Seen((Case)of, name, _ => text);
