@@ -1,13 +1,12 @@
-using System.Text.RegularExpressions;
-
 namespace NanoFold.Kernels.Gpu.OpenCl;
 
 /// <summary>Statements of a kernel that run one after the other, and what comes after them: another piece, one of two, one after a barrier, or the end.</summary>
-internal sealed partial class KernelPiece
+internal sealed class KernelPiece
 {
     private readonly List<string> _labels = [];
+    private HashSet<string>? _sets, _reads;
 
-    public List<string> Statements { get; } = [];
+    public List<KernelStatement> Statements { get; } = [];
 
     /// <summary>The variable that decides for the first of two pieces; null where there is no choice.</summary>
     public string? Condition { get; set; }
@@ -26,41 +25,25 @@ internal sealed partial class KernelPiece
     public void Resolve(IReadOnlyDictionary<string, int> labels)
         => Next = [.. _labels.Select(l => labels.TryGetValue(l, out int piece) ? piece : throw new FormatException($"no label {l}"))];
 
-    /// <summary>What a piece needs before it, given what is needed after it.</summary>
-    public HashSet<string> NeededBefore(IEnumerable<string> after)
-    {
-        HashSet<string> needed = [.. after];
-        if (Condition is not null)
-        {
-            needed.Add(Condition);
-        }
+    /// <summary>Variables that it sets.</summary>
+    public IReadOnlySet<string> Sets => _sets ??= [.. Statements.Select(s => s.Target).OfType<string>()];
 
+    /// <summary>Variables that it reads before it sets them.</summary>
+    public IReadOnlySet<string> Reads => _reads ??= FirstRead();
+
+    private HashSet<string> FirstRead()
+    {
+        HashSet<string> read = [.. Condition is null ? Array.Empty<string>() : [Condition]];
         for (int i = Statements.Count - 1; i >= 0; i--)
         {
-            (string? target, string[] read) = Effect(Statements[i]);
-            if (target is not null)
+            if (Statements[i].Target is { } target)
             {
-                needed.Remove(target);
+                read.Remove(target);
             }
 
-            needed.UnionWith(read);
+            read.UnionWith(Statements[i].Read);
         }
 
-        return needed;
+        return read;
     }
-
-    /// <summary>Variables that a piece sets, as often as it does.</summary>
-    public IEnumerable<string> Set() => Statements.Select(s => Effect(s).Target).OfType<string>();
-
-    /// <summary>The variable that a statement sets, of a struct that is built field by field too (its fields are set one after the other), and those that it reads.</summary>
-    public static (string? Target, string[] Read) Effect(string statement)
-    {
-        Match match = Assignment().Match(statement);
-        return match.Success
-            ? (match.Groups["target"].Value, [.. KernelText.Names(match.Groups["value"].Value)])
-            : (null, [.. KernelText.Names(statement)]);
-    }
-
-    [GeneratedRegex(@"^(?<target>var\d+)(\.field_\d+)*\s*=(?!=)(?<value>.*)$")]
-    private static partial Regex Assignment();
 }

@@ -92,7 +92,7 @@ internal sealed partial class KernelText
             }
             else
             {
-                piece.Statements.Add(line);
+                piece.Statements.Add(KernelStatement.Of(line));
             }
         }
 

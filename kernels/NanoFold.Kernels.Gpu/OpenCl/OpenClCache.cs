@@ -21,13 +21,13 @@ internal sealed class OpenClCache(string device, string? folder = null)
     {
         string key = $"{work}; {string.Join(", ", Assemblies(work).Select(Build).Order(StringComparer.Ordinal))}; {_device}";
         string path = Path.Combine(_folder, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)))[..32] + ".cl");
-        // The key stands at the end: a file that was cut off has none.
+        // The key stands at the end of the file: one that was cut off has none. A driver is not told it, for it changes with every build and what it keeps would be lost.
         string last = $"// {key}\n";
         try
         {
             if (File.Exists(path) && File.ReadAllText(path) is { } kept && kept.EndsWith(last, StringComparison.Ordinal))
             {
-                return kept;
+                return kept[..^last.Length];
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -35,12 +35,12 @@ internal sealed class OpenClCache(string device, string? folder = null)
             // Written again.
         }
 
-        string source = $"{write()}\n{last}";
+        string source = $"{write()}\n";
         try
         {
             Directory.CreateDirectory(_folder);
             string beside = $"{path}.tmp-{Guid.NewGuid():N}";
-            File.WriteAllText(beside, source);
+            File.WriteAllText(beside, source + last);
             File.Move(beside, path, overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -70,9 +70,9 @@ internal sealed partial class ThreadLoops
     private void WriteLoop(StringBuilder to, int entry)
     {
         List<int> reached = Reached(entry);
-        HashSet<string> set = [.. reached.SelectMany(p => _kernel.Pieces[p].Set())];
+        HashSet<string> set = [.. reached.SelectMany(p => _kernel.Pieces[p].Sets)];
         set.ExceptWith(_shared);
-        HashSet<string> read = [.. reached.SelectMany(p => _kernel.Pieces[p].NeededBefore([]))];
+        HashSet<string> read = [.. reached.SelectMany(p => _kernel.Pieces[p].Reads)];
         to.Append($"\tcase {entry}:\n\tfor (int nf_thread = 0; nf_thread < {Threads}; nf_thread++)\n\t{{\n");
         foreach (string name in _needed[entry].Where(n => !_shared.Contains(n) && (set.Contains(n) || read.Contains(n))).Order(StringComparer.Ordinal))
         {
@@ -84,9 +84,9 @@ internal sealed partial class ThreadLoops
         {
             KernelPiece piece = _kernel.Pieces[index];
             to.Append($"\tP{index}_{entry}: ;\n");
-            foreach (string statement in piece.Statements)
+            foreach (KernelStatement statement in piece.Statements)
             {
-                to.Append($"\t{OwnThread(statement)}\n");
+                to.Append($"\t{OwnThread(statement.Text)}\n");
             }
 
             if (piece.AfterBarrier is { } after)
@@ -117,7 +117,8 @@ internal sealed partial class ThreadLoops
         return reached;
     }
 
-    private static string OwnThread(string statement) => LocalSize().Replace(LocalId().Replace(statement, "nf_thread"), Threads);
+    private static string OwnThread(string statement)
+        => statement.Contains("get_local_", StringComparison.Ordinal) ? LocalSize().Replace(LocalId().Replace(statement, "nf_thread"), Threads) : statement;
 
     /// <summary>What is needed before each piece.</summary>
     private static HashSet<string>[] Needed(KernelText kernel)
@@ -128,8 +129,10 @@ internal sealed partial class ThreadLoops
             changes = false;
             for (int i = needed.Length - 1; i >= 0; i--)
             {
-                HashSet<string> before = kernel.Pieces[i].NeededBefore(kernel.Pieces[i].Followers.SelectMany(f => needed[f]));
-                before.IntersectWith(kernel.Declared.Keys);
+                KernelPiece piece = kernel.Pieces[i];
+                HashSet<string> before = [.. piece.Followers.SelectMany(f => needed[f])];
+                before.ExceptWith(piece.Sets);
+                before.UnionWith(piece.Reads.Where(kernel.Declared.ContainsKey));
                 changes |= before.Count > needed[i].Count;
                 needed[i] = before;
             }
@@ -142,18 +145,15 @@ internal sealed partial class ThreadLoops
     private static HashSet<string> SharedBy(KernelText kernel)
     {
         HashSet<string> shared = [.. kernel.Start.SelectMany(KernelText.Names)];
-        string[] statements = [.. kernel.Pieces.SelectMany(p => p.Statements)];
-        HashSet<string> often = [.. kernel.Pieces.SelectMany(p => p.Set()).GroupBy(n => n).Where(g => g.Count() > 1).Select(g => g.Key)];
+        KernelStatement[] set = [.. kernel.Pieces.SelectMany(p => p.Statements).Where(s => s.Target is not null)];
+        HashSet<string> often = [.. set.GroupBy(s => s.Target!).Where(g => g.Count() > 1).Select(g => g.Key)];
+        KernelStatement[] once = [.. set.Where(s => !often.Contains(s.Target!) && !OfAThread().IsMatch(s.Text))];
         for (bool changes = true; changes;)
         {
             changes = false;
-            foreach (string statement in statements)
+            foreach (KernelStatement statement in once)
             {
-                (string? target, string[] read) = KernelPiece.Effect(statement);
-                if (target is not null && !often.Contains(target) && !OfAThread().IsMatch(statement) && read.All(shared.Contains))
-                {
-                    changes |= shared.Add(target);
-                }
+                changes |= statement.Read.All(shared.Contains) && shared.Add(statement.Target!);
             }
         }
 

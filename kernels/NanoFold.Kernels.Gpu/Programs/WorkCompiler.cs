@@ -30,8 +30,8 @@ internal sealed class WorkCompiler : IDisposable
 
     /// <summary>The works in all that they become, on a few threads.</summary>
     /// <param name="works">Structs.</param>
-    /// <param name="architectures">Of CUDA devices.</param>
-    public static CompiledWork[] Compile(IReadOnlyList<Type> works, CudaArchitecture[] architectures)
+    /// <param name="architectures">Of CUDA devices that a work is compiled for.</param>
+    public static CompiledWork[] Compile(IReadOnlyList<Type> works, Func<Type, CudaArchitecture[]> architectures)
     {
         var compiled = new CompiledWork[works.Count];
         int next = -1;
@@ -40,7 +40,7 @@ internal sealed class WorkCompiler : IDisposable
             using var compiler = new WorkCompiler();
             for (int i = Interlocked.Increment(ref next); i < compiled.Length; i = Interlocked.Increment(ref next))
             {
-                compiled[i] = new(works[i], [.. architectures.Select(a => compiler.ToPtx(works[i], a))], compiler.ToOpenCl(works[i]));
+                compiled[i] = new(works[i], [.. architectures(works[i]).Select(a => compiler.ToPtx(works[i], a))], compiler.ToOpenCl(works[i]));
             }
         });
         return compiled;

@@ -66,6 +66,8 @@ internal sealed class GpuSessionTests
         string table = GpuSessionTable.Of(
         [
             Run("checks", """{"device":"cuda X","checks":[{"name":"box-load-64-at-0-0","holds":false,"detail":"1 of 2"}]}""", "failed (1)"),
+            Run("training", """{"checks":[{"name":"fp32","gradientDifference":1.5e-6,"lossDifference":1e-7,"sameBits":true,"seconds":3,"fault":null},{"name":"tf32","fault":null,"skipped":"no"}]}"""),
+            Run("training-wgmma", """{"checks":[{"name":"bf16","gradientDifference":0.7,"lossDifference":null,"sameBits":false,"seconds":3.2,"fault":"the gradient"}]}""", "failed (1)"),
             Run("products", """{"products":[{"name":"forward","m":64,"n":32,"k":16,"fp32":40,"tf32":200,"bf16":400},{"name":"dX","m":64,"n":16,"k":32,"fp32":41,"tf32":201,"bf16":401}]}"""),
             Run("products-wgmma", """{"products":[{"name":"forward","m":64,"n":32,"k":16,"bf16":600},{"name":"dX","m":64,"n":16,"k":32,"bf16":601}]}"""),
             Run("peer-products", """{"torch":"2.11","cases":[{"name":"x","m":64,"n":32,"k":16,"fp32":50,"tf32":400,"bf16":500}]}"""),
@@ -81,6 +83,9 @@ internal sealed class GpuSessionTests
         {
             "cuda X, PyTorch 2.11",
             "| checks | 1.0 | failed (1): box-load-64-at-0-0 |",
+            "| training-wgmma | 1.0 | failed (1): bf16 |",
+            "| fp32 | 1.5e-6 | 1.0e-7 | yes | 3.0 |",
+            "| bf16, wgmma | 7.0e-1 | – | no | 3.2 |",
             "| forward | 64 | 32 | 16 | 40.0 | 200.0 | 400.0 | 600.0 | 0.80 | 0.50 | 0.80 | 1.20 |",
             "| dX | 64 | 16 | 32 | 41.0 | 201.0 | 401.0 | 601.0 | – | – | – | – |",
             "| 8 | 1 | 2 | 16 | 2.000 | 5.000 | 4.000 | 0.500 | 3.000 | 9.0 | 0.50 | 2.00 | 2.00 | 3.33 |",

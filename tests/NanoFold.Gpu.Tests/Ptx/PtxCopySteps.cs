@@ -1,10 +1,11 @@
+using System.Numerics;
 using Arg = NanoFold.Gpu.Tests.Ptx.PtxText.Arg;
 using Instruction = NanoFold.Gpu.Tests.Ptx.PtxText.Instruction;
 
 namespace NanoFold.Gpu.Tests.Ptx;
 
 /// <summary>cp.async: copies of 4, 8 or 16 bytes a lane, in groups; they land when they are waited for.</summary>
-internal static unsafe class PtxCopySteps
+internal static class PtxCopySteps
 {
     public static Action<PtxWarp> Decode(PtxMachine machine, Instruction i)
     {
@@ -21,28 +22,27 @@ internal static unsafe class PtxCopySteps
         int bytes = (int)i.Operands[2][0].Number;
         return w =>
         {
-            var touched = new List<int>(32);
-            for (int lane = 0; lane < 32; lane++)
+            Span<int> touched = stackalloc int[PtxWarp.Lanes];
+            int count = 0;
+            Arg to = i.Operands[0][0], from = i.Operands[1][0];
+            for (uint left = w.Active; left != 0; left &= left - 1)
             {
-                if (w.Runs(lane))
+                int lane = BitOperations.TrailingZeroCount(left);
+                int shared = machine.SharedAt(w[to.Register, lane] + (ulong)to.Number, bytes);
+                ulong global = w[from.Register, lane] + (ulong)from.Number;
+                int source = i.Operands.Length > 3 ? (int)PtxDecoder.Value(w, i.Operands[3][0], lane) : bytes;
+                if (source < 0 || source > bytes)
                 {
-                    Arg to = i.Operands[0][0], from = i.Operands[1][0];
-                    int shared = machine.SharedAt(w[to.Register, lane] + (ulong)to.Number, bytes);
-                    ulong global = w[from.Register, lane] + (ulong)from.Number;
-                    int source = i.Operands.Length > 3 ? (int)PtxDecoder.Value(w, i.Operands[3][0], lane) : bytes;
-                    if (source < 0 || source > bytes)
-                    {
-                        throw new InvalidOperationException($"{source} bytes of a source of {bytes}");
-                    }
-
-                    machine.Races?.Shared(w, lane, shared, bytes, isWrite: true);
-                    machine.Shared.AsSpan(shared, bytes).Fill(0xff);
-                    w.Copies[^1].Add(new PtxWarp.Copy(lane, shared, global, bytes, source));
-                    touched.Add(shared);
+                    throw new InvalidOperationException($"{source} bytes of a source of {bytes}");
                 }
+
+                machine.Races?.Shared(w, lane, shared, bytes, isWrite: true);
+                machine.Shared.AsSpan(shared, bytes).Fill(0xff);
+                w.Copies[^1].Add(new PtxWarp.Copy(lane, shared, global, bytes, source));
+                touched[count++] = shared;
             }
 
-            PtxBanks.Count(machine, touched, bytes);
+            PtxBanks.Count(machine, touched[..count], bytes);
         };
     }
 
@@ -62,10 +62,7 @@ internal static unsafe class PtxCopySteps
                         throw new InvalidOperationException($"a copy of {copy.Bytes} from a misaligned address");
                     }
 
-                    for (int b = 0; b < copy.SourceBytes; b++)
-                    {
-                        target[b] = *machine.Global(copy.Global + (ulong)b, 1);
-                    }
+                    machine.Global(copy.Global, copy.SourceBytes).CopyTo(target);
                 }
             }
 

@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using System.Numerics;
 using NanoFold.Gpu.Tests.Ptx.Blocks;
 using NanoFold.Gpu.Tests.Ptx.Clusters;
 using NanoFold.Gpu.Tests.Ptx.Hopper;
@@ -8,7 +8,7 @@ using Instruction = NanoFold.Gpu.Tests.Ptx.PtxText.Instruction;
 namespace NanoFold.Gpu.Tests.Ptx;
 
 /// <summary>Turns an instruction into what it does to a warp.</summary>
-internal sealed unsafe class PtxDecoder(PtxMachine machine)
+internal sealed class PtxDecoder(PtxMachine machine)
 {
     public Action<PtxWarp> Decode(Instruction i)
     {
@@ -22,8 +22,8 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
             "bra" => Branch(i),
             "bar" => parts[1] == "sync" ? Barrier(i) : w => w.Order?.Meet(),
             "ld" or "atom" or "red" when AtomicSteps.Is(i) => AtomicSteps.Decode(machine, i),
-            "ld" => parts[1] == "param" ? LoadArgument(i) : Access(i, isLoad: true),
-            "st" => Access(i, isLoad: false),
+            "ld" => parts[1] == "param" ? PtxAccessSteps.LoadArgument(machine, i) : PtxAccessSteps.Access(machine, i, isLoad: true),
+            "st" => PtxAccessSteps.Access(machine, i, isLoad: false),
             "cp" => parts.Contains("bulk") ? BulkSteps.Decode(machine, i) : PtxCopySteps.Decode(machine, i),
             "ldmatrix" => PtxTensorSteps.LoadMatrix(machine, i),
             "stmatrix" => PtxTensorSteps.StoreMatrix(machine, i),
@@ -35,42 +35,42 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
             "mma" => PtxTensorSteps.Multiply(i),
             "shfl" => Shuffle(i),
             "vote" => Vote(i),
-            "setp" => Compare(i),
-            "selp" => Lanes(i, (w, lane) => Value(w, i.Operands[3][0], lane) != 0 ? Value(w, i.Operands[1][0], lane) : Value(w, i.Operands[2][0], lane)),
-            _ => Compute(i),
+            "setp" => Compute(i, PtxFormulas.Relation(i.Parts[1], i.Parts[2])),
+            "selp" => Compute(i, PtxFormulas.Select),
+            _ => Compute(i, PtxFormulas.Find(i.Opcode)),
         };
     }
 
     internal static ulong Value(PtxWarp w, Arg arg, int lane) => arg.Register >= 0 ? w[arg.Register, lane] : (ulong)arg.Number;
 
-    private static Action<PtxWarp> Lanes(Instruction i, Func<PtxWarp, int, ulong> result)
+    /// <summary>What is set in each active lane.</summary>
+    private static Action<PtxWarp> Compute(Instruction i, PtxFormulas.Formula formula)
     {
         int target = i.Operands[0][0].Register;
-        bool narrow = !i.Opcode.Contains("64", StringComparison.Ordinal) && !i.Opcode.Contains("wide", StringComparison.Ordinal);
+        PtxOperand a = Operand(i, 1), b = Operand(i, 2), c = Operand(i, 3);
+        ulong bits = Bits(i);
+        return w => formula(w.Values(target), a.Of(w), b.Of(w), c.Of(w), w.Active, bits);
+    }
+
+    private static PtxOperand Operand(Instruction i, int index) => i.Operands.Length > index ? new(i.Operands[index][0]) : PtxOperand.None;
+
+    /// <summary>The bits that a result has.</summary>
+    private static ulong Bits(Instruction i)
+        => i.Opcode.Contains("64", StringComparison.Ordinal) || i.Opcode.Contains("wide", StringComparison.Ordinal) ? ulong.MaxValue : uint.MaxValue;
+
+    /// <summary>As above, of what is asked for lane by lane.</summary>
+    internal static Action<PtxWarp> Lanes(Instruction i, Func<PtxWarp, int, ulong> result)
+    {
+        int target = i.Operands[0][0].Register;
+        ulong bits = Bits(i);
         return w =>
         {
-            for (int lane = 0; lane < 32; lane++)
+            for (uint left = w.Active; left != 0; left &= left - 1)
             {
-                if (w.Runs(lane))
-                {
-                    ulong value = result(w, lane);
-                    w[target, lane] = narrow ? (uint)value : value;
-                }
+                int lane = BitOperations.TrailingZeroCount(left);
+                w[target, lane] = result(w, lane) & bits;
             }
         };
-    }
-
-    private static Action<PtxWarp> Compute(Instruction i)
-    {
-        PtxFormulas.Formula formula = PtxFormulas.Find(i.Opcode);
-        Arg a = i.Operands[1][0], b = i.Operands.Length > 2 ? i.Operands[2][0] : default, c = i.Operands.Length > 3 ? i.Operands[3][0] : default;
-        return Lanes(i, (w, lane) => formula(Value(w, a, lane), Value(w, b, lane), Value(w, c, lane)));
-    }
-
-    private static Action<PtxWarp> Compare(Instruction i)
-    {
-        Func<ulong, ulong, bool> relation = PtxFormulas.Relation(i.Parts[1], i.Parts[2]);
-        return Lanes(i, (w, lane) => relation(Value(w, i.Operands[1][0], lane), Value(w, i.Operands[2][0], lane)) ? 1u : 0u);
     }
 
     private Action<PtxWarp> Move(Instruction i)
@@ -78,42 +78,59 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
         Arg[] to = i.Operands[0], from = i.Operands[1];
         if (from.Length == 2)
         {
-            int half = i.Opcode == "mov.b64" ? 32 : 16;
-            return Lanes(i, (w, lane) => Value(w, from[0], lane) & (1UL << half) - 1 | Value(w, from[1], lane) << half);
+            return Pack(i, from, i.Opcode == "mov.b64" ? 32 : 16);
         }
 
         if (to.Length == 2)
         {
-            return w =>
-            {
-                for (int lane = 0; lane < 32; lane++)
-                {
-                    if (w.Runs(lane))
-                    {
-                        ulong pair = Value(w, from[0], lane);
-                        w[to[0].Register, lane] = pair & 0xffff;
-                        w[to[1].Register, lane] = pair >> 16 & 0xffff;
-                    }
-                }
-            };
+            return Unpack(to, new PtxOperand(from[0]));
         }
 
-        return from[0].Name is { } name ? Lanes(i, (w, lane) => Special(name, w, lane)) : Lanes(i, (w, lane) => Value(w, from[0], lane));
+        return from[0].Name is { } name ? Lanes(i, Special(name)) : Compute(i, PtxFormulas.Move);
     }
 
-    private ulong Special(string name, PtxWarp w, int lane) => name switch
+    private static Action<PtxWarp> Pack(Instruction i, Arg[] from, int half)
     {
-        "smem" => PtxCluster.Address(w.Block.Rank, 0),
-        "arguments" => 0,
-        "%tid.x" => (ulong)(w.FirstThread + lane),
-        "%ctaid.x" => (ulong)machine.Block[0],
-        "%ctaid.y" => (ulong)machine.Block[1],
-        "%ctaid.z" => (ulong)machine.Block[2],
-        "%nctaid.x" => (ulong)machine.GridSize[0],
-        "%nctaid.y" => (ulong)machine.GridSize[1],
-        "%laneid" => (ulong)lane,
-        "%cluster_ctarank" => (ulong)w.Block.Rank,
-        "%globaltimer" => machine.Now(w, lane),
+        int target = i.Operands[0][0].Register;
+        PtxOperand low = new(from[0]), high = new(from[1]);
+        ulong bits = Bits(i), lowBits = (1UL << half) - 1;
+        return w =>
+        {
+            ReadOnlySpan<ulong> lows = low.Of(w), highs = high.Of(w);
+            Span<ulong> results = w.Values(target);
+            for (uint left = w.Active; left != 0; left &= left - 1)
+            {
+                int lane = BitOperations.TrailingZeroCount(left);
+                results[lane] = (lows[lane] & lowBits | highs[lane] << half) & bits;
+            }
+        };
+    }
+
+    private static Action<PtxWarp> Unpack(Arg[] to, PtxOperand from) => w =>
+    {
+        ReadOnlySpan<ulong> pairs = from.Of(w);
+        for (uint left = w.Active; left != 0; left &= left - 1)
+        {
+            int lane = BitOperations.TrailingZeroCount(left);
+            ulong pair = pairs[lane];
+            w[to[0].Register, lane] = pair & 0xffff;
+            w[to[1].Register, lane] = pair >> 16 & 0xffff;
+        }
+    };
+
+    private Func<PtxWarp, int, ulong> Special(string name) => name switch
+    {
+        "smem" => (w, _) => PtxCluster.Address(w.Block.Rank, 0),
+        "arguments" => (_, _) => 0,
+        "%tid.x" => (w, lane) => (ulong)(w.FirstThread + lane),
+        "%ctaid.x" => (_, _) => (ulong)machine.Block[0],
+        "%ctaid.y" => (_, _) => (ulong)machine.Block[1],
+        "%ctaid.z" => (_, _) => (ulong)machine.Block[2],
+        "%nctaid.x" => (_, _) => (ulong)machine.GridSize[0],
+        "%nctaid.y" => (_, _) => (ulong)machine.GridSize[1],
+        "%laneid" => (_, lane) => (ulong)lane,
+        "%cluster_ctarank" => (w, _) => (ulong)w.Block.Rank,
+        "%globaltimer" => machine.Now,
         _ => throw new NotSupportedException(name),
     };
 
@@ -138,69 +155,6 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
         machine.Barriers.Arrive(w, (int)Value(w, i.Operands[0][0], 0), threads, machine.Races);
     };
 
-    private Action<PtxWarp> LoadArgument(Instruction i)
-    {
-        int offset = (int)i.Operands[1][0].Number;
-        return i.Parts[2].EndsWith("64", StringComparison.Ordinal)
-            ? Lanes(i, (_, _) => MemoryMarshal.Read<ulong>(machine.Arguments.AsSpan(offset)))
-            : Lanes(i, (_, _) => MemoryMarshal.Read<uint>(machine.Arguments.AsSpan(offset)));
-    }
-
-    private Action<PtxWarp> Access(Instruction i, bool isLoad)
-    {
-        int size = i.Opcode.EndsWith("64", StringComparison.Ordinal) ? 8 : i.Opcode.EndsWith("16", StringComparison.Ordinal) ? 2 : i.Opcode.EndsWith("b8", StringComparison.Ordinal) ? 1 : 4;
-        bool isShared = i.Parts[1] == "shared";
-        Arg[] values = i.Operands[isLoad ? 0 : 1];
-        Arg address = i.Operands[isLoad ? 1 : 0][0];
-        int bytes = size * values.Length;
-        return w =>
-        {
-            var touched = new List<int>(32);
-            for (int lane = 0; lane < 32; lane++)
-            {
-                if (!w.Runs(lane))
-                {
-                    continue;
-                }
-
-                ulong at = Value(w, address with { Number = 0 }, lane) + (ulong)address.Number;
-                int place = isShared ? machine.SharedAt(at, bytes) : 0;
-                Span<byte> memory = isShared ? machine.Shared.AsSpan(place, bytes) : new Span<byte>(machine.Global(at, bytes), bytes);
-                if (isShared)
-                {
-                    touched.Add(place);
-                    machine.Async.Shared.Generic(w, place, bytes, isWrite: !isLoad);
-                    machine.Races?.Shared(w, lane, place, bytes, isWrite: !isLoad);
-                }
-                else
-                {
-                    machine.Races?.Global(w, lane, at, bytes, isWrite: !isLoad);
-                }
-
-                for (int v = 0; v < values.Length; v++)
-                {
-                    Span<byte> element = memory.Slice(v * size, size);
-                    if (isLoad)
-                    {
-                        ulong wide = 0;
-                        element.CopyTo(MemoryMarshal.AsBytes(new Span<ulong>(ref wide)));
-                        w[values[v].Register, lane] = wide;
-                    }
-                    else
-                    {
-                        ulong value = Value(w, values[v], lane);
-                        MemoryMarshal.AsBytes(new Span<ulong>(ref value))[..size].CopyTo(element);
-                    }
-                }
-            }
-
-            if (isShared)
-            {
-                PtxBanks.Count(machine, touched, bytes);
-            }
-        };
-    }
-
     private static Action<PtxWarp> Depend(Instruction i)
     {
         bool waits = i.Parts[1] == "wait";
@@ -222,11 +176,7 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
             throw new InvalidOperationException("a vote without some lanes, or of another kind");
         }
 
-        bool any = Enumerable.Range(0, 32).Any(lane => Value(w, i.Operands[1][0], lane) != 0);
-        for (int lane = 0; lane < 32; lane++)
-        {
-            w[i.Operands[0][0].Register, lane] = any ? 1u : 0u;
-        }
+        w.Values(i.Operands[0][0].Register).Fill(new PtxOperand(i.Operands[1][0]).Of(w).ContainsAnyExcept(0ul) ? 1u : 0u);
     };
 
     private static Action<PtxWarp> Shuffle(Instruction i)
@@ -239,6 +189,7 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
             "up" => (lane, x) => lane - x < 0 ? lane : lane - x,
             _ => throw new NotSupportedException(i.Opcode),
         };
+        PtxOperand value = new(i.Operands[1][0]), step = new(i.Operands[2][0]);
         return w =>
         {
             if (w.Active != uint.MaxValue)
@@ -246,16 +197,14 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
                 throw new InvalidOperationException("a shuffle without some lanes");
             }
 
-            var values = new ulong[32];
-            for (int lane = 0; lane < 32; lane++)
+            Span<ulong> values = stackalloc ulong[PtxWarp.Lanes];
+            ReadOnlySpan<ulong> own = value.Of(w), steps = step.Of(w);
+            for (int lane = 0; lane < values.Length; lane++)
             {
-                values[lane] = w[i.Operands[1][0].Register, source(lane, (int)Value(w, i.Operands[2][0], lane))];
+                values[lane] = own[source(lane, (int)steps[lane])];
             }
 
-            for (int lane = 0; lane < 32; lane++)
-            {
-                w[i.Operands[0][0].Register, lane] = values[lane];
-            }
+            values.CopyTo(w.Values(i.Operands[0][0].Register));
         };
     }
 }

@@ -20,12 +20,16 @@ internal sealed unsafe class PtxMachine
     private readonly Action<PtxWarp>[] _steps;
     private readonly WgmmaSums _sums;
     private readonly bool _startsEarly;
+    private readonly Stack<byte[]> _unused = [];
+
+    // The piece of memory that was touched last.
+    private (nint Start, nint End) _near;
     private ulong _nanoseconds;
 
     public PtxMachine(PtxProgram program)
     {
         _program = program;
-        _text = new PtxText(program.Text);
+        _text = PtxText.Of(program.Text);
         _sums = new WgmmaSums(_text);
         var decoder = new PtxDecoder(this);
         _steps = [.. _text.Instructions.Select(decoder.Decode)];
@@ -86,24 +90,36 @@ internal sealed unsafe class PtxMachine
         }
     }
 
-    /// <summary>The address, if all bytes are in named memory.</summary>
-    public byte* Global(ulong address, int bytes)
+    /// <summary>The address of an element, if all bytes are in named memory.</summary>
+    public byte* Element(ulong address, int bytes)
     {
-        foreach ((nint start, nint end) in _memory)
+        _ = Global(address, bytes);
+        if (address % (ulong)bytes != 0)
         {
-            if ((nint)address >= start && (nint)address + bytes <= end)
-            {
-                if (address % (ulong)bytes != 0)
-                {
-                    throw new InvalidOperationException($"{bytes} bytes at a misaligned global address {address:x}");
-                }
-
-                return (byte*)address;
-            }
+            throw new InvalidOperationException($"{bytes} bytes at a misaligned global address {address:x}");
         }
 
-        string nearest = string.Join(", ", _memory.Select(m => $"[{(long)address - m.Start}, of {m.End - m.Start}]"));
-        throw new InvalidOperationException($"{bytes} bytes outside of global memory: {nearest}");
+        return (byte*)address;
+    }
+
+    /// <summary>Bytes, if all of them are in named memory.</summary>
+    public Span<byte> Global(ulong address, int bytes)
+    {
+        nint start = (nint)address;
+        if (start < _near.Start || start + bytes > _near.End)
+        {
+            _near = Holding(start, bytes);
+        }
+
+        return new Span<byte>((byte*)address, bytes);
+    }
+
+    private (nint Start, nint End) Holding(nint address, int bytes)
+    {
+        int index = _memory.FindIndex(m => address >= m.Start && address + bytes <= m.End);
+        return index >= 0
+            ? _memory[index]
+            : throw new InvalidOperationException($"{bytes} bytes outside of global memory: {string.Join(", ", _memory.Select(m => $"[{address - m.Start}, of {m.End - m.Start}]"))}");
     }
 
     /// <summary>The place in the running block's own shared memory.</summary>
@@ -123,8 +139,8 @@ internal sealed unsafe class PtxMachine
 
     private int Place(ulong address, int bytes)
     {
-        ulong place = PtxCluster.Place(address);
-        if (place + (ulong)bytes > (ulong)_program.SharedBytes || place % (ulong)bytes != 0)
+        uint place = (uint)PtxCluster.Place(address);
+        if (place + bytes > _program.SharedBytes || place % (uint)bytes != 0)
         {
             throw new InvalidOperationException($"{bytes} bytes at {place} of {_program.SharedBytes} bytes of shared memory");
         }
@@ -144,7 +160,7 @@ internal sealed unsafe class PtxMachine
         }
 
         int blocks = gridX * gridY * gridZ, warps = _program.Threads / 32;
-        Races = SeeksRaces ? new Races(blocks * warps) : null;
+        Races = SeeksRaces ? new Races(blocks * warps, _program.SharedBytes) : null;
         _watched.ForEach(w => Races?.Watch((ulong)w.Start, w.Bytes));
         new PtxScheduler(this, blocks).Run();
     }
@@ -159,6 +175,17 @@ internal sealed unsafe class PtxMachine
         _nanoseconds += 2_050_000_000;
         return _program.Text.Contains("%globaltimer", StringComparison.Ordinal) && warps.Count(w => w.EndWait()) > 0;
     }
+
+    /// <summary>Shared memory for a block, of one that has ended where there is some.</summary>
+    public byte[] SpoiltMemory()
+    {
+        byte[] memory = _unused.TryPop(out byte[]? used) ? used : new byte[_program.SharedBytes];
+        Array.Fill(memory, (byte)0xff);
+        return memory;
+    }
+
+    /// <summary>A block has ended, and nobody reads its shared memory any more.</summary>
+    public void GiveBack(PtxBlock block) => _unused.Push(block.Shared);
 
     /// <summary>Blocks of a cluster, which start together.</summary>
     public PtxBlock[] Start(int cluster)

@@ -12,6 +12,7 @@ internal sealed class PtxScheduler
     private readonly Random? _random;
     private readonly Queue<int> _next;
     private readonly List<PtxBlock> _resident = [];
+    private readonly List<PtxWarp> _ready = [];
     private int _held;
 
     public PtxScheduler(PtxMachine machine, int blocks)
@@ -50,18 +51,26 @@ internal sealed class PtxScheduler
                 CompleteOne();
             }
 
-            foreach (PtxBlock block in _resident.Where(b => b.IsDone).ToArray())
-            {
-                block.Async.End();
-                block.Cluster.Barrier.End(block);
-                if (_machine.SeeksRaces && block.Warps.Any(w => w.Copies.Exists(group => group.Count > 0)))
-                {
-                    throw new InvalidOperationException($"block {string.Join(", ", block.Index)} ends with copies under way");
-                }
-
-                _resident.Remove(block);
-            }
+            _resident.RemoveAll(Ends);
         }
+    }
+
+    private bool Ends(PtxBlock block)
+    {
+        if (!block.IsDone)
+        {
+            return false;
+        }
+
+        block.Async.End();
+        block.Cluster.Barrier.End(block);
+        if (_machine.SeeksRaces && block.Warps.Any(w => w.Copies.Exists(group => group.Count > 0)))
+        {
+            throw new InvalidOperationException($"block {string.Join(", ", block.Index)} ends with copies under way");
+        }
+
+        _machine.GiveBack(block);
+        return true;
     }
 
     private bool InOrder()
@@ -102,13 +111,24 @@ internal sealed class PtxScheduler
 
     private bool AtRandom()
     {
-        PtxWarp[] ready = [.. _resident.SelectMany(b => b.Warps).Where(Wakes)];
-        if (ready.Length == 0)
+        _ready.Clear();
+        foreach (PtxBlock block in _resident)
+        {
+            foreach (PtxWarp each in block.Warps)
+            {
+                if (Wakes(each))
+                {
+                    _ready.Add(each);
+                }
+            }
+        }
+
+        if (_ready.Count == 0)
         {
             return false;
         }
 
-        PtxWarp warp = ready[_random!.Next(ready.Length)];
+        PtxWarp warp = _ready[_random!.Next(_ready.Count)];
         _machine.Current = warp.Block;
         _machine.Run(warp, 1 + _random.Next(MostAtOnce));
         return true;

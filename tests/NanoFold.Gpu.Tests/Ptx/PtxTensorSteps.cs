@@ -8,6 +8,15 @@ namespace NanoFold.Gpu.Tests.Ptx;
 /// <summary>The instructions of a whole warp: ldmatrix, stmatrix and mma.</summary>
 internal static class PtxTensorSteps
 {
+    /// <summary>How operands of products lie in a register.</summary>
+    private interface IOperand
+    {
+        /// <summary>Elements of a register.</summary>
+        static abstract int Pack { get; }
+
+        static abstract float Read(uint bits, int part);
+    }
+
     public static Action<PtxWarp> LoadMatrix(PtxMachine machine, Instruction i)
     {
         Arg[] results = i.Operands[0];
@@ -16,22 +25,23 @@ internal static class PtxTensorSteps
         return w =>
         {
             Whole(w);
+            Span<int> rows = stackalloc int[8];
+            ReadOnlySpan<byte> shared = machine.Shared;
             for (int m = 0; m < results.Length; m++)
             {
-                var rows = new List<int>(8);
-                for (int row = 0; row < 8; row++)
+                Rows(machine, w, address, m, rows);
+                foreach (int row in rows)
                 {
-                    rows.Add(machine.SharedAt(w[address.Register, 8 * m + row] + (ulong)address.Number, 16));
+                    Touch(machine, w, row, isWrite: false);
                 }
 
-                PtxBanks.Count(machine, rows, 16);
-                rows.ForEach(at => Read(machine, w, at));
-                for (int lane = 0; lane < 32; lane++)
+                Span<ulong> values = w.Values(results[m].Register);
+                for (int lane = 0; lane < values.Length; lane++)
                 {
                     int g = lane / 4, t = lane % 4;
-                    w[results[m].Register, lane] = transpose
-                        ? Element(machine, rows[2 * t], g) | (uint)Element(machine, rows[2 * t + 1], g) << 16
-                        : MemoryMarshal.Read<uint>(machine.Shared.AsSpan(rows[g] + 4 * t));
+                    values[lane] = transpose
+                        ? Element(shared, rows[2 * t], g) | (uint)Element(shared, rows[2 * t + 1], g) << 16
+                        : MemoryMarshal.Read<uint>(shared[(rows[g] + 4 * t)..]);
                 }
             }
         };
@@ -44,89 +54,110 @@ internal static class PtxTensorSteps
         return w =>
         {
             Whole(w);
+            Span<int> rows = stackalloc int[8];
             for (int m = 0; m < values.Length; m++)
             {
-                var rows = new List<int>(8);
-                for (int row = 0; row < 8; row++)
+                Rows(machine, w, address, m, rows);
+                for (int row = 0; row < rows.Length; row++)
                 {
-                    int at = machine.SharedAt(w[address.Register, 8 * m + row] + (ulong)address.Number, 16);
-                    machine.Async.Shared.Generic(w, at, 16, isWrite: true);
-                    machine.Races?.Shared(w, Races.AllLanes, at, 16, isWrite: true);
-                    rows.Add(at);
+                    Touch(machine, w, rows[row], isWrite: true);
                     for (int t = 0; t < 4; t++)
                     {
-                        BitConverter.TryWriteBytes(machine.Shared.AsSpan(at + 4 * t), (uint)w[values[m].Register, 4 * row + t]);
+                        BitConverter.TryWriteBytes(machine.Shared.AsSpan(rows[row] + 4 * t), (uint)w[values[m].Register, 4 * row + t]);
                     }
                 }
-
-                PtxBanks.Count(machine, rows, 16);
             }
         };
     }
 
-    public static Action<PtxWarp> Multiply(Instruction i)
+    /// <summary>mma.sync.aligned.m16n8k16.row.col.f32.T.T.f32 d, a, b, c</summary>
+    public static Action<PtxWarp> Multiply(Instruction i) => i.Parts[7] switch
     {
-        // mma.sync.aligned.m16n8k16.row.col.f32.T.T.f32 d, a, b, c
+        "tf32" => Multiply<TensorFloat>(i),
+        "bf16" => Multiply<BFloatPair>(i),
+        _ => Multiply<HalfPair>(i),
+    };
+
+    private static Action<PtxWarp> Multiply<T>(Instruction i)
+        where T : IOperand
+    {
+        const int Rows = 16, Columns = 8, MostDepth = 16;
         Arg[] d = i.Operands[0], a = i.Operands[1], b = i.Operands[2], c = i.Operands[3];
-        string type = i.Parts[7];
-        int pack = type == "tf32" ? 1 : 2, depth = i.Parts[3] switch
+        int depth = i.Parts[3] switch
         {
             "m16n8k8" => 8,
             "m16n8k16" => 16,
             _ => throw new NotSupportedException(i.Opcode),
         };
-        Func<uint, int, float> read = type switch
-        {
-            "tf32" => (bits, _) => PtxFormulas.Float(bits & 0xffffe000),
-            "bf16" => (bits, part) => PtxFormulas.Float(bits >> 16 * part << 16),
-            _ => (bits, part) => (float)BitConverter.UInt16BitsToHalf((ushort)(bits >> 16 * part)),
-        };
         return w =>
         {
             Whole(w);
-            var left = new float[16, depth];
-            var right = new float[depth, 8];
-            for (int lane = 0; lane < 32; lane++)
+            Span<double> left = stackalloc double[Rows * MostDepth], right = stackalloc double[MostDepth * Columns], sums = stackalloc double[Rows * Columns];
+            for (int r = 0; r < a.Length; r++)
             {
-                int g = lane / 4, t = lane % 4;
-                for (int part = 0; part < pack; part++)
+                ReadOnlySpan<ulong> values = w.Values(a[r].Register);
+                for (int lane = 0; lane < values.Length; lane++)
                 {
-                    for (int r = 0; r < a.Length; r++)
+                    int at = (lane / 4 + 8 * (r & 1)) * depth + T.Pack * (lane % 4) + 4 * T.Pack * (r >> 1);
+                    for (int part = 0; part < T.Pack; part++)
                     {
-                        left[g + 8 * (r & 1), pack * t + part + 4 * pack * (r >> 1)] = read((uint)w[a[r].Register, lane], part);
-                    }
-
-                    for (int r = 0; r < b.Length; r++)
-                    {
-                        right[pack * t + part + 4 * pack * r, g] = read((uint)w[b[r].Register, lane], part);
+                        left[at + part] = T.Read((uint)values[lane], part);
                     }
                 }
             }
 
-            for (int lane = 0; lane < 32; lane++)
+            for (int r = 0; r < b.Length; r++)
             {
-                for (int r = 0; r < 4; r++)
+                ReadOnlySpan<ulong> values = w.Values(b[r].Register);
+                for (int lane = 0; lane < values.Length; lane++)
                 {
-                    int row = lane / 4 + 8 * (r >> 1), column = 2 * (lane % 4) + (r & 1);
-                    double sum = PtxFormulas.Float(w[c[r].Register, lane]);
-                    for (int k = 0; k < depth; k++)
+                    for (int part = 0; part < T.Pack; part++)
                     {
-                        sum += (double)left[row, k] * right[k, column];
+                        right[(T.Pack * (lane % 4) + part + 4 * T.Pack * r) * Columns + lane / 4] = T.Read((uint)values[lane], part);
                     }
+                }
+            }
 
-                    w[d[r].Register, lane] = PtxFormulas.Bits((float)sum);
+            for (int r = 0; r < c.Length; r++)
+            {
+                ReadOnlySpan<ulong> values = w.Values(c[r].Register);
+                for (int lane = 0; lane < values.Length; lane++)
+                {
+                    sums[(lane / 4 + 8 * (r >> 1)) * Columns + 2 * (lane % 4) + (r & 1)] = PtxFormulas.Float(values[lane]);
+                }
+            }
+
+            PtxProducts.Add(left, right, sums, Columns, depth);
+            for (int r = 0; r < d.Length; r++)
+            {
+                Span<ulong> values = w.Values(d[r].Register);
+                for (int lane = 0; lane < values.Length; lane++)
+                {
+                    values[lane] = PtxFormulas.Bits((float)sums[(lane / 4 + 8 * (r >> 1)) * Columns + 2 * (lane % 4) + (r & 1)]);
                 }
             }
         };
     }
 
-    private static void Read(PtxMachine machine, PtxWarp w, int at)
+    /// <summary>Places of the eight rows of a matrix, in shared memory.</summary>
+    private static void Rows(PtxMachine machine, PtxWarp w, Arg address, int matrix, Span<int> rows)
     {
-        machine.Async.Shared.Generic(w, at, 16, isWrite: false);
-        machine.Races?.Shared(w, Races.AllLanes, at, 16, isWrite: false);
+        ReadOnlySpan<ulong> addresses = w.Values(address.Register)[(8 * matrix)..];
+        for (int row = 0; row < rows.Length; row++)
+        {
+            rows[row] = machine.SharedAt(addresses[row] + (ulong)address.Number, 16);
+        }
+
+        PtxBanks.Count(machine, rows, 16);
     }
 
-    private static ushort Element(PtxMachine machine, int row, int column) => MemoryMarshal.Read<ushort>(machine.Shared.AsSpan(row + 2 * column));
+    private static void Touch(PtxMachine machine, PtxWarp w, int at, bool isWrite)
+    {
+        machine.Async.Shared.Generic(w, at, 16, isWrite);
+        machine.Races?.Shared(w, Races.AllLanes, at, 16, isWrite);
+    }
+
+    private static ushort Element(ReadOnlySpan<byte> shared, int row, int column) => MemoryMarshal.Read<ushort>(shared[(row + 2 * column)..]);
 
     internal static void Whole(PtxWarp w)
     {
@@ -134,5 +165,26 @@ internal static class PtxTensorSteps
         {
             throw new InvalidOperationException("a warp's instruction without some lanes");
         }
+    }
+
+    private readonly struct TensorFloat : IOperand
+    {
+        public static int Pack => 1;
+
+        public static float Read(uint bits, int part) => PtxFormulas.Float(bits & 0xffffe000);
+    }
+
+    private readonly struct BFloatPair : IOperand
+    {
+        public static int Pack => 2;
+
+        public static float Read(uint bits, int part) => PtxFormulas.Float(bits >> 16 * part << 16);
+    }
+
+    private readonly struct HalfPair : IOperand
+    {
+        public static int Pack => 2;
+
+        public static float Read(uint bits, int part) => (float)BitConverter.UInt16BitsToHalf((ushort)(bits >> 16 * part));
     }
 }

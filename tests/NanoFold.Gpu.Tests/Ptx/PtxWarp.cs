@@ -4,8 +4,14 @@ using NanoFold.Gpu.Tests.Ptx.Hopper;
 namespace NanoFold.Gpu.Tests.Ptx;
 
 /// <summary>State of 32 lanes: where they are, which of them run, and their copies under way.</summary>
-internal sealed class PtxWarp(ulong[] registers, int threads, int firstThread)
+/// <param name="registers">How many there are.</param>
+/// <param name="firstThread">Of the block.</param>
+internal sealed class PtxWarp(int registers, int firstThread)
 {
+    public const int Lanes = 32;
+
+    private readonly ulong[] _values = new ulong[Lanes * registers];
+
     public int FirstThread { get; } = firstThread;
 
     public required PtxBlock Block { get; init; }
@@ -39,7 +45,10 @@ internal sealed class PtxWarp(ulong[] registers, int threads, int firstThread)
     /// <summary>Groups of copies under way, oldest first; the last is not yet committed.</summary>
     public List<List<Copy>> Copies { get; } = [[]];
 
-    public ref ulong this[int register, int lane] => ref registers[(long)register * threads + FirstThread + lane];
+    public ref ulong this[int register, int lane] => ref _values[Lanes * register + lane];
+
+    /// <summary>A register in all lanes.</summary>
+    public Span<ulong> Values(int register) => _values.AsSpan(Lanes * register, Lanes);
 
     public bool Runs(int lane) => (Active >> lane & 1) != 0;
 
@@ -53,7 +62,7 @@ internal sealed class PtxWarp(ulong[] registers, int threads, int firstThread)
     public (int Instruction, ulong Address, uint Value, long Time) Asked { get; set; } = (-1, 0, 0, 0);
 
     /// <summary>Sums of a warpgroup's products.</summary>
-    public WarpSums Sums { get; } = new();
+    public WarpSums Sums { get; } = new(registers);
 
     public void WaitFor(string what, Func<bool> isDone, bool tries = false) => (WaitsFor, Waits, TriesUntil) = (what, isDone, tries);
 
@@ -81,16 +90,14 @@ internal sealed class PtxWarp(ulong[] registers, int threads, int firstThread)
 
     public uint Guarded(int predicate, bool negated)
     {
-        uint mask = 0;
-        for (int lane = 0; lane < 32; lane++)
+        uint holds = 0;
+        ReadOnlySpan<ulong> values = Values(predicate);
+        for (int lane = 0; lane < values.Length; lane++)
         {
-            if ((Live >> lane & 1) != 0 && this[predicate, lane] != 0 != negated)
-            {
-                mask |= 1u << lane;
-            }
+            holds |= (values[lane] != 0 ? 1u : 0u) << lane;
         }
 
-        return mask;
+        return Live & (negated ? ~holds : holds);
     }
 
     /// <summary>One lane's copy: of <paramref name="Bytes"/> to shared memory the first <paramref name="SourceBytes"/> come from global memory.</summary>

@@ -8,7 +8,7 @@ public class ProgramTests
 {
     [TestCase("train", "Keys of the --json line:\n  steps, ", "--json --device --threads --seed --steps --out --resume --data --precision", "")]
     [TestCase("plan", "Keys of the --json line:\n  parameters, ", "--json --device --threads --preset --resume --precision", "--seed --steps --minutes --out --data")]
-    [TestCase("devices", "Keys of the --json line:\n  devices ", "--json", "--device --threads --seed")]
+    [TestCase("devices", "Keys of the --json line:\n  devices ", "--json --device --threads", "--seed")]
     [TestCase("tokenizer", "encode", "", "--device --threads --seed")]
     [TestCase("data", "tokenize", "", "--device --threads --seed")]
     [TestCase("data corpus", "Keys of the --json line:\n  name, ", "--json --data --config --set", "--device --threads --steps --minutes --out --precision --context")]

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Kernels;
@@ -6,20 +7,26 @@ using NanoFold.Kernels.Cpu.Programs;
 
 namespace NanoFold.Cli.Commands;
 
-/// <summary><c>devices</c>: the devices that can compute, and why a GPU cannot be used.</summary>
+/// <summary><c>devices</c>: the devices that can compute, why a GPU cannot be used, and whether what is computed there is right.</summary>
 internal static class DevicesCommand
 {
     public static void Build(VerbCommand command)
     {
-        command.Common = [];
+        command.Common = [CommonOptions.Device, CommonOptions.Threads];
+        Option<bool> check = command.Flag("--check", "Train small models on each GPU (or on --device) beside the CPU, in every precision, and say how far gradients and losses are apart");
+        Option<bool> kinds = command.Flag("--kinds", "With --check: every kind of mixer, feed-forward, residual connection and optimizer too");
+        Option<string?> only = command.Text("--only", "TEXT", "With --check: only cases with TEXT in their names, such as bf16 or mixer=");
         command.JsonKeys = """
             devices [{kind, name, isa, threads and bf16 {unit (what multiplies bfloat16, or null), units [] that are there, gain (measured, over fp32), reason (why no unit is used, or null)} (cpu), driver and abilities [] (gpu), memoryBytes}], default (what --device auto takes),
-              missing [{kind, name (of a device that was found, or null), reason}]
+              missing [{kind, name (of a device that was found, or null), reason}]; with --check instead
+              checks [{device, name (of the case: a precision, or setting=kind), gradientDifference (the largest of a parameter, relative to the length of its gradient), parameter, lossDifference (nats per token, the largest of 6 steps), sameBits (a second time), seconds, fault (what is wrong, or null), or skipped (why it cannot be done there)}], failed (how many)
             """;
-        command.Does(Run);
+        command.Does(invocation => invocation.Get(check) ? DevicesCheck.Run(invocation, invocation.Get(kinds), invocation.Get(only))
+            : invocation.Get(kinds) || invocation.Get(only) is not null ? throw UserException.Usage("--kinds, --only: say what is checked; add --check")
+            : List(invocation));
     }
 
-    private static int Run(Invocation invocation)
+    private static int List(Invocation invocation)
     {
         string isa = IsaExtensions.Best.Name();
         string? lacking = RoundedUnits.Reason, unit = RoundedUnits.Chosen?.Name();

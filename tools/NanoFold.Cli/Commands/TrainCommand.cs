@@ -23,6 +23,7 @@ internal static class TrainCommand
     {
         RunConfig config = options.Config(invocation);
         using Backend backend = Devices.Open(invocation);
+        FirstUse.Check(Devices.KindOf(invocation.Device), backend, config.Train.Precision, invocation.Output);
         Interrupt interrupt = invocation.Interrupt;
         // A run is saved before it ends because nobody reads on.
         using var unread = CancellationTokenSource.CreateLinkedTokenSource(interrupt.Token);

@@ -71,7 +71,8 @@ internal sealed class GpuIndexLoss(GpuContext context) : IKernel<IndexLossCall>,
             {
                 X = work.IndexQ,
                 DX = HeadView<T>.Of(context, call.DIndexK),
-                Kept = kept,
+                // One list for all index heads, however many heads attention has.
+                Kept = ListView.Of(context, call.Kept, indexHeads, time),
                 Weights = gradients,
                 Seen = VisibleView.Of(context, call.Visible, batch, indexHeads, time, time),
                 KeyHeads = 1,

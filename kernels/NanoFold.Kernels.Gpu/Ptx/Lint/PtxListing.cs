@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text.RegularExpressions;
 
@@ -6,7 +7,12 @@ namespace NanoFold.Kernels.Gpu.Ptx.Lint;
 /// <summary>A program's text taken apart: what it declares, its instructions and labels. It is of one entry, as the writer and ILGPU make them.</summary>
 internal sealed partial class PtxListing
 {
+    private const string Between = ", \t";
+
+    private static readonly SearchValues<char> s_name = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.");
+
     private readonly Dictionary<string, int> _registers = [];
+    private readonly HashSet<string> _opcodes = [];
     private readonly List<int> _words = [];
     private readonly List<PtxLine> _lines = [];
     private readonly List<string> _faults = [];
@@ -15,27 +21,28 @@ internal sealed partial class PtxListing
     {
         Header(text);
         bool inside = false;
-        foreach (string raw in text.Split('\n'))
+        foreach (ReadOnlySpan<char> raw in text.AsSpan().EnumerateLines())
         {
-            string line = raw.Split("//")[0].Trim();
+            int comment = raw.IndexOf("//", StringComparison.Ordinal);
+            ReadOnlySpan<char> line = (comment < 0 ? raw : raw[..comment]).Trim();
             if (line is "{" or "}")
             {
-                inside = line == "{";
+                inside = line is "{";
             }
-            else if (inside && line.EndsWith(':'))
+            else if (inside && line.EndsWith(":", StringComparison.Ordinal))
             {
-                if (!Labels.TryAdd(line[..^1], _lines.Count))
+                if (!Labels.TryAdd(line[..^1].ToString(), _lines.Count))
                 {
                     _faults.Add($"label {line[..^1]} stands twice");
                 }
             }
-            else if (inside && line.StartsWith('.'))
+            else if (inside && line.StartsWith(".", StringComparison.Ordinal))
             {
-                Declare(line);
+                Declare(line.ToString());
             }
             else if (inside && line.Length > 0)
             {
-                _lines.Add(Parse(line));
+                _lines.Add(Parse(line.TrimEnd(';').ToString()));
             }
         }
     }
@@ -115,42 +122,42 @@ internal sealed partial class PtxListing
         }
     }
 
-    private PtxLine Parse(string line)
+    private PtxLine Parse(string text)
     {
-        line = line.TrimEnd(';');
+        ReadOnlySpan<char> line = text;
         int guard = -1;
-        string text = line;
         bool isNegated = line.StartsWith("@!", StringComparison.Ordinal);
         if (line[0] == '@')
         {
-            int end = line.AsSpan().IndexOfAny(' ', '\t');
+            int end = line.IndexOfAny(' ', '\t');
             guard = Register(line[(isNegated ? 2 : 1)..end], text);
             line = line[end..].Trim();
         }
 
-        int space = line.AsSpan().IndexOfAny(' ', '\t');
-        string opcode = space < 0 ? line : line[..space], rest = space < 0 ? "" : line[space..].Trim();
+        int space = line.IndexOfAny(' ', '\t');
+        string opcode = Opcode(space < 0 ? line : line[..space]);
+        ReadOnlySpan<char> rest = space < 0 ? [] : line[space..].Trim();
         if (opcode.StartsWith("bra", StringComparison.Ordinal))
         {
-            return new PtxLine(text, opcode, guard, isNegated, [], guard < 0 ? [] : [guard], rest);
+            return new PtxLine(text, opcode, guard, isNegated, [], guard < 0 ? [] : [guard], rest.ToString());
         }
 
         var writes = new List<int>();
         var reads = new List<int>();
-        int results = PtxOpcodes.Find(opcode)?.Results ?? 0, operand = 0;
-        foreach (Match match in OperandText().Matches(rest))
+        int results = PtxOpcodes.Find(opcode)?.Results ?? 0;
+        for (int operand = 0; (rest = rest.TrimStart(Between)).Length > 0; operand++)
         {
-            // What an address is made of is read, wherever it stands.
-            List<int> registers = operand < results && match.Value[0] != '[' ? writes : reads;
-            foreach (Match register in RegisterName().Matches(match.Value))
+            int end = rest[0] switch
             {
-                if (Register(register.Value, text) is >= 0 and var number)
-                {
-                    registers.Add(number);
-                }
-            }
+                '[' => rest.IndexOf(']') + 1,
+                '{' => rest.IndexOf('}') + 1,
+                _ => rest.IndexOfAny(Between),
+            };
+            end = end > 0 ? end : rest.Length;
 
-            operand++;
+            // What an address is made of is read, wherever it stands.
+            Take(rest[..end], operand < results && rest[0] != '[' ? writes : reads, text);
+            rest = rest[end..];
         }
 
         if (guard >= 0)
@@ -161,9 +168,38 @@ internal sealed partial class PtxListing
         return new PtxLine(text, opcode, guard, isNegated, [.. writes], [.. reads], null);
     }
 
-    private int Register(string name, string line)
+    /// <summary>The registers that an operand names.</summary>
+    private void Take(ReadOnlySpan<char> operand, List<int> registers, string line)
     {
-        if (_registers.TryGetValue(name, out int number))
+        for (int at = operand.IndexOf('%'); at >= 0; at = operand.IndexOf('%'))
+        {
+            operand = operand[at..];
+            int end = operand[1..].IndexOfAnyExcept(s_name) + 1;
+            end = end > 0 ? end : operand.Length;
+            if (Register(operand[..end], line) is >= 0 and var register)
+            {
+                registers.Add(register);
+            }
+
+            operand = operand[end..];
+        }
+    }
+
+    private string Opcode(ReadOnlySpan<char> text)
+    {
+        HashSet<string>.AlternateLookup<ReadOnlySpan<char>> known = _opcodes.GetAlternateLookup<ReadOnlySpan<char>>();
+        if (!known.TryGetValue(text, out string? opcode))
+        {
+            known.Add(text);
+            known.TryGetValue(text, out opcode);
+        }
+
+        return opcode!;
+    }
+
+    private int Register(ReadOnlySpan<char> name, string line)
+    {
+        if (_registers.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out int number))
         {
             return number;
         }
@@ -201,12 +237,6 @@ internal sealed partial class PtxListing
 
     [GeneratedRegex(@"^\.reg\s+\.(?<type>\w+)\s+(?<name>%\w+?)<(?<count>\d+)>")]
     private static partial Regex RegisterLine();
-
-    [GeneratedRegex(@"\{[^}]*\}|\[[^\]]*\]|[^,\s]+")]
-    private static partial Regex OperandText();
-
-    [GeneratedRegex(@"%[\w.]+")]
-    private static partial Regex RegisterName();
 
     /// <summary>What the device sets.</summary>
     [GeneratedRegex(@"^%((n?tid|n?ctaid|cluster_n?ctaid|n?clusterid)\.[xyz]|laneid|warpid|nwarpid|smid|nsmid|gridid|lanemask_\w+|clock\w*|globaltimer\w*|cluster_(n?ctarank|nctaid\.[xyz])|dynamic_smem_size)$")]

@@ -36,7 +36,7 @@ internal static unsafe class AtomicSteps
             }
 
             ulong at = At(w, address, lane);
-            uint* word = (uint*)machine.Global(at, 4);
+            uint* word = (uint*)machine.Element(at, 4);
             uint before = *word, added = (uint)PtxDecoder.Value(w, value, lane);
             *word = i.Parts[^2] == "inc" ? before >= added ? 0 : before + 1 : isFloat ? PtxFormulas.Bits(PtxFormulas.Float(before) + PtxFormulas.Float(added)) : before + added;
             if (result >= 0)
@@ -73,7 +73,7 @@ internal static unsafe class AtomicSteps
             }
 
             ulong at = At(w, address, lane);
-            uint found = *(uint*)machine.Global(at, 4);
+            uint found = *(uint*)machine.Element(at, 4);
             w[i.Operands[0][0].Register, lane] = found;
             isSame &= first == 0 || first == at;
             (first, value) = (at, found);
@@ -88,7 +88,7 @@ internal static unsafe class AtomicSteps
         if (isSame && asked.Instruction == i.Index && asked.Address == first && asked.Value == value && w.Steps - asked.Time <= ShortLoop)
         {
             machine.WordWaits++;
-            w.WaitFor($"the word at {first:x}, which is {value}, to change", () => *(uint*)machine.Global(first, 4) != value);
+            w.WaitFor($"the word at {first:x}, which is {value}, to change", () => *(uint*)machine.Element(first, 4) != value);
         }
     }
 }

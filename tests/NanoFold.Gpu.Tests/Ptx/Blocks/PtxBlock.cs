@@ -12,13 +12,11 @@ internal sealed class PtxBlock
         int[] grid = machine.GridSize;
         int threads = machine.Program.Threads;
         (Number, Index) = (number, [number % grid[0], number / grid[0] % grid[1], number / (grid[0] * grid[1])]);
-        Shared = new byte[machine.Program.SharedBytes];
-        Array.Fill(Shared, (byte)0xff);
-        var registers = new ulong[(long)machine.Text.Registers * threads];
+        Shared = machine.SpoiltMemory();
         Warps = new PtxWarp[threads / 32];
         for (int i = 0; i < Warps.Length; i++)
         {
-            Warps[i] = new PtxWarp(registers, threads, 32 * i) { Block = this };
+            Warps[i] = new PtxWarp(machine.Text.Registers, 32 * i) { Block = this };
         }
 
         Barriers = new NamedBarriers(Warps);

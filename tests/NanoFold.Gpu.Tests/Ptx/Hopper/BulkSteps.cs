@@ -120,8 +120,8 @@ internal static unsafe class BulkSteps
     private static Span<byte> Global(PtxMachine machine, TensorBox box, long address, int bytes)
     {
         int size = box.Map.Type.Size();
-        machine.Global((ulong)address, size);
-        machine.Global((ulong)address + (ulong)(bytes - size), size);
+        machine.Element((ulong)address, size);
+        machine.Element((ulong)address + (ulong)(bytes - size), size);
         return new Span<byte>((byte*)address, bytes);
     }
 

@@ -41,7 +41,7 @@ internal sealed class SharedUse
         }
     }
 
-    public void BeginRead(IEnumerable<int> chunks)
+    public void BeginRead(ReadOnlySpan<int> chunks)
     {
         foreach (int chunk in chunks)
         {
@@ -51,7 +51,7 @@ internal sealed class SharedUse
         }
     }
 
-    public void EndRead(IEnumerable<int> chunks)
+    public void EndRead(ReadOnlySpan<int> chunks)
     {
         foreach (int chunk in chunks)
         {
@@ -59,7 +59,7 @@ internal sealed class SharedUse
         }
     }
 
-    public void BeginWrite(IEnumerable<int> chunks)
+    public void BeginWrite(ReadOnlySpan<int> chunks)
     {
         foreach (int chunk in chunks)
         {
@@ -70,7 +70,7 @@ internal sealed class SharedUse
         }
     }
 
-    public void EndWrite(IEnumerable<int> chunks)
+    public void EndWrite(ReadOnlySpan<int> chunks)
     {
         foreach (int chunk in chunks)
         {

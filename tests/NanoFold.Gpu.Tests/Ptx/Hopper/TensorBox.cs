@@ -11,7 +11,7 @@ internal sealed record TensorBox(TensorMapShape Map, bool Swizzles, int Shared, 
 
     public int Bytes => Map.BoxRows * RowBytes;
 
-    public IEnumerable<int> Chunks => Enumerable.Range(Shared / ChunkBytes, Bytes / ChunkBytes);
+    public int[] Chunks { get; } = [.. Enumerable.Range(Shared / ChunkBytes, Map.BoxRows * RowBytes / ChunkBytes)];
 
     /// <param name="at">Its place in shared memory.</param>
     /// <param name="map">Address of the map, and coordinates.</param>

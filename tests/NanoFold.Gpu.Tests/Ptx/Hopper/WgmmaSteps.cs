@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Arg = NanoFold.Gpu.Tests.Ptx.PtxText.Arg;
@@ -8,6 +9,9 @@ namespace NanoFold.Gpu.Tests.Ptx.Hopper;
 /// <summary>wgmma: a warp computes its 16 of the 64 rows, in the background.</summary>
 internal static class WgmmaSteps
 {
+    // Of a warp, and of one instruction.
+    private const int Rows = 16, Depth = 16;
+
     public static Action<PtxWarp> Decode(PtxMachine machine, Instruction i) => i.Parts[1] switch
     {
         "fence" => w => Fence(machine, w),
@@ -20,7 +24,10 @@ internal static class WgmmaSteps
     private static void Fence(PtxMachine machine, PtxWarp w)
     {
         PtxTensorSteps.Whole(w);
-        w.Sums.Fenced.UnionWith(machine.Sums.All);
+        foreach (int register in machine.Sums.All)
+        {
+            w.Sums.Fenced[register] = true;
+        }
     }
 
     private static void Wait(PtxWarp w, int pending)
@@ -73,7 +80,25 @@ internal static class WgmmaSteps
                 Own(w, operand.Register, w.Sums.Read, w.Sums.UnderWay);
             }
 
-            var work = new AsyncWork(i.Text, () => Compute(w, sums, left.Length > 0 ? Fragments(w, left, read) : Values(machine, placesA.AsSpan(256 * (w.Number % 4), 256), read), Values(machine, placesB, read), adds), w.Sums.Last);
+            var work = new AsyncWork(i.Text, Compute, w.Sums.Last);
+            void Compute()
+            {
+                double[] rows = ArrayPool<double>.Shared.Rent(Rows * Depth), columns = ArrayPool<double>.Shared.Rent(Depth * n);
+                if (left.Length > 0)
+                {
+                    Fragments(w, left, read, rows);
+                }
+                else
+                {
+                    Values(machine, placesA.AsSpan(Rows * Depth * (w.Number % 4), Rows * Depth), read, rows, Depth, 1);
+                }
+
+                Values(machine, placesB, read, columns, 1, n);
+                Multiply(w, sums, rows, columns, adds);
+                ArrayPool<double>.Shared.Return(rows);
+                ArrayPool<double>.Shared.Return(columns);
+            }
+
             w.Sums.Last = work;
             w.Sums.Groups[^1].Add((work, () =>
             {
@@ -94,19 +119,19 @@ internal static class WgmmaSteps
         };
     }
 
-    private static void Own(PtxWarp w, int register, Dictionary<int, int> uses, Dictionary<int, int> others)
+    private static void Own(PtxWarp w, int register, int[] uses, int[] others)
     {
-        if (others.GetValueOrDefault(register) > 0)
+        if (others[register] > 0)
         {
             throw new InvalidOperationException("a register is a sum and an operand of products under way");
         }
 
-        if (!w.Sums.Fenced.Contains(register))
+        if (!w.Sums.Fenced[register])
         {
             throw new InvalidOperationException("a register of products was touched, or is new, without wgmma.fence");
         }
 
-        uses[register] = uses.GetValueOrDefault(register) + 1;
+        uses[register]++;
     }
 
     private static (int[] Addresses, int[] Chunks) Places(Dictionary<(ulong, int, bool), (int[], int[])> known, PtxMachine machine, ulong descriptor, int count, bool isMn)
@@ -126,49 +151,60 @@ internal static class WgmmaSteps
         return places;
     }
 
-    private static void Compute(PtxWarp w, Arg[] sums, double[] a, double[] b, bool adds)
+    /// <summary>sums [16, n] = or += a [16, 16] · b [16, n]</summary>
+    private static void Multiply(PtxWarp w, Arg[] sums, ReadOnlySpan<double> a, ReadOnlySpan<double> b, bool adds)
     {
-        for (int lane = 0; lane < 32; lane++)
+        int n = 2 * sums.Length;
+        double[] rented = ArrayPool<double>.Shared.Rent(Rows * n);
+        Span<double> all = rented.AsSpan(0, Rows * n);
+        all.Clear();
+        for (int r = 0; r < sums.Length && adds; r++)
         {
-            for (int r = 0; r < sums.Length; r++)
+            ReadOnlySpan<ulong> values = w.Values(sums[r].Register);
+            for (int lane = 0; lane < values.Length; lane++)
             {
-                int row = lane / 4 + 8 * (r / 2 % 2), column = 8 * (r / 4) + 2 * (lane % 4) + r % 2;
-                double sum = adds ? PtxFormulas.Float(w[sums[r].Register, lane]) : 0;
-                for (int k = 0; k < 16; k++)
-                {
-                    sum += a[16 * row + k] * b[16 * column + k];
-                }
-
-                w[sums[r].Register, lane] = PtxFormulas.Bits((float)sum);
+                all[Place(r, lane, n)] = PtxFormulas.Float(values[lane]);
             }
         }
+
+        PtxProducts.Add(a, b, all, n, Depth);
+        for (int r = 0; r < sums.Length; r++)
+        {
+            Span<ulong> values = w.Values(sums[r].Register);
+            for (int lane = 0; lane < values.Length; lane++)
+            {
+                values[lane] = PtxFormulas.Bits((float)all[Place(r, lane, n)]);
+            }
+        }
+
+        ArrayPool<double>.Shared.Return(rented);
     }
 
+    /// <summary>Where the sum of a register and a lane is in [16, n].</summary>
+    private static int Place(int register, int lane, int n) => n * (lane / 4 + 8 * (register / 2 % 2)) + 8 * (register / 4) + 2 * (lane % 4) + register % 2;
+
     /// <summary>The warp's 16 rows of a left operand in registers, as mma has them.</summary>
-    private static double[] Fragments(PtxWarp w, Arg[] left, Func<ushort, float> read)
+    private static void Fragments(PtxWarp w, Arg[] left, Func<ushort, float> read, Span<double> values)
     {
-        var values = new double[256];
-        for (int lane = 0; lane < 32; lane++)
+        for (int r = 0; r < left.Length; r++)
         {
-            for (int r = 0; r < left.Length; r++)
+            ReadOnlySpan<ulong> pairs = w.Values(left[r].Register);
+            for (int lane = 0; lane < pairs.Length; lane++)
             {
-                uint pair = (uint)w[left[r].Register, lane];
-                int at = 16 * (lane / 4 + 8 * (r & 1)) + 2 * (lane % 4) + 8 * (r >> 1);
+                uint pair = (uint)pairs[lane];
+                int at = Depth * (lane / 4 + 8 * (r & 1)) + 2 * (lane % 4) + 8 * (r >> 1);
                 (values[at], values[at + 1]) = (read((ushort)pair), read((ushort)(pair >> 16)));
             }
         }
-
-        return values;
     }
 
-    private static double[] Values(PtxMachine machine, ReadOnlySpan<int> places, Func<ushort, float> read)
+    /// <summary>Reads [count, 16] from shared memory; where elements go is given by how far the next one is along each axis.</summary>
+    private static void Values(PtxMachine machine, ReadOnlySpan<int> places, Func<ushort, float> read, Span<double> values, int next, int deeper)
     {
-        var values = new double[places.Length];
-        for (int i = 0; i < values.Length; i++)
+        ReadOnlySpan<byte> shared = machine.Shared;
+        for (int i = 0; i < places.Length; i++)
         {
-            values[i] = read(MemoryMarshal.Read<ushort>(machine.Shared.AsSpan(places[i])));
+            values[i / Depth * next + i % Depth * deeper] = read(MemoryMarshal.Read<ushort>(shared[places[i]..]));
         }
-
-        return values;
     }
 }

@@ -6,27 +6,38 @@ namespace NanoFold.Gpu.Tests.Ptx.Hopper;
 /// </summary>
 internal sealed class WgmmaSums
 {
-    private readonly int[][] _touched;
+    private readonly int[]?[] _touched;
 
     public WgmmaSums(PtxText text)
     {
-        All = [.. text.Instructions.Where(IsProduct).SelectMany(i => i.Operands[0].Concat(IsLeftInRegisters(i) ? i.Operands[1] : []).Select(a => a.Register))];
-        _touched = [.. text.Instructions.Select(i => IsProduct(i) ? [] : i.Operands.SelectMany(o => o).Select(a => a.Register).Where(All.Contains).Distinct().ToArray())];
+        var all = new HashSet<int>(text.Instructions.Where(IsProduct).SelectMany(i => i.Operands[0].Concat(IsLeftInRegisters(i) ? i.Operands[1] : []).Select(a => a.Register)));
+        All = [.. all];
+        _touched = new int[]?[text.Instructions.Length];
+        foreach (PtxText.Instruction i in All.Length > 0 ? text.Instructions : [])
+        {
+            int[] touched = IsProduct(i) ? [] : [.. i.Operands.SelectMany(o => o).Select(a => a.Register).Where(all.Contains).Distinct()];
+            _touched[i.Index] = touched.Length > 0 ? touched : null;
+        }
     }
 
-    public HashSet<int> All { get; }
+    public int[] All { get; }
 
     /// <summary>An ordinary instruction is about to run.</summary>
     public void Touch(PtxWarp warp, PtxText.Instruction instruction)
     {
-        foreach (int register in _touched[instruction.Index])
+        if (_touched[instruction.Index] is not { } touched)
         {
-            if (warp.Sums.UnderWay.GetValueOrDefault(register) + warp.Sums.Read.GetValueOrDefault(register) > 0)
+            return;
+        }
+
+        foreach (int register in touched)
+        {
+            if (warp.Sums.UnderWay[register] + warp.Sums.Read[register] > 0)
             {
                 throw new InvalidOperationException("a register of products is touched before the products are waited for");
             }
 
-            warp.Sums.Fenced.Remove(register);
+            warp.Sums.Fenced[register] = false;
         }
     }
 

@@ -82,6 +82,7 @@ public sealed class IndexLossOp(Backend backend, StepSlot term, double factor, d
     {
         yield return Case("all keys", (2, 7, 4, 2, 3), (2, 3), keep: 0);
         yield return Case("3 keys", (2, 7, 4, 2, 3), (2, 3), keep: 3);
+        yield return Case("3 keys", (2, 7, 2, 1, 3), (3, 3), keep: 3);
     }
 
     internal static IEnumerable<OpCase> SpeedCases(BlockShape s)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
@@ -18,6 +19,7 @@ internal sealed class GpuSessionTable
     {
         var table = new GpuSessionTable(runs);
         table.Head(runs);
+        table.Training();
         table.Products();
         table.Attention();
         table.Steps();
@@ -35,9 +37,13 @@ internal sealed class GpuSessionTable
     private static string Outcome(GpuStageRun run)
     {
         IEnumerable<JsonObject> checks = Items(run.Result, "checks"), programs = Items(run.Result, "programs");
-        string[] wrong = [.. checks.Where(c => (bool?)c["holds"] == false).Concat(programs.Where(p => p["fault"] is not null)).Select(c => (string)c["name"]!)];
+        string[] wrong = [.. checks.Concat(programs).Where(c => (bool?)c["holds"] == false || c["fault"] is not null).Select(c => (string)c["name"]!)];
         return wrong.Length == 0 ? run.Outcome : $"{run.Outcome}: {string.Join(", ", wrong.Take(3))}{(wrong.Length > 3 ? $" and {wrong.Length - 3} more" : "")}";
     }
+
+    private void Training()
+        => Table(["training", "gradients from the CPU's", "losses", "the same bits", "s"], new[] { "training", "training-wgmma", "training-kinds" }.SelectMany(stage => Items(stage, "checks").Where(c => c["skipped"] is null).Select(c => (string[])
+            [$"{c["name"]}{(stage == "training-wgmma" ? ", wgmma" : "")}", Number(Value(c, "gradientDifference"), "0.0e+0"), Number(Value(c, "lossDifference"), "0.0e+0"), (bool?)c["sameBits"] == true ? "yes" : "no", Number(Value(c, "seconds"))])));
 
     private void Products()
     {
@@ -119,7 +125,7 @@ internal sealed class GpuSessionTable
 
     private static double? Value(JsonObject? from, string name) => (double?)from?[name];
 
-    private static string Number(double? value, string format = "0.0") => value is { } v ? Display.Number(v, format) : Missing;
+    private static string Number(double? value, string format = "0.0") => value is { } v ? format.Contains('e') ? v.ToString(format, CultureInfo.InvariantCulture) : Display.Number(v, format) : Missing;
 
     private static string Ratio(double? over, double? under) => over is > 0 and { } a && under is > 0 and { } b ? Display.Number(a / b, "0.00") : Missing;
 }

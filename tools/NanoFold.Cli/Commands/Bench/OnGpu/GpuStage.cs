@@ -3,9 +3,14 @@ namespace NanoFold.Cli.Commands.Bench.OnGpu;
 /// <summary>A stage of a session: a process, how long it may take, what it is for.</summary>
 /// <param name="Name">Of its files.</param>
 /// <param name="Seconds">After which it is ended.</param>
-/// <param name="Words">Of <c>bench gpu</c>; or, with <see cref="Tool"/>, of that program.</param>
+/// <param name="Words">Of <see cref="Verb"/>; or, with <see cref="Tool"/>, of that program.</param>
 internal sealed record GpuStage(string Name, int Seconds, params string[] Words)
 {
+    private static readonly string[] s_devices = ["devices"];
+
+    /// <summary>Of this program.</summary>
+    public string[] Verb { get; init; } = ["bench", "gpu"];
+
     /// <summary>A program that is started in place of this one, with <see cref="Words"/>, and where <see cref="Around"/> holds around it.</summary>
     public string? Tool { get; init; }
 
@@ -22,12 +27,16 @@ internal sealed record GpuStage(string Name, int Seconds, params string[] Words)
     public static IReadOnlyList<GpuStage> Of(string folder, bool isDry, string? data)
     {
         string[] own = isDry ? ["--alone", "--dry-run"] : ["--alone"], curve = data is null ? [] : ["--data", data];
+        // Without a card the CPU is checked in its place, in one case.
+        string[] device = ["--check", "--device", isDry ? Devices.Cpu : Devices.Cuda], training = isDry ? [.. device, "--only", "fp32"] : device;
         (string, string)[] warpgroups = [("NANOFOLD_WGMMA", "1")];
         const string Peer = "bench/peers/gpu_peer.py";
         GpuStage[] all =
         [
+            new("training", 60, training) { Verb = s_devices },
             new("programs", 45, ["--parts", "programs", .. own]),
             new("checks", 60, ["--parts", "checks", "--dump", Path.Combine(folder, "dumps"), .. own]),
+            new("training-wgmma", 60, training) { Verb = s_devices, Set = warpgroups },
             new("repeats", 45, ["--parts", "repeats", .. own]),
             new("tune", 75, ["--parts", "tune", .. own]),
             new("products", 60, ["--parts", "products", .. own]),
@@ -53,6 +62,7 @@ internal sealed record GpuStage(string Name, int Seconds, params string[] Words)
                 Tool = "ncu", Around = ["--parts", "products", .. own], Set = warpgroups,
             },
             new("kernels", 60, ["--parts", "kernels", .. own]),
+            new("training-kinds", 180, [.. device, "--kinds", "--only", isDry ? "mixer=none" : "="]) { Verb = s_devices },
         ];
 
         // A simulator has neither PyTorch beside it nor warpgroups, and on a busy machine it takes its time.

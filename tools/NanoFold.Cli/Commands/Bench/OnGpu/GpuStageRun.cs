@@ -23,7 +23,7 @@ internal sealed record GpuStageRun(GpuStage Stage, double Seconds, string Outcom
     public static GpuStageRun Of(GpuStage stage, string folder, TimeSpan limit, CancellationToken cancellation)
     {
         (string file, string[] own) = OwnProgram.Start();
-        string[] again = [.. own, "bench", "gpu", .. stage.Tool is null ? stage.Words : stage.Around, "--json"];
+        string[] again = [.. own, .. stage.Verb, .. stage.Tool is null ? stage.Words : stage.Around, "--json"];
         ProcessStartInfo start = stage.Tool is { } tool
             ? new ProcessStartInfo(tool, [.. stage.Words, .. stage.Around.Length == 0 ? [] : new[] { file }.Concat(again)])
             : new ProcessStartInfo(file, again);
