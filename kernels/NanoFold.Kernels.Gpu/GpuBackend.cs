@@ -254,6 +254,7 @@ public sealed class GpuBackend : Backend
         _context.KeepPrograms();
         _matMul.Dispose();
         _softmax.Dispose();
+        _rows.Dispose();
         Kernels.Dispose();
         _transfer.Dispose();
         _context.Dispose();

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
@@ -19,7 +20,7 @@ public sealed class GpuContext : IDisposable
 
     private const int DeviceGroupSize = 256;
 
-    private readonly Dictionary<(Type Work, int Threads), Delegate> _kernels = [];
+    private readonly Dictionary<Type, Delegate> _kernels = [];
     private readonly List<CompiledKernel> _compiled = [];
     private readonly List<IDisposable> _outgrown = [];
     private readonly MemoryBuffer1D<byte, Stride1D.Dense> _nothing;
@@ -35,15 +36,10 @@ public sealed class GpuContext : IDisposable
     internal GpuContext(Context context, Device device, OpenClCapabilities? openCl = null, IStreamEvents? events = null)
     {
         IlContext = context;
-        if (device is CLDevice cl)
-        {
-            OpenClCompiler.Admit(cl);
-        }
-
-        Accelerator = device.CreateAccelerator(context);
+        Accelerator = device is CLDevice cl ? OpenClCompiler.Open(context, cl) : device.CreateAccelerator(context);
         if (Accelerator is CLAccelerator accelerator)
         {
-            _openCl = new OpenClCompiler(context, accelerator, openCl ?? OpenClCapabilities.Of(accelerator.Device));
+            _openCl = new OpenClCompiler(accelerator, openCl ?? OpenClCapabilities.Of(accelerator.Device));
         }
 
         VectorMap = IsProcessor ? new VectorMap(this) : null;
@@ -105,7 +101,7 @@ public sealed class GpuContext : IDisposable
     internal bool IsCapturing { get; set; }
 
     /// <summary>The kernels that ran so far.</summary>
-    internal IReadOnlyCollection<Type> Works => [.. _kernels.Keys.Select(k => k.Work).Distinct()];
+    internal IReadOnlyCollection<Type> Works => [.. _openCl?.Works ?? _kernels.Keys];
 
     /// <summary>What CUDA's compiler made so far.</summary>
     internal IReadOnlyList<CompiledKernel> Compiled => _compiled;
@@ -239,12 +235,16 @@ public sealed class GpuContext : IDisposable
         where TWork : struct, IGpuWork<TWork>
     {
         Version++;
-        // What a processor runs is compiled for the number of threads.
-        (Type, int) key = (typeof(TWork), IsProcessor ? threads : 0);
-        if (!_kernels.TryGetValue(key, out Delegate? kernel))
+        if (_openCl is not null)
         {
-            kernel = Load<TWork>(threads);
-            _kernels.Add(key, kernel);
+            _openCl.Kernel(typeof(TWork), threads).Launch(Stream, ref Unsafe.As<TWork, byte>(ref Unsafe.AsRef(in work)), gridX, gridY, gridZ, threads);
+            return;
+        }
+
+        if (!_kernels.TryGetValue(typeof(TWork), out Delegate? kernel))
+        {
+            kernel = Load<TWork>();
+            _kernels.Add(typeof(TWork), kernel);
         }
 
         ((Action<AcceleratorStream, KernelConfig, TWork>)kernel)(Stream, new KernelConfig(new Index3D(gridX, gridY, gridZ), new Index3D(threads, 1, 1)), work);
@@ -297,12 +297,13 @@ public sealed class GpuContext : IDisposable
 
         Branches.Dispose();
         VectorMap?.Dispose();
+        _openCl?.Dispose();
         _main.Dispose();
         Accelerator.Dispose();
         IlContext.Dispose();
     }
 
-    private Action<AcceleratorStream, KernelConfig, TWork> Load<TWork>(int threads)
+    private Action<AcceleratorStream, KernelConfig, TWork> Load<TWork>()
         where TWork : struct, IGpuWork<TWork>
     {
         if (IsCapturing)
@@ -311,7 +312,7 @@ public sealed class GpuContext : IDisposable
         }
 
         KernelSpecialization limits = IsCuda ? CudaLimits<TWork>() : KernelSpecialization.Empty;
-        Action<AcceleratorStream, KernelConfig, TWork> kernel = _openCl is null ? Accelerator.LoadKernel<TWork>(Entry, limits) : _openCl.Load<TWork>(threads);
+        Action<AcceleratorStream, KernelConfig, TWork> kernel = Accelerator.LoadKernel<TWork>(Entry, limits);
         if (IsCuda)
         {
             Note(WorkName.Of(typeof(TWork)), ((CudaKernel)kernel.GetKernel()).FunctionPtr);

@@ -64,7 +64,8 @@ public static class GpuDevices
         NativeLibraries.Install();
         Context context = Context.Create(builder =>
         {
-            builder.EnableAlgorithms().Optimize(OptimizationLevel.O2);
+            // Kernels of OpenCL are written by a context of their own.
+            _ = openCl is null ? builder.EnableAlgorithms().Optimize(OptimizationLevel.O2) : builder;
             add(builder);
         });
         if (context.Devices.OfType<TDevice>().FirstOrDefault() is { } device)

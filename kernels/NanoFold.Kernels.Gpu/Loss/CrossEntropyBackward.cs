@@ -32,7 +32,7 @@ internal struct CrossEntropyBackwardWork<T> : IGpuWork<CrossEntropyBackwardWork<
 
         if (Group.IdxX == 0)
         {
-            shared[0] = (float)(w.DLoss[0] * Slots.Double(w.State, StepSlot.LossScale) / w.State[(int)StepSlot.TargetCount]);
+            shared[0] = GradientScaleWork.Scale(w.DLoss, w.State);
         }
 
         Group.Barrier();
@@ -80,4 +80,16 @@ internal struct CrossEntropyBackwardWork<T> : IGpuWork<CrossEntropyBackwardWork<
             w.DLogits[row + at] = T.Write(0);
         }
     }
+}
+
+/// <summary>What the gradients of rows are multiplied by, where one thread for all rows reads it: dLoss · LossScale / TargetCount.</summary>
+internal struct GradientScaleWork : IGpuWork<GradientScaleWork>
+{
+    public ArrayView<float> DLoss, Into;
+    public ArrayView<long> State;
+
+    public static void Run(GradientScaleWork w) => w.Into[0] = Scale(w.DLoss, w.State);
+
+    public static float Scale(ArrayView<float> dLoss, ArrayView<long> state)
+        => (float)(dLoss[0] * Slots.Double(state, StepSlot.LossScale) / state[(int)StepSlot.TargetCount]);
 }

@@ -2,6 +2,7 @@ using ILGPU;
 using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
+using NanoFold.Kernels.Gpu.OpenCl.Processor;
 
 namespace NanoFold.Kernels.Gpu.Loss;
 
@@ -9,8 +10,10 @@ namespace NanoFold.Kernels.Gpu.Loss;
 /// Cross-entropy on a GPU. Targets and their count lie in the device's memory: a target that is no class, or losses while
 /// <see cref="StepSlot.TargetCount"/> is below 1, make the loss not a number.
 /// </summary>
-internal sealed class GpuCrossEntropy(GpuContext context) : IKernel<CrossEntropyCall>, IKernel<CrossEntropyBackwardCall>
+internal sealed class GpuCrossEntropy(GpuContext context) : IKernel<CrossEntropyCall>, IKernel<CrossEntropyBackwardCall>, IDisposable
 {
+    private readonly VectorLoss? _vectors = context.IsProcessor ? new VectorLoss(context) : null;
+
     public void Run(in CrossEntropyCall call)
     {
         call.Check();
@@ -31,7 +34,15 @@ internal sealed class GpuCrossEntropy(GpuContext context) : IKernel<CrossEntropy
     /// <param name="logSumExp">[rows].</param>
     /// <param name="parts">What a product left of the rows, as many pairs of each: the largest logit of a part, and the sum of exponentials beside it. None: the logits are read.</param>
     internal void Losses(in View logits, in View targets, in View losses, in View logSumExp, ArrayView<float> parts = default)
-        => ByElement.Run(CrossEntropyCall.Name, logits, new ForwardBody(context, logits, targets, losses, logSumExp, parts));
+    {
+        if (_vectors is not null && VectorLoss.Takes(logits))
+        {
+            _vectors.Forward(logits, targets, losses, logSumExp);
+            return;
+        }
+
+        ByElement.Run(CrossEntropyCall.Name, logits, new ForwardBody(context, logits, targets, losses, logSumExp, parts));
+    }
 
     /// <summary>loss = Σ losses / TargetCount, also added to the step's loss.</summary>
     internal static void AddLoss(GpuContext context, StepState state, in View losses, in View loss) => context.Launch(
@@ -47,7 +58,17 @@ internal sealed class GpuCrossEntropy(GpuContext context) : IKernel<CrossEntropy
 
     /// <summary>Gradients of some rows of logits.</summary>
     internal void Gradients(StepState state, in View logits, in View targets, in View logSumExp, in View dLoss, in View dLogits, bool accumulate)
-        => ByElement.Run(CrossEntropyBackwardCall.Name, logits, new BackwardBody(context, state, logits, targets, logSumExp, dLoss, dLogits, accumulate));
+    {
+        if (_vectors is not null && VectorLoss.Takes(logits))
+        {
+            _vectors.Backward(state, logits, targets, logSumExp, dLoss, dLogits, accumulate);
+            return;
+        }
+
+        ByElement.Run(CrossEntropyBackwardCall.Name, logits, new BackwardBody(context, state, logits, targets, logSumExp, dLoss, dLogits, accumulate));
+    }
+
+    public void Dispose() => _vectors?.Dispose();
 
     private readonly struct ForwardBody(GpuContext context, View logits, View targets, View losses, View logSumExp, ArrayView<float> parts) : IElementBody
     {

@@ -12,7 +12,7 @@ namespace NanoFold.Kernels.Gpu.Loss;
 /// <param name="matMul">Products.</param>
 /// <param name="mostRows">Rows of a chunk at most.</param>
 internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul, int mostRows = 4096) :
-    IKernel<LinearCrossEntropyCall>, IKernel<LinearCrossEntropyBackwardCall>
+    IKernel<LinearCrossEntropyCall>, IKernel<LinearCrossEntropyBackwardCall>, IDisposable
 {
     /// <summary>Rows of logits are a multiple of these long, so that each begins at 16 bytes in any type.</summary>
     private const int ColumnMultiple = 8;
@@ -87,6 +87,8 @@ internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul
         long bytes = (long)shape.X.Layout[0] * Columns(shape.Weight.Layout[0]) * shape.X.Type.Size();
         return bytes <= context.Accelerator.MemorySize / KeptShare ? bytes : 0;
     }
+
+    public void Dispose() => _rows.Dispose();
 
     private static int Columns(int vocab) => (vocab + ColumnMultiple - 1) / ColumnMultiple * ColumnMultiple;
 

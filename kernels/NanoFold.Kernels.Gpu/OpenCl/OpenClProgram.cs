@@ -42,9 +42,7 @@ internal sealed class OpenClProgram : IDisposable
         }
 
         CLException.ThrowIfFailed(api.SetKernelArgumentUnsafe(_kernel, memory.Length, sizeof(TOperands), &operands));
-        nint* groups = stackalloc nint[3] { x, y, z };
-        nint* one = stackalloc nint[3] { 1, 1, 1 };
-        CLException.ThrowIfFailed(api.LaunchKernelUnsafe(((CLStream)_context.Stream).CommandQueue, _kernel, 3, null, groups, one));
+        OpenClQueue.Launch(_context.Stream, _kernel, x, y, z, 1);
     }
 
     public void Dispose()

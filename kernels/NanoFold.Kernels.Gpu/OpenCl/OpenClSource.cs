@@ -36,17 +36,49 @@ internal static partial class OpenClSource
     /// <summary>Bytes of local memory that a kernel asks for.</summary>
     public static long LocalBytes(string source)
     {
-        Dictionary<string, string> structs = Struct().Matches(source).ToDictionary(m => m.Groups["name"].Value, m => m.Groups["fields"].Value);
+        Dictionary<string, string> structs = Structs(source);
         return Local().Matches(source).Sum(m => long.Parse(m.Groups["count"].Value, CultureInfo.InvariantCulture) * Size(m.Groups["type"].Value));
 
-        long Size(string type) => type switch
-        {
-            "bool" or "char" or "uchar" => 1,
-            "short" or "ushort" or "half" => 2,
-            "int" or "uint" or "float" => 4,
-            _ => structs.TryGetValue(type, out string? fields) ? Field().Matches(fields).Sum(f => Size(f.Groups["type"].Value)) : 8,
-        };
+        int Size(string type) => structs.TryGetValue(type, out string? fields) ? Field().Matches(fields).Sum(f => Size(f.Groups["type"].Value)) : Bytes(type);
     }
+
+    /// <summary>Whether a kernel takes a work's operands as they are written: as many buffers, and the numbers of its struct in their places.</summary>
+    public static bool Takes(string source, WorkOperands operands)
+    {
+        string[] taken = Kernel().Match(source).Groups["operands"].Value.Split(',', StringSplitOptions.TrimEntries);
+        string type = taken[^1][..taken[^1].LastIndexOf(' ')];
+        Dictionary<int, int> fields = [];
+        int end = 0, most = 1;
+        foreach (Match member in Member().Matches(Structs(source).TryGetValue(type, out string? text) ? text : $"{type} field_0;"))
+        {
+            if (member.Groups["gap"] is { Success: true } gap)
+            {
+                end += int.Parse(gap.Value, CultureInfo.InvariantCulture);
+                continue;
+            }
+
+            int bytes = Bytes(member.Groups["type"].Value), at = (end + bytes - 1) / bytes * bytes;
+            fields.Add(at, bytes);
+            (end, most) = (at + bytes, Math.Max(most, bytes));
+        }
+
+        // A view's first element has 32 bits there.
+        return taken.Length == operands.Views + 1 && (end + most - 1) / most * most == operands.Bytes
+            && operands.Numbers.All(n => fields.TryGetValue(n.At, out int bytes) && (bytes == n.Bytes || (bytes == sizeof(int) && n.Bytes == sizeof(long))));
+    }
+
+    private static Dictionary<string, string> Structs(string source) => Struct().Matches(source).ToDictionary(m => m.Groups["name"].Value, m => m.Groups["fields"].Value);
+
+    private static int Bytes(string type) => type switch
+    {
+        "bool" or "char" or "uchar" => 1,
+        "short" or "ushort" or "half" => 2,
+        "int" or "uint" or "float" => 4,
+        _ => 8,
+    };
+
+    [GeneratedRegex(@"^kernel void \w+\((?<operands>[^)]*)\)", RegexOptions.Multiline)]
+    private static partial Regex Kernel();
 
     // Extensions that ILGPU asks for whether they are there and needed or not.
     [GeneratedRegex(@"^#pragma OPENCL EXTENSION.*\r?\n", RegexOptions.Multiline)]
@@ -63,6 +95,9 @@ internal static partial class OpenClSource
 
     [GeneratedRegex(@"^\s*(?<type>[\w ]+?) field_\d+;", RegexOptions.Multiline)]
     private static partial Regex Field();
+
+    [GeneratedRegex(@"^\s*(?<type>[\w ]+?) (field_\d+|__padding\d+\[(?<gap>\d+)\]);", RegexOptions.Multiline)]
+    private static partial Regex Member();
 
     [GeneratedRegex(@"atomic_fetch_add\s*\(\(atomic_int\*\)\s*(?<pointer>\w+),")]
     private static partial Regex AtomicAdd();

@@ -5,7 +5,7 @@ using NanoFold.Kernels.Gpu.Loops;
 namespace NanoFold.Kernels.Gpu.Rows;
 
 /// <summary>Rows by id and their gradient, the largest of rows, dropout. Ids lie on the device and are not checked: those out of range are of no row.</summary>
-internal sealed class GpuRows(GpuContext context)
+internal sealed class GpuRows(GpuContext context) : IDisposable
 {
     private readonly GpuScatter _scatter = new(context);
 
@@ -20,6 +20,8 @@ internal sealed class GpuRows(GpuContext context)
         var draw = new DropoutDraw { State = context.Slots(state), Stream = stream, Threshold = DropoutRandom.Threshold(rate), Factor = (float)(1 / (1 - rate)) };
         ByElement.Run("dropout", y, new Dropping(context, x, y, draw, accumulate));
     }
+
+    public void Dispose() => _scatter.Dispose();
 
     private readonly struct Gathering(GpuContext context, View table, View ids, View y, bool accumulate) : IElementBody
     {

@@ -2,19 +2,29 @@ using System.Numerics;
 using ILGPU;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
+using NanoFold.Kernels.Gpu.OpenCl.Processor;
 using NanoFold.Kernels.Gpu.Sorting;
 
 namespace NanoFold.Kernels.Gpu.Rows;
 
 /// <summary>table[ids[i], :] += x[i, :] on a GPU: in one launch where looking all ids through for each is quick, else with the ids sorted.</summary>
-internal sealed class GpuScatter(GpuContext context)
+internal sealed class GpuScatter(GpuContext context) : IDisposable
 {
     /// <summary>Ids that are read at most, by all groups together, to find equal ones without sorting.</summary>
     private const long MostReads = 1L << 28;
 
     private readonly StableSort _sort = new(context);
+    private readonly VectorScatter? _vectors = context.IsProcessor ? new VectorScatter(context) : null;
 
-    public void Run(in View x, in View ids, in View table) => ByElement.Run("scatter-add", x, table, new Body(this, x, ids, table));
+    public void Run(in View x, in View ids, in View table)
+    {
+        if (_vectors?.TryRun(x, ids, table) != true)
+        {
+            ByElement.Run("scatter-add", x, table, new Body(this, x, ids, table));
+        }
+    }
+
+    public void Dispose() => _vectors?.Dispose();
 
     private void Run<T, TTable>(in View x, in View ids, in View table)
         where T : unmanaged, IElement<T>

@@ -73,7 +73,7 @@ public class CrossEntropyTests : GpuTests
         })];
         View logits = memory.New(DType.Float32, [Rows, Vocab], values), targets = memory.Integers([Rows], [3, -1, 299, 0, 150]), of = memory.New(DType.Float32, [sums.Length], sums);
         View losses = memory.New(DType.Float32, Rows), logSumExp = memory.New(DType.Float32, Rows), lossesOfParts = memory.New(DType.Float32, Rows), logSumExpOfParts = memory.New(DType.Float32, Rows);
-        var kernel = new GpuCrossEntropy(Gpu.Context);
+        using var kernel = new GpuCrossEntropy(Gpu.Context);
         kernel.Losses(logits, targets, losses, logSumExp);
         kernel.Losses(logits, targets, lossesOfParts, logSumExpOfParts, Gpu.Context.View<float>(of));
         Assert.That(memory.Read(logSumExpOfParts), Is.EqualTo(memory.Read(logSumExp)).Within(2e-6));

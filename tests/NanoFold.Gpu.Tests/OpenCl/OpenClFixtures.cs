@@ -1,5 +1,6 @@
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
+using NanoFold.Gpu.Tests.Loss;
 using NanoFold.Gpu.Tests.MatMul;
 using NanoFold.Gpu.Tests.Norm;
 using NanoFold.Gpu.Tests.Optimizers;
@@ -7,6 +8,7 @@ using NanoFold.Gpu.Tests.Pointwise;
 using NanoFold.Gpu.Tests.Reduce;
 using NanoFold.Gpu.Tests.Suites;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu;
 using NanoFold.Kernels.Gpu.OpenCl;
@@ -120,9 +122,76 @@ public sealed class OpenClSoftmaxTests : SoftmaxTests
     private protected override GpuBackend OpenGpu() => OpenClDevice.Open();
 }
 
+/// <summary>Cross-entropy on an OpenCL device: on a processor by its vectors.</summary>
+[Category(OpenClDevice.Category)]
+public sealed class OpenClCrossEntropyTests : CrossEntropyTests
+{
+    /// <summary>Rows of every length beside sixteen.</summary>
+    [Test]
+    public void RowsOfAnyLength([Values(1, 15, 16, 17, 64, 133)] int vocab)
+    {
+        using var twins = new Twins(Gpu, Cpu);
+        Twin logits = twins.Normal(DType.Float32, 1, 20, 5, vocab), targets = twins.Integers([5], [0, vocab - 1, -1, vocab / 2, 0]), dLogits = twins.Random(DType.Float32, 2, 5, vocab);
+        Twin losses = twins.Random(DType.Float32, 3, 5), logSumExp = twins.Random(DType.Float32, 4, 5), loss = twins.Random(DType.Float32, 5, 1), dLoss = twins.New(DType.Float32, [1], [3]);
+        foreach ((Backend backend, StepState state, Func<Twin, View> of) in new (Backend, StepState, Func<Twin, View>)[] { (Gpu, GpuState, t => t.Gpu), (Cpu, CpuState, t => t.Cpu) })
+        {
+            state.Set(StepSlot.TargetCount, 4L);
+            state.Set(StepSlot.LossScale, 2.0);
+            backend.Run(new CrossEntropyCall(state, of(logits), of(targets), of(losses), of(logSumExp), of(loss)));
+            backend.Run(new CrossEntropyBackwardCall(state, of(logits), of(targets), of(logSumExp), of(dLoss), of(dLogits), Accumulate: true));
+            backend.Run(new CrossEntropyBackwardCall(state, of(logits), of(targets), of(logSumExp), of(dLoss), of(logits), Accumulate: false));
+        }
+
+        twins.AssertClose(losses, 1e-6);
+        twins.AssertClose(logSumExp, 1e-6);
+        twins.AssertClose(loss, 1e-6);
+        twins.AssertClose(dLogits, 4e-6);
+        twins.AssertClose(logits, 4e-6);
+    }
+
+    private protected override GpuBackend OpenGpu() => OpenClDevice.Open();
+}
+
+/// <summary>Rows by id on an OpenCL device: on a processor by its vectors.</summary>
+[Category(OpenClDevice.Category)]
+public sealed class OpenClScatterTests : GpuTests
+{
+    /// <summary>Ids that many rows have, that no row of the table has, and of more rows than one digit of a group's number counts.</summary>
+    [Test]
+    public void RowsAreAddedWhereTheirIdsSay([Values(1, 15, 16, 40)] int width, [Values] bool isSpread)
+    {
+        using var twins = new Twins(Gpu, Cpu);
+        const int Count = 300, Rows = 70;
+        Twin x = twins.Random(DType.Float32, 1, 2, 3, Count / 6 + 1, width).Slice(2, 1, Count / 6);
+        Twin ids = twins.Integers([Count], [.. Enumerable.Range(0, Count).Select(i => isSpread ? i * i * 37 % (Rows + 2) - 1 : i % 9 == 0 ? -1 : 33)]);
+        Twin all = twins.Random(DType.Float32, 2, Rows, width + 3), table = all.Slice(1, 2, width);
+        Gpu.ScatterAdd(x.Gpu, ids.Gpu, table.Gpu);
+        Cpu.ScatterAdd(x.Cpu, ids.Cpu, table.Cpu);
+        twins.AssertClose(all, 1e-5);
+    }
+
+    private protected override GpuBackend OpenGpu() => OpenClDevice.Open();
+}
+
 /// <summary>Products on an OpenCL device: on a processor by its vectors.</summary>
 [Category(OpenClDevice.Category)]
 public sealed class OpenClProductTests : MatMulTests
 {
+    /// <summary>A half of a symmetric product is the other one's, to the bits of the product that is computed as a whole.</summary>
+    [Test]
+    public void SymmetricProductsHaveTheBitsOfOthers([Values(5, 32, 72, 100)] int side, [Values] bool isTall)
+    {
+        using var memory = new Memory(Gpu);
+        View x = isTall ? memory.Normal(DType.Float32, 1, 1.0, 3, 37, side) : memory.Normal(DType.Float32, 1, 1.0, 3, side, 37);
+        View gram = memory.New(DType.Float32, 3, side, side), whole = memory.New(DType.Float32, 3, side, side), half = memory.New(DType.Float32, 3, side, side);
+        var product = new MatMulArgs { A = x, B = x, TransposeA = isTall, TransposeB = !isTall, Y = gram, Alpha = 0.3 };
+        Gpu.MatMul(product);
+        Gpu.MatMul(product with { Y = half, IsSymmetric = true });
+        Assert.That(memory.Read(half), Is.EqualTo(memory.Read(gram)));
+        Gpu.MatMul(new MatMulArgs { A = gram, B = gram, Y = whole });
+        Gpu.MatMul(new MatMulArgs { A = gram, B = gram, Y = half, IsSymmetric = true });
+        Assert.That(memory.Read(half), Is.EqualTo(memory.Read(whole)));
+    }
+
     private protected override GpuBackend OpenGpu() => OpenClDevice.Open();
 }

@@ -73,7 +73,7 @@ internal static class VectorMapSource
         string read = "abc"[..operands], written = z is null ? "y" : "yz";
         string places = string.Concat(read.Select(p => $"global const float* p{p} = AT({char.ToUpperInvariant(p)}, {p});\n"))
             + string.Concat(written.Select(p => $"global float* p{p} = AT({char.ToUpperInvariant(p)}, {p});\n"));
-        return $"{Head}{places}int j = from;\nfor (; j + 16 <= to; j += 16)\n{{\n{Body("16")}}}\n\nif (j < to)\n{{\n{Body("to - j")}}}\n\n{Next}";
+        return $"{VectorStore.Text}{Head}{places}int j = from;\nfor (; j + 16 <= to; j += 16)\n{{\n{Body("16")}}}\n\nif (j < to)\n{{\n{Body("to - j")}}}\n\n{Next}";
 
         string Body(string n)
         {
@@ -95,7 +95,7 @@ internal static class VectorMapSource
 
     private static string Store(char p, int step, string n) => step switch
     {
-        1 when n == "16" => $"vstore16(r{p}, 0, p{p} + j)",
+        1 when n == "16" => $"store16(r{p}, p{p} + j)",
         1 => $"scatter(r{p}, p{p} + j, 1, {n})",
         _ => $"scatter(r{p}, p{p} + j * w.{p}.step, w.{p}.step, {n})",
     };

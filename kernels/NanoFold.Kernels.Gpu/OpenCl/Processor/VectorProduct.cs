@@ -35,7 +35,7 @@ internal sealed class VectorProduct(GpuContext context) : IDisposable
             Y0 = batches.Y.S0, Y1 = batches.Y.S1, Y2 = batches.Y.S2, A0 = batches.A.S0, A1 = batches.A.S1, A2 = batches.A.S2,
             B0 = batches.B.S0, B1 = batches.B.S1, B2 = batches.B.S2, R0 = batches.C.S0, R1 = batches.C.S1, R2 = batches.C.S2,
             M = product.M, N = product.N, K = product.K, N1 = Math.Max(1, batches.N1), N2 = Math.Max(1, batches.N2), FirstPanel = firstPanel,
-            Accumulate = product.Accumulate, HasBias = product.HasBias, HasResidual = product.HasResidual, Alpha = product.Alpha,
+            Accumulate = product.Accumulate, HasBias = product.HasBias, HasResidual = product.HasResidual, IsSymmetric = args.IsSymmetric ? 1 : 0, Alpha = product.Alpha,
         };
         nint scratch = context.Handle(default);
         if (firstPanel < panels && product.K > 0)
@@ -66,7 +66,7 @@ internal sealed class VectorProduct(GpuContext context) : IDisposable
         public long A, B, Y, Bias, Residual, Panels;
         public long ARow, AStep, BStep, BColumn, YRow, YColumn, BiasColumn, ResidualRow, ResidualColumn, PanelBatch;
         public long Y0, Y1, Y2, A0, A1, A2, B0, B1, B2, R0, R1, R2;
-        public int M, N, K, N1, N2, FirstPanel, Accumulate, HasBias, HasResidual;
+        public int M, N, K, N1, N2, FirstPanel, Accumulate, HasBias, HasResidual, IsSymmetric;
         public float Alpha;
     }
 }

@@ -6,6 +6,7 @@ namespace NanoFold.Kernels.Gpu.OpenCl.Processor;
 /// </summary>
 internal static class VectorProductSource
 {
+    /// <summary>Divides <see cref="Columns"/>: a tile is on the diagonal of blocks so wide, below or above it.</summary>
     public const int Rows = 8;
     public const int Columns = 32;
 
@@ -18,13 +19,13 @@ internal static class VectorProductSource
             long a, b, y, bias, residual, panels;
             long aRow, aStep, bStep, bColumn, yRow, yColumn, biasColumn, residualRow, residualColumn, panelBatch;
             long y0, y1, y2, a0, a1, a2, b0, b1, b2, r0, r1, r2;
-            int M, N, K, n1, n2, firstPanel, accumulate, hasBias, hasResidual;
+            int M, N, K, n1, n2, firstPanel, accumulate, hasBias, hasResidual, isSymmetric;
             float alpha;
         };
 
         """;
 
-    public const string Product = Operands + """
+    public const string Product = VectorStore.Text + Operands + """
         #define ROWS 8
 
         __attribute__((reqd_work_group_size(1, 1, 1)))
@@ -32,6 +33,9 @@ internal static class VectorProductSource
             global const float* A, global const float* B, global const float* bias, global const float* residual, global float* Y, global const float* panels, struct operands w)
         {
             int row = get_group_id(0) * ROWS, panel = get_group_id(1), column = panel * 32, batch = get_group_id(2);
+            // Of a symmetric product what is above the diagonal is written by what is below, to the same bits: each element is one sum in the order of its steps.
+            if (w.isSymmetric && column > row)
+                return;
             long i2 = batch % w.n2, i1 = batch / w.n2 % w.n1, i0 = batch / w.n2 / w.n1;
             global const float* a = A + w.a + i0 * w.a0 + i1 * w.a1 + i2 * w.a2;
             global const float* b;
@@ -72,6 +76,25 @@ internal static class VectorProductSource
                 }
             }
 
+            if (w.isSymmetric && column + 32 <= row)
+            {
+                global float* y = Y + w.y + i0 * w.y0 + i1 * w.y1 + i2 * w.y2 + column * w.yRow + row * w.yColumn;
+                float t[ROWS][32];
+                #pragma unroll
+                for (int r = 0; r < ROWS; r++)
+                {
+                    vstore16(left[r] * w.alpha, 0, t[r]);
+                    vstore16(right[r] * w.alpha, 1, t[r]);
+                }
+
+                for (int j = 0; j < 32; j++)
+                    if (w.yColumn == 1 && row + ROWS <= w.M)
+                        vstore8((float8)(t[0][j], t[1][j], t[2][j], t[3][j], t[4][j], t[5][j], t[6][j], t[7][j]), 0, y + j * w.yRow);
+                    else
+                        for (int r = 0; row + r < w.M && r < ROWS; r++)
+                            y[j * w.yRow + r * w.yColumn] = t[r][j];
+            }
+
             bool whole = column + 32 <= w.N && w.yColumn == 1 && (!w.hasBias || w.biasColumn == 1) && (!w.hasResidual || w.residualColumn == 1);
             #pragma unroll
             for (int r = 0; r < ROWS; r++)
@@ -86,8 +109,8 @@ internal static class VectorProductSource
                         if (w.hasBias) { c0 += vload16(0, added); c1 += vload16(1, added); }
                         if (w.hasResidual) { c0 += vload16(0, other); c1 += vload16(1, other); }
                         if (w.accumulate) { c0 += vload16(0, y); c1 += vload16(1, y); }
-                        vstore16(c0, 0, y);
-                        vstore16(c1, 1, y);
+                        store16(c0, y);
+                        store16(c1, y + 16);
                         continue;
                     }
 
@@ -107,7 +130,7 @@ internal static class VectorProductSource
 
         """;
 
-    public const string Pack = Operands + """
+    public const string Pack = VectorStore.Text + Operands + """
         #define LOW(a, b) (float16)((a).s0, (b).s0, (a).s1, (b).s1, (a).s2, (b).s2, (a).s3, (b).s3, (a).s4, (b).s4, (a).s5, (b).s5, (a).s6, (b).s6, (a).s7, (b).s7)
         #define HIGH(a, b) (float16)((a).s8, (b).s8, (a).s9, (b).s9, (a).sa, (b).sa, (a).sb, (b).sb, (a).sc, (b).sc, (a).sd, (b).sd, (a).se, (b).se, (a).sf, (b).sf)
 
@@ -145,7 +168,7 @@ internal static class VectorProductSource
                         ROUND(y, x)
                         #pragma unroll
                         for (int j = 0; j < 16; j++)
-                            vstore16(x[j], 0, to + (k + j) * 32 + 16 * side);
+                            store16(x[j], to + (k + j) * 32 + 16 * side);
                     }
 
             for (; k < last; k++)

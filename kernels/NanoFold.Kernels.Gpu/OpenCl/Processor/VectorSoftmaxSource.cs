@@ -14,14 +14,6 @@ internal static class VectorSoftmaxSource
             float scale, sign;
         };
 
-        float largest(float16 v)
-        {
-            float8 a = fmax(v.lo, v.hi);
-            float4 b = fmax(a.lo, a.hi);
-            float2 c = fmax(b.lo, b.hi);
-            return fmax(c.x, c.y);
-        }
-
         // Keys in [0, sinks) and [begin, end) are seen.
         int16 seen(int j, int sinks, int begin, int end)
         {
@@ -102,12 +94,5 @@ internal static class VectorSoftmaxSource
 
         """;
 
-    public static string Text { get; } = Power() + VectorRows.Text("w.length", isWhole: false) + Body;
-
-    private static string Power()
-    {
-        var formula = new FormulaText(areNumbersOperands: false);
-        string power = formula.Name(TextLane.Exp(TextLane.Variable("x")));
-        return $"float16 power(float16 x)\n{{\n{formula.Lines}return {power};\n}}\n\n";
-    }
+    public static string Text { get; } = VectorRows.Function("power", TextLane.Exp) + VectorRows.Text("w.length", isWhole: false) + Body;
 }
