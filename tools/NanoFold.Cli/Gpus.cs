@@ -66,7 +66,7 @@ internal static class Gpus
     public static Backend Open(string kind) =>
         (kind == Devices.Cuda ? GpuDevices.OpenCuda() : GpuDevices.OpenOpenCl()) ?? throw new InvalidOperationException($"{kind}: the device is gone");
 
-    /// <summary>Measures with attention's backward pass by one kernel; false, and nothing is done, where there is no such choice.</summary>
+    /// <summary>Measures with attention's backward pass by one kernel, by warps where it would go by warpgroups too; false, and nothing is done, where there is no such choice.</summary>
     public static bool WithOneBackward(Backend backend, Action measure)
     {
         if (backend is not GpuBackend { CanTune: true })
@@ -74,7 +74,7 @@ internal static class Gpus
             return false;
         }
 
-        bool before = BackwardKernels.IsOne;
+        bool? before = BackwardKernels.IsOne;
         try
         {
             BackwardKernels.IsOne = true;

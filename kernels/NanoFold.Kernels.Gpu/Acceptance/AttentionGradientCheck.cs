@@ -59,7 +59,7 @@ internal static class AttentionGradientCheck
         var spec = HopperGradientSpec.Of(GpuType.BFloat16, example.Depth, example.HasPrefix, example.DocumentLength > 0);
         FlashArguments arguments = Arguments(device, example, rows, HopperGradientSpec.Room(example.Batch, example.Heads, example.Time, example.Depth), spec.Queries, HopperGradientSpec.Keys);
         HopperGradientArguments all = HopperGradientRun.Arguments(map => device.Map(map), spec, arguments, example.Batch);
-        all.Watch = device.Watch;
+        all.Forward.Watch = device.Watch;
         device.Run(HopperGradients.Write(spec, isWatched), all, example.Batch * example.KeyHeads * arguments.KeyBlocks);
         return arguments;
     }

@@ -1,26 +1,33 @@
 using System.Runtime.InteropServices;
 using NanoFold.Kernels.Gpu.Gemm;
-using NanoFold.Kernels.Gpu.Gemm.Mma;
+using NanoFold.Kernels.Gpu.Gemm.Fused;
+using NanoFold.Kernels.Gpu.Gemm.Wgmma;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Acceptance;
 
 /// <summary>
-/// Products by warps that do more than a product where they end, of small integers. Heads turned by quarters: each result is one exact number. Sums of rows: the largest result of a part of a
+/// Products by warps and by warpgroups that do more than a product where they end, of small integers. Heads turned by quarters: each result is one exact number. Sums of rows: the largest result of a part of a
 /// row is exact, the sum of exponentials beside it near.
 /// </summary>
 internal static class FusedProductCheck
 {
     private const int M = 152, N = 200, K = 72, HeadDim = 64, Turned = 2 * HeadDim, Time = 50;
 
-    public static IEnumerable<CardCheck> All =>
+    private static readonly (string Prefix, int Architecture, GemmChoice Choice)[] s_kernels =
     [
-        .. from interleaved in new[] { false, true }
-           select new CardCheck($"product-turned-{(interleaved ? "neighbors" : "halves")}", 80, device => Rotated(device, interleaved)),
-        new("product-row-sums", 80, RowSums),
+        ("", 80, new(GemmFamily.Mma, GemmTiles.Mma[2])), ("wgmma-", WgmmaGemm.Architecture, new(GemmFamily.Wgmma, GemmTiles.Wgmma[^1])),
     ];
 
-    private static CheckResult Rotated(ICheckDevice device, bool interleaved)
+    public static IEnumerable<CardCheck> All =>
+    [
+        .. from kernel in s_kernels
+           from interleaved in new[] { false, true }
+           select new CardCheck($"product-{kernel.Prefix}turned-{(interleaved ? "neighbors" : "halves")}", kernel.Architecture, device => Rotated(device, kernel.Choice, interleaved)),
+        .. s_kernels.Select(kernel => new CardCheck($"product-{kernel.Prefix}row-sums", kernel.Architecture, device => RowSums(device, kernel.Choice))),
+    ];
+
+    private static CheckResult Rotated(ICheckDevice device, GemmChoice choice, bool interleaved)
     {
         // Of position p and pair i, p + i quarters.
         var table = new float[Time * HeadDim];
@@ -34,7 +41,7 @@ internal static class FusedProductCheck
         (problem.Rotation, problem.Table, problem.StrideTable) = (new GemmRotation(HeadDim, HeadDim, interleaved, HasPositions: false), device.Allocate(table.Length * sizeof(float)), HeadDim * sizeof(float));
         (problem.Time, problem.LastPosition, problem.TurnedColumns) = (Time, Time - 1, Turned);
         device.Write(problem.Table, MemoryMarshal.AsBytes<float>(table));
-        GemmRun.Run(device, problem, new GemmChoice(GemmFamily.Mma, GemmTiles.Mma[2]));
+        GemmRun.Run(device, problem, choice);
         var words = new ushort[M * N];
         device.Read(problem.Y, MemoryMarshal.AsBytes(words.AsSpan()));
 
@@ -43,19 +50,19 @@ internal static class FusedProductCheck
         return CheckResult.Near(expected, [.. words.Select(Float)], 0);
     }
 
-    private static CheckResult RowSums(ICheckDevice device)
+    private static CheckResult RowSums(ICheckDevice device, GemmChoice choice)
     {
-        GemmTile tile = GemmTiles.Mma[2];
-        int parts = MmaRowSums.Parts(tile, N);
+        GemmTile tile = choice.Tile;
+        int parts = GemmRowSums.Parts(tile, N);
         GemmProblem problem = Problem(device);
         (problem.SumsRows, problem.RowSums) = (true, device.Allocate(2L * sizeof(float) * M * parts));
-        GemmRun.Run(device, problem, new GemmChoice(GemmFamily.Mma, tile));
+        GemmRun.Run(device, problem, choice);
         float[] expected = new float[2 * M * parts], got = new float[2 * M * parts];
         for (int i = 0; i < M * parts; i++)
         {
             int first = i % parts * tile.WarpN, count = Math.Clamp(N - first, 0, tile.WarpN);
             float[] own = [.. Enumerable.Range(first, count).Select(j => Float(SmallIntegers.Bits(GpuType.BFloat16, Sum(i / parts, j))))];
-            expected[2 * i] = own.Length == 0 ? MmaRowSums.Least : own.Max();
+            expected[2 * i] = own.Length == 0 ? GemmRowSums.Least : own.Max();
             expected[(2 * i) + 1] = own.Sum(value => MathF.Exp(value - own.Max()));
         }
 

@@ -3,6 +3,7 @@ using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Cuda;
+using NanoFold.Kernels.Gpu.Gemm.Fused;
 using NanoFold.Kernels.Gpu.Gemm.Mma;
 using NanoFold.Kernels.Gpu.Gemm.Slices;
 using NanoFold.Kernels.Gpu.Gemm.Wgmma;
@@ -102,7 +103,7 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
         return true;
     }
 
-    /// <summary>As <see cref="TryMatMul"/>, of a plain product, with what <see cref="MmaRowSums"/> leaves of its rows; also false where reading the rows once more is taken to be faster.</summary>
+    /// <summary>As <see cref="TryMatMul"/>, of a plain product, with what <see cref="GemmRowSums"/> leaves of its rows; also false where reading the rows once more is taken to be faster.</summary>
     /// <param name="args">Without bias and residual.</param>
     /// <param name="precision">Of Float32.</param>
     /// <param name="parts">[rows, parts] pairs of floats, until the calls that follow are done.</param>
@@ -121,7 +122,7 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
         }
 
         GemmChoice choice = Chooser.Choose(problem, precision);
-        parts = _context.Scratch(2L * sizeof(float) * problem.M * MmaRowSums.Parts(choice.Tile, problem.N)).Cast<float>();
+        parts = _context.Scratch(2L * sizeof(float) * problem.M * GemmRowSums.Parts(choice.Tile, problem.N)).Cast<float>();
         problem.RowSums = (long)parts.LoadEffectiveAddressAsPtr();
         GemmRun.Run(this, problem, choice);
         return true;

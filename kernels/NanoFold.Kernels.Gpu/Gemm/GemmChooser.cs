@@ -117,16 +117,17 @@ internal sealed class GemmChooser(GemmDeviceClass device)
 
     private void AddWarpgroups(in GemmProblem problem, List<(double Cycles, GemmChoice Choice)> candidates)
     {
-        if (!device.UsesWarpgroups || device.Architecture != WgmmaGemm.Architecture || problem.Spec().IsFused || !WgmmaGemm.Fits(problem))
+        if (!device.UsesWarpgroups || device.Architecture != WgmmaGemm.Architecture || !WgmmaGemm.Fits(problem))
         {
             return;
         }
 
+        GemmSpec spec = WgmmaGemm.Spec(problem) with { Mode = CanSplit(problem) ? GemmMode.SumSlices : GemmMode.Batch };
         int rows = problem.M;
         foreach (GemmTile tile in GemmTiles.Wgmma.Concat(GemmTiles.Clusters.Where(tile => rows > tile.M)).Concat(GemmTiles.Streams))
         {
-            int shared = WgmmaGemm.SharedBytes(WgmmaGemm.Spec(problem) with { Mode = CanSplit(problem) ? GemmMode.SumSlices : GemmMode.Batch }, tile);
-            if (shared > device.BlockSharedBytes)
+            int shared = WgmmaGemm.SharedBytes(spec, tile);
+            if (shared > device.BlockSharedBytes || !WgmmaGemm.Fits(spec, tile))
             {
                 continue;
             }

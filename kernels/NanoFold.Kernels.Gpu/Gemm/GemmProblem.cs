@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using NanoFold.Kernels.Gpu.Gemm.Fused;
 using NanoFold.Kernels.Gpu.Gemm.Mma;
 using NanoFold.Kernels.Gpu.Ptx;
 
@@ -24,7 +25,7 @@ internal struct GemmProblem
     /// <summary>Rows of a batch's row, the last position of the table, and the columns that are heads to be turned.</summary>
     public int Time, LastPosition, TurnedColumns;
 
-    /// <summary>Where of rows the largest results and sums of exponentials go, [M, parts] pairs of floats, if they are wanted; parts are those of <see cref="MmaRowSums.Parts"/>.</summary>
+    /// <summary>Where of rows the largest results and sums of exponentials go, [M, parts] pairs of floats, if they are wanted; parts are those of <see cref="GemmRowSums.Parts"/>.</summary>
     public long RowSums;
 
     public bool SumsRows;
@@ -103,7 +104,7 @@ internal struct GemmProblem
         LastPosition = LastPosition,
         TurnedColumns = TurnedColumns,
         RowSums = RowSums,
-        RowParts = SumsRows ? MmaRowSums.Parts(tile, N) : 0,
+        RowParts = SumsRows ? GemmRowSums.Parts(tile, N) : 0,
         OuterA = OuterA,
         OuterB = OuterB,
         OuterY = OuterY,

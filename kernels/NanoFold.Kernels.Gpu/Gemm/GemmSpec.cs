@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Gpu.Gemm.Fused;
 using NanoFold.Kernels.Gpu.Gemm.Mma;
 using NanoFold.Kernels.Gpu.Gemm.Slices;
 using NanoFold.Kernels.Gpu.Gemm.Wgmma;
@@ -62,7 +63,7 @@ internal readonly record struct GemmSpec
     /// <summary>Rotary positions of heads that the first columns are; of rows in whole stores.</summary>
     public GemmRotation? Rotation { get; init; }
 
-    /// <summary>Whether of rows the largest results and sums of exponentials are left beside them: see <see cref="MmaRowSums"/>.</summary>
+    /// <summary>Whether of rows the largest results and sums of exponentials are left beside them: see <see cref="GemmRowSums"/>.</summary>
     public bool SumsRows { get; init; }
 
     /// <summary>Whether more is done to the sums than a product does.</summary>
@@ -128,7 +129,7 @@ internal readonly record struct GemmKernelKey(GemmFamily Family, GemmSpec Spec, 
     public Ptx.PtxProgram Write(int architecture = 80, bool startsEarly = false) => Family switch
     {
         GemmFamily.Mma => MmaGemm.Write(Spec, Tile, architecture, startsEarly),
-        GemmFamily.Wgmma => WgmmaGemm.Write(Spec, Tile),
+        GemmFamily.Wgmma => WgmmaGemm.Write(Spec, Tile, startsEarly: startsEarly),
         GemmFamily.Simt => SimtGemm.Write(Spec, Tile),
         GemmFamily.FewRows => FewRowsGemm.Write(Spec, Tile),
         _ => SliceSum.Write(Spec, startsEarly),

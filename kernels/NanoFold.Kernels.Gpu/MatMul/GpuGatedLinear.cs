@@ -1,5 +1,6 @@
 using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Gemm;
+using NanoFold.Kernels.Gpu.Gemm.Fused;
 using NanoFold.Kernels.Gpu.Pointwise;
 
 namespace NanoFold.Kernels.Gpu.MatMul;

@@ -2,6 +2,7 @@ using ILGPU;
 using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Gemm;
+using NanoFold.Kernels.Gpu.Gemm.Fused;
 
 namespace NanoFold.Kernels.Gpu.MatMul;
 

@@ -33,9 +33,10 @@ internal static class ProductPrograms
         _ => [80],
     };
 
-    private static IEnumerable<GemmTile> Warpgroups(GemmSpec spec)
+    /// <summary>Tiles of a kind of product by warpgroups; none where it is not for them.</summary>
+    internal static IEnumerable<GemmTile> Warpgroups(GemmSpec spec)
         => spec is { Input: not GpuType.Float32, Mode: GemmMode.Batch or GemmMode.SumSlices, AlignA: 16, AlignB: 16, RaggedDepth: false }
-            ? GemmTiles.Wgmma.Concat(spec.Mode == GemmMode.Batch ? [.. GemmTiles.Clusters, .. GemmTiles.Streams] : Array.Empty<GemmTile>()).Where(tile => WgmmaGemm.SharedBytes(spec, tile) <= PtxLint.MostShared(WgmmaGemm.Architecture))
+            ? GemmTiles.Wgmma.Concat(spec.Mode == GemmMode.Batch ? [.. GemmTiles.Clusters, .. GemmTiles.Streams] : Array.Empty<GemmTile>()).Where(tile => WgmmaGemm.Fits(spec, tile) && WgmmaGemm.SharedBytes(spec, tile) <= PtxLint.MostShared(WgmmaGemm.Architecture))
             : [];
 
     private static IEnumerable<GemmTile> FewRows(GemmSpec spec)

@@ -1,4 +1,5 @@
 using NanoFold.Kernels.Gpu.Gemm;
+using NanoFold.Kernels.Gpu.Gemm.Fused;
 using NanoFold.Kernels.Gpu.Gemm.Mma;
 using NanoFold.Kernels.Gpu.Ptx;
 
@@ -11,13 +12,15 @@ internal static class RotatedPrograms
 
     public static IEnumerable<GpuProgram> All
         => from kind in s_kinds
-           from tile in GemmTiles.Mma
-           from rotation in new[] { new GemmRotation(tile.WarpN, tile.WarpN, IsInterleaved: false, HasPositions: false), new(128, 128, IsInterleaved: true, HasPositions: true) }
+           from family in new[] { GemmFamily.Mma, GemmFamily.Wgmma }
+           from tile in family == GemmFamily.Mma ? GemmTiles.Mma : GemmTiles.Wgmma
+           from rotation in new[] { new GemmRotation(Math.Min(tile.WarpN, 64), Math.Min(tile.WarpN, 64), IsInterleaved: false, HasPositions: false), new(128, 128, IsInterleaved: true, HasPositions: true) }
+           let key = new GemmKernelKey(family, Spec(kind.Type, rotation), tile)
+           where family == GemmFamily.Mma || ProductPrograms.Warpgroups(key.Spec).Contains(tile)
            let operands = kind.Type == GpuType.Float32 ? "tf32" : "16 bits"
-           let key = new GemmKernelKey(GemmFamily.Mma, Spec(kind.Type, rotation), tile)
            select new GpuProgram(
-               $"mma-{kind.Type}-{tile.ToString().Replace(' ', '-')}-{rotation.ToString().Replace(' ', '-')}{(kind.Architecture == 80 ? "" : "-90")}".ToLowerInvariant(),
-               $"Mma {tile} {operands}, heads turned",
+               $"{family}-{kind.Type}-{tile.ToString().Replace(' ', '-')}-{rotation.ToString().Replace(' ', '-')}{(kind.Architecture == 80 ? "" : "-90")}".ToLowerInvariant(),
+               $"{family} {tile} {operands}, heads turned",
                () => ProductPrograms.Text(key.Write(kind.Architecture)));
 
     private static GemmSpec Spec(GpuType type, GemmRotation rotation) => new()

@@ -10,12 +10,13 @@ internal static class RowSumPrograms
 
     public static IEnumerable<GpuProgram> All
         => from kind in s_kinds
-           from tile in GemmTiles.Mma
+           from family in new[] { GemmFamily.Mma, GemmFamily.Wgmma }
+           from tile in family == GemmFamily.Mma ? GemmTiles.Mma : ProductPrograms.Warpgroups(Spec(kind.Type))
            let operands = kind.Type == GpuType.Float32 ? "tf32" : "16 bits"
-           let key = new GemmKernelKey(GemmFamily.Mma, Spec(kind.Type), tile)
+           let key = new GemmKernelKey(family, Spec(kind.Type), tile)
            select new GpuProgram(
-               $"mma-{kind.Type}-{tile.ToString().Replace(' ', '-')}-row-sums{(kind.Architecture == 80 ? "" : "-90")}".ToLowerInvariant(),
-               $"Mma {tile} {operands}, row sums",
+               $"{family}-{kind.Type}-{tile.ToString().Replace(' ', '-')}-row-sums{(kind.Architecture == 80 ? "" : "-90")}".ToLowerInvariant(),
+               $"{family} {tile} {operands}, row sums",
                () => ProductPrograms.Text(key.Write(kind.Architecture)));
 
     private static GemmSpec Spec(GpuType type) => new() { Input = type, Output = type, ColumnsB = true, AlignA = 16, AlignB = 16, WideY = true, SumsRows = true };

@@ -1,6 +1,7 @@
 using NanoFold.Gpu.Tests.Ptx;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Gpu.Attention.Flash;
+using NanoFold.Kernels.Gpu.Attention.Flash.Hopper;
 using NanoFold.Kernels.Gpu.Ptx;
 using NanoFold.Kernels.Gpu.Ptx.Lint;
 
@@ -12,33 +13,61 @@ internal sealed class EarlyFlashTests
 {
     private const string Wait = "griddepcontrol.wait;";
 
+    /// <summary>By which kernels both passes go.</summary>
+    public enum Kernels
+    {
+        Two,
+        One,
+        Warpgroups,
+    }
+
     [Test]
-    public void ResultsAreTheSame([Values] bool isOne, [Values(32, 64)] int depth)
+    public void ResultsAreTheSame([Values] Kernels kernels, [Values(32, 64)] int depth)
     {
         foreach (AttentionCase problem in new[] { new AttentionCase(1, 150, 2, 1, depth) { Strided = true }, new(1, 90, 1, 1, depth) { DocumentLength = 30, Window = 20, Sinks = 2 } })
         {
-            using FlashRig early = new(problem, DType.BFloat16) { IsOne = isOne, StartsEarly = true, Schedule = new() { Resident = 2 } }, plain = new(problem, DType.BFloat16) { IsOne = isOne };
+            using FlashRig early = Rig(problem, kernels, startsEarly: true, new() { Resident = 2 }), plain = Rig(problem, kernels, startsEarly: false, new());
             Assert.That(early.Run(), Is.EqualTo(plain.Run()));
         }
     }
 
     [Test]
-    public void WithoutTheWaitItFails([Values] bool isOne)
+    public void WithoutTheWaitItFails([Values] Kernels kernels)
     {
-        using var rig = new FlashRig(new AttentionCase(1, 40, 1, 1, 32), DType.BFloat16) { IsOne = isOne, StartsEarly = true };
+        using FlashRig rig = Rig(new AttentionCase(1, 40, 1, 1, 32), kernels, startsEarly: true, new());
         rig.Forward();
         rig.Edit = text => text.Replace(Wait, "", StringComparison.Ordinal);
         Assert.That(rig.Backward, Throws.InvalidOperationException.With.Message.Contains("memory is touched before griddepcontrol.wait"));
+        rig.EditForward = rig.Edit;
+        Assert.That(rig.Forward, kernels == Kernels.Warpgroups ? Throws.InvalidOperationException.With.Message.Contains("memory is touched before griddepcontrol.wait") : Throws.Nothing);
     }
 
     [Test]
     public void TheLintFindsNothingInThemButAMissingWait([Values] FlashPass pass, [Values] bool masks)
     {
         FlashSpec spec = FlashSpec.Of(pass, GpuType.BFloat16, 64, masks, masks);
-        PtxProgram program = (spec with { StartsEarly = true }).Write();
-        Assert.That(PtxLint.Check(program.Text, program.Threads, program.SharedBytes).Faults, Is.Empty);
-        string without = program.Text.Replace(Wait, "griddepcontrol.launch_dependents;", StringComparison.Ordinal);
-        Assert.That(PtxLint.Check(without, program.Threads, program.SharedBytes).Faults, Has.Some.Contains("before griddepcontrol.wait"));
-        Assert.That(spec.Write().Text, Does.Not.Contain("griddepcontrol"));
+        OnlyTheWaitIsMissed((spec with { StartsEarly = true }).Write(), spec.Write());
     }
+
+    [Test]
+    public void TheLintFindsNothingInThoseByWarpgroups([Values(32, 64, 128)] int depth, [Values] bool masks)
+    {
+        HopperSpec spec = HopperSpec.Of(GpuType.BFloat16, depth, masks, masks);
+        OnlyTheWaitIsMissed(HopperForward.Write(spec with { StartsEarly = true }), HopperForward.Write(spec));
+        HopperGradientSpec gradients = HopperGradientSpec.Of(GpuType.BFloat16, depth, masks, masks);
+        OnlyTheWaitIsMissed(HopperGradients.Write(gradients with { StartsEarly = true }), HopperGradients.Write(gradients));
+    }
+
+    private static void OnlyTheWaitIsMissed(PtxProgram early, PtxProgram plain)
+    {
+        Assert.That(PtxLint.Check(early.Text, early.Threads, early.SharedBytes).Faults, Is.Empty);
+        string without = early.Text.Replace(Wait, "griddepcontrol.launch_dependents;", StringComparison.Ordinal);
+        Assert.That(PtxLint.Check(without, early.Threads, early.SharedBytes).Faults, Has.Some.Contains("before griddepcontrol.wait"));
+        Assert.That((early.StartsEarly, plain.StartsEarly, plain.Text.Contains("griddepcontrol", StringComparison.Ordinal)), Is.EqualTo((true, false, false)));
+    }
+
+    private static FlashRig Rig(AttentionCase problem, Kernels kernels, bool startsEarly, PtxSchedule schedule) => new(problem, DType.BFloat16)
+    {
+        IsOne = kernels == Kernels.One, IsByWarpgroups = kernels == Kernels.Warpgroups, IsBackwardByWarpgroups = kernels == Kernels.Warpgroups, StartsEarly = startsEarly, Schedule = schedule,
+    };
 }

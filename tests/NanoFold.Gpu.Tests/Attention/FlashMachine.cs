@@ -21,6 +21,8 @@ internal sealed unsafe class FlashMachine(View[] inputs, View[] results) : IFlas
 
     public bool HasWarpgroups { get; init; }
 
+    public bool HasWarpgroupGradients { get; init; }
+
     /// <summary>In place of the kernel by warpgroups that is chosen.</summary>
     public HopperSpec? Spec { get; init; }
 
@@ -105,7 +107,7 @@ internal sealed unsafe class FlashMachine(View[] inputs, View[] results) : IFlas
             return;
         }
 
-        PtxProgram program = HopperForward.Write(spec);
+        PtxProgram program = HopperForward.Write(spec with { StartsEarly = StartsEarly });
         Run(FlashPass.Forward, EditForward is null ? program : program with { Text = EditForward(program.Text) }, false, arguments, gridX, gridY);
     }
 
@@ -113,13 +115,13 @@ internal sealed unsafe class FlashMachine(View[] inputs, View[] results) : IFlas
     {
         if (GradientSpec is { } other && other != spec)
         {
-            FlashArguments all = arguments.Flash;
+            FlashArguments all = arguments.Forward.Flash;
             Launch(other, HopperGradientRun.Arguments(shape => Map(shape), other, all, blocks / all.KeyHeads / all.KeyBlocks), blocks);
             return;
         }
 
         WarpgroupLaunches++;
-        PtxProgram program = HopperGradients.Write(spec);
+        PtxProgram program = HopperGradients.Write(spec with { StartsEarly = StartsEarly });
         Run(FlashPass.Gradients, Edit is null ? program : program with { Text = Edit(program.Text) }, SeeksRaces, arguments, blocks, 1);
     }
 

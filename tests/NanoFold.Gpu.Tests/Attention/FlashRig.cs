@@ -87,7 +87,7 @@ internal sealed class FlashRig : IDisposable
     /// <summary>y, log-sum-exp.</summary>
     public float[][] Forward()
     {
-        using FlashMachine device = Device(IsByWarpgroups);
+        using FlashMachine device = Device();
         Assert.That(FlashRun.Fits(device, _shape, _rig.Args, Gradients));
         FlashRun.Forward(device, _shape, _rig.Args);
         Assert.That(device.WarpgroupLaunches > 0, Is.EqualTo(IsByWarpgroups));
@@ -99,7 +99,7 @@ internal sealed class FlashRig : IDisposable
     public float[][] Backward()
     {
         Prepare();
-        using FlashMachine device = Device(IsBackwardByWarpgroups);
+        using FlashMachine device = Device();
         Assert.That(Rotation is null || FlashRun.CanTurnBack(device, _shape, Rotation.Value));
         FlashRun.Backward(device, _shape, _rig.Args, Gradients, Rotation);
         BackwardWarpgroupLaunches += device.WarpgroupLaunches;
@@ -115,12 +115,12 @@ internal sealed class FlashRig : IDisposable
         _backend.Dispose();
     }
 
-    private FlashMachine Device(bool isByWarpgroups)
+    private FlashMachine Device()
     {
         Visible visible = _rig.Args.Visible;
         return new FlashMachine([_rig.Q, _rig.K, _rig.V, _rig.Y, _rig.LogSumExp, _rig.DY, visible.Documents, visible.Prefixes, Rotation?.Table ?? default, Rotation?.Positions ?? default], [_rig.DQ, _rig.DK, _rig.DV, Gradients.Scratch])
         {
-            HasOneBackward = IsOne, HasWarpgroups = isByWarpgroups, Spec = Spec, GradientSpec = GradientSpec, EditForward = EditForward, EditMap = EditMap, Schedule = Schedule, SeeksRaces = SeeksRaces, Edit = Edit, StartsEarly = StartsEarly,
+            HasOneBackward = IsOne, HasWarpgroups = IsByWarpgroups, HasWarpgroupGradients = IsBackwardByWarpgroups, Spec = Spec, GradientSpec = GradientSpec, EditForward = EditForward, EditMap = EditMap, Schedule = Schedule, SeeksRaces = SeeksRaces, Edit = Edit, StartsEarly = StartsEarly,
         };
     }
 

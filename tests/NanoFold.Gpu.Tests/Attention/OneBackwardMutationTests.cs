@@ -57,8 +57,7 @@ internal sealed partial class OneBackwardMutationTests
     [Test]
     public void BlocksThatStartInTheWrongOrderHangAndAreTold()
     {
-        // The first block of keys first: it waits for those after it, which cannot start before it ends.
-        string? failure = Failure(text => Turned().Replace(text, "mov.b32 ${block}, ${rest};"), new() { Resident = 2 });
+        string? failure = Failure(TurnMutations.FirstBlockFirst, new() { Resident = 2 });
         Assert.That(failure, Does.StartWith("deadlock: block 0, 0, 0: warp 0 at ld.acquire").And.Contains("to change"));
     }
 
@@ -87,33 +86,12 @@ internal sealed partial class OneBackwardMutationTests
     private static IEnumerable<TestCaseData> Texts()
     {
         string text = FlashSpec.Of(FlashPass.Gradients, GpuType.BFloat16, 32, hasPrefix: false, documents: false).Write().Text;
-        string[] lines = text.Split('\n');
         int many = 0;
-        for (int i = 0; i < lines.Length; i++)
-        {
-            string instruction = Guard().Replace(lines[i].Trim(), "");
-            bool isWait = instruction.StartsWith("bra", StringComparison.Ordinal) && lines[i - 1].Contains("vote.sync", StringComparison.Ordinal);
-            bool isOfMany = s_many.Any(o => instruction.StartsWith(o, StringComparison.Ordinal)) && ++many % Every == 1;
-            if (isWait || isOfMany || s_orders.Any(o => instruction.StartsWith(o, StringComparison.Ordinal)))
-            {
-                yield return Case($"without line {i}: {lines[i].Trim()}", i, "");
-            }
+        return TurnMutations.Of(text, IsTaken).Select(m => new TestCaseData(m.Name, m.Text).SetArgDisplayNames(m.Name));
 
-            if (instruction.StartsWith("ld.acquire", StringComparison.Ordinal) || instruction.StartsWith("red.release", StringComparison.Ordinal))
-            {
-                yield return Case($"relaxed, line {i}: {lines[i].Trim()}", i, lines[i].Replace(".acquire.", ".relaxed.", StringComparison.Ordinal).Replace(".release.", ".relaxed.", StringComparison.Ordinal));
-            }
-        }
-
-        TestCaseData Case(string name, int at, string line) => new TestCaseData(name, string.Join('\n', [.. lines[..at], line, .. lines[(at + 1)..]])).SetArgDisplayNames(name);
+        bool IsTaken(string instruction)
+            => s_many.Any(o => instruction.StartsWith(o, StringComparison.Ordinal)) ? ++many % Every == 1 : s_orders.Any(o => instruction.StartsWith(o, StringComparison.Ordinal));
     }
-
-    [GeneratedRegex(@"^@!?%p\d+ ")]
-    private static partial Regex Guard();
-
-    /// <summary>The block of keys counted from the last one.</summary>
-    [GeneratedRegex(@"(?<=rem\.u32 (?<rest>%r\d+), %r\d+, %r\d+;\s+)sub\.s32 (?<block>%r\d+), %r\d+, \k<rest>;")]
-    private static partial Regex Turned();
 
     [GeneratedRegex(@"atom\.global\.add\.u32 (?<ticket>%r\d+), [^;]*;")]
     private static partial Regex Ticket();

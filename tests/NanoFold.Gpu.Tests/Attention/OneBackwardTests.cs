@@ -99,10 +99,10 @@ public class OneBackwardTests
         Assert.That(wanted.Select(i => actual[i]), Is.EqualTo(wanted.Select(i => expected[i])));
     }
 
-    [TestCase(null, null)]
-    [TestCase("", null)]
-    [TestCase("one", null)]
-    [TestCase("two", null)]
-    [TestCase("three", "NANOFOLD_ATTENTION_BACKWARD=three: expected one or two (kernels of attention's backward pass on CUDA), or leave it unset")]
-    public void TheVariableNamesOneOrTwo(string? value, string? fault) => Assert.That(BackwardKernels.FaultOf(value), Is.EqualTo(fault));
+    [TestCase(null, null, null)]
+    [TestCase("", null, null)]
+    [TestCase("one", true, null)]
+    [TestCase("two", false, null)]
+    [TestCase("three", null, "NANOFOLD_ATTENTION_BACKWARD=three: expected one or two (kernels of attention's backward pass on CUDA), or leave it unset")]
+    public void TheVariableNamesOneOrTwo(string? value, bool? isOne, string? fault) => Assert.That((BackwardKernels.ValueOf(value), BackwardKernels.FaultOf(value)), Is.EqualTo((isOne, fault)));
 }

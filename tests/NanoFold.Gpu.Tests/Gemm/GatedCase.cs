@@ -1,4 +1,5 @@
 using NanoFold.Gpu.Tests.Ptx;
+using NanoFold.Kernels.Gpu.Gemm.Fused;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Gemm;
@@ -17,6 +18,8 @@ internal sealed record GatedCase(GateFormula Formula, bool IsGradient, GemmTile 
 
     public bool HasBias { get; init; }
 
+    public GemmFamily Family { get; init; } = GemmFamily.Mma;
+
     public int Architecture { get; init; } = 80;
 
     public PtxSchedule Schedule { get; init; } = new();
@@ -25,11 +28,11 @@ internal sealed record GatedCase(GateFormula Formula, bool IsGradient, GemmTile 
     public Func<string, string>? Edit { get; init; }
 
     public override string ToString()
-        => $"{Formula.Name}{(IsGradient ? " gradient" : "")} {Tile} {Type} {M}x{F}x{K} pad {Pad}{(HasBias ? " bias" : "")} sm_{Architecture}{(Schedule.LastWarpFirst ? " last warp first" : "")}";
+        => $"{Family} {Formula.Name}{(IsGradient ? " gradient" : "")} {Tile} {Type} {M}x{F}x{K} pad {Pad}{(HasBias ? " bias" : "")} sm_{Architecture}{(Schedule.LastWarpFirst ? " last warp first" : "")}";
 
     public void Check()
     {
-        using var device = new MachineDevice { Schedule = Schedule, Edit = Edit, Architecture = Architecture };
+        using var device = new MachineDevice { Schedule = Schedule, Edit = Edit, Architecture = Architecture, Multiprocessors = 1, SeeksRaces = Family == GemmFamily.Wgmma };
         var random = new Random(M * 31 + F * 7 + K);
         var a = new Matrices(device, random, Type, 1, M, K, Pad, 0);
         Matrices b = IsGradient ? new Matrices(device, random, Type, 1, K, F, Pad, 0) : new Matrices(device, random, Type, 1, 2 * F, K, Pad, 0);
@@ -45,7 +48,7 @@ internal sealed record GatedCase(GateFormula Formula, bool IsGradient, GemmTile 
                 M = M, N = IsGradient ? F : 2 * F, K = K, OuterCount = 1, InnerCount = 1, Input = Type, Output = Type, BiasType = HasBias ? Type : null, ColumnsB = !IsGradient, Alpha = 1,
                 Gate = new GemmGate(Formula, IsGradient),
             },
-            new GemmChoice(GemmFamily.Mma, Tile));
+            new GemmChoice(Family, Tile));
         if (IsGradient)
         {
             CompareGradients(a.Read(), b.Read(), gates, y.Read());

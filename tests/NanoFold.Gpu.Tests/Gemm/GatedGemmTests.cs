@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using NanoFold.Engine.Ops;
 using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Gemm;
+using NanoFold.Kernels.Gpu.Gemm.Fused;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Gpu.Tests.Gemm;

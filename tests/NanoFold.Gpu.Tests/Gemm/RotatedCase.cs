@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using NanoFold.Engine.Ops;
 using NanoFold.Gpu.Tests.Ptx;
 using NanoFold.Kernels.Gpu.Gemm;
+using NanoFold.Kernels.Gpu.Gemm.Fused;
 using NanoFold.Kernels.Gpu.Gemm.Mma;
 using NanoFold.Kernels.Gpu.Ptx;
 
@@ -19,6 +20,8 @@ internal sealed record RotatedCase(GemmTile Tile, GpuType Type, int M, int Heads
 
     public bool HasBias { get; init; }
 
+    public GemmFamily Family { get; init; } = GemmFamily.Mma;
+
     public int Architecture { get; init; } = 80;
 
     public bool StartsEarly { get; init; }
@@ -30,11 +33,11 @@ internal sealed record RotatedCase(GemmTile Tile, GpuType Type, int M, int Heads
 
     private int N => (Heads * Rotation.HeadDim) + Rest;
 
-    public override string ToString() => $"{Tile} {Type} {M}x{N}x{K} {Heads} heads, {Rotation}{(HasBias ? " bias" : "")} sm_{Architecture}{(Schedule.LastWarpFirst ? " last warp first" : "")}";
+    public override string ToString() => $"{Family} {Tile} {Type} {M}x{N}x{K} {Heads} heads, {Rotation}{(HasBias ? " bias" : "")} sm_{Architecture}{(Schedule.LastWarpFirst ? " last warp first" : "")}";
 
     public void Check()
     {
-        using var device = new MachineDevice { Schedule = Schedule, Edit = Edit, Architecture = Architecture, StartsEarly = StartsEarly };
+        using var device = new MachineDevice { Schedule = Schedule, Edit = Edit, Architecture = Architecture, StartsEarly = StartsEarly, Multiprocessors = 1, SeeksRaces = Family == GemmFamily.Wgmma };
         using var plain = new MachineDevice { Architecture = Architecture };
         float[] table = [.. RopeTable.Compute(Positions, Rotation.Width, 10000).Select(value => (float)value)];
         // The last rows lie outside of the table.
@@ -75,7 +78,7 @@ internal sealed record RotatedCase(GemmTile Tile, GpuType Type, int M, int Heads
             Input = Type, Output = Type, BiasType = HasBias ? Type : null, ColumnsB = true, Alpha = 1, Rotation = rotation, Table = tableAt, StrideTable = Rotation.Width * sizeof(float), Positions = startsAt,
             Time = Time, LastPosition = Positions - 1, TurnedColumns = Heads * Rotation.HeadDim,
         };
-        GemmRun.Run(device, problem, new GemmChoice(GemmFamily.Mma, Tile));
+        GemmRun.Run(device, problem, new GemmChoice(Family, Tile));
         return (y.Read(), a.Read(), b.Read(), bias.Read());
     }
 

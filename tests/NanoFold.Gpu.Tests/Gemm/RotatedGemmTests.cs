@@ -1,4 +1,5 @@
 using NanoFold.Kernels.Gpu.Gemm;
+using NanoFold.Kernels.Gpu.Gemm.Fused;
 using NanoFold.Kernels.Gpu.Gemm.Mma;
 using NanoFold.Kernels.Gpu.Ptx;
 

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using NanoFold.Gpu.Tests.Ptx;
 using NanoFold.Kernels.Gpu.Gemm;
+using NanoFold.Kernels.Gpu.Gemm.Fused;
 using NanoFold.Kernels.Gpu.Gemm.Mma;
 using NanoFold.Kernels.Gpu.Ptx;
 
@@ -91,16 +92,18 @@ internal sealed partial class RowSumTests
     /// <summary>A product of rows of logits.</summary>
     internal sealed record Case(GemmTile Tile, GpuType Type, int M, int N, int K)
     {
+        public GemmFamily Family { get; init; } = GemmFamily.Mma;
+
         public PtxSchedule Schedule { get; init; } = new();
 
         /// <summary>What is done to the kernel's text, to see that the machine notices.</summary>
         public Func<string, string>? Edit { get; init; }
 
-        public override string ToString() => $"{Tile} {Type} {M}x{N}x{K}{(Schedule.LastWarpFirst ? " last warp first" : "")}";
+        public override string ToString() => $"{Family} {Tile} {Type} {M}x{N}x{K}{(Schedule.LastWarpFirst ? " last warp first" : "")}";
 
         public void Check()
         {
-            int parts = MmaRowSums.Parts(Tile, N);
+            int parts = GemmRowSums.Parts(Tile, N);
             using MachineDevice device = new() { Schedule = Schedule, Edit = Edit }, plain = new();
             (double[] y, float[] sums) = Run(device, parts, sumsRows: true);
             (double[] expected, _) = Run(plain, parts, sumsRows: false);
@@ -109,7 +112,7 @@ internal sealed partial class RowSumTests
             {
                 int row = i / parts, first = i % parts * Tile.WarpN, count = Math.Clamp(N - first, 0, Tile.WarpN);
                 double[] own = [.. y.Skip((row * N) + first).Take(count)];
-                float most = own.Length == 0 ? MmaRowSums.Least : (float)own.Max();
+                float most = own.Length == 0 ? GemmRowSums.Least : (float)own.Max();
                 Assert.That(sums[2 * i], Is.EqualTo(most), $"{this}: the largest of part {i % parts} of row {row}");
                 double sum = own.Sum(value => Math.Exp(value - most));
                 Assert.That(sums[(2 * i) + 1], Is.EqualTo(sum).Within(2e-6 * sum), $"{this}: the sum of part {i % parts} of row {row}");
@@ -128,7 +131,7 @@ internal sealed partial class RowSumTests
                 A = a.Address, B = b.Address, Y = y.Address, StrideA = a.RowBytes, StrideB = b.RowBytes, StrideY = y.RowBytes, M = M, N = N, K = K, OuterCount = 1, InnerCount = 1, Input = Type, Output = Type,
                 ColumnsB = true, Alpha = 1, SumsRows = sumsRows, RowSums = address,
             };
-            GemmRun.Run(device, problem, new GemmChoice(GemmFamily.Mma, Tile));
+            GemmRun.Run(device, problem, new GemmChoice(Family, Tile));
             return (y.Read(), new Span<float>((void*)address, 2 * M * parts).ToArray());
         }
     }

@@ -28,9 +28,11 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
     private readonly bool _startsEarly = EarlyLaunch.IsUsedBy((CudaAccelerator)context.Accelerator);
     private readonly bool _isHopper = context.Accelerator is CudaAccelerator { Device: CudaDevice { Architecture: { Major: 9, Minor: 0 } } };
 
-    public bool HasOneBackward => BackwardKernels.IsOne;
+    public bool HasOneBackward => BackwardKernels.IsOne == true;
 
     public bool HasWarpgroups => _isHopper && WgmmaGemm.IsAskedFor;
+
+    public bool HasWarpgroupGradients => HasWarpgroups && BackwardKernels.IsOne is null;
 
     public static bool IsSupported(GpuContext context) =>
         context.Accelerator is CudaAccelerator { Device: CudaDevice { Architecture: { } architecture } } && architecture.Major >= 8;
@@ -81,7 +83,7 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
         return true;
     }
 
-    public long ScratchBytes(in AttentionBackwardCall shape) => FlashRun.ScratchBytes(HasOneBackward, HasWarpgroups, shape.Args);
+    public long ScratchBytes(in AttentionBackwardCall shape) => FlashRun.ScratchBytes(HasOneBackward, HasWarpgroupGradients, shape.Args);
 
     public long Pointer(in View view) => context.Pointer(view);
 
@@ -102,9 +104,9 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
 
     public TensorMap Map(in TensorMapShape shape) => _maps.Of(shape);
 
-    public void Launch(in HopperSpec spec, in HopperArguments arguments, int gridX, int gridY) => Kernel(_warpgroupKernels, spec, s => HopperForward.Write(s)).Launch(arguments, gridX, gridY, 1);
+    public void Launch(in HopperSpec spec, in HopperArguments arguments, int gridX, int gridY) => Kernel(_warpgroupKernels, spec with { StartsEarly = _startsEarly }, s => HopperForward.Write(s)).Launch(arguments, gridX, gridY, 1);
 
-    public void Launch(in HopperGradientSpec spec, in HopperGradientArguments arguments, int blocks) => Kernel(_warpgroupGradients, spec, s => HopperGradients.Write(s)).Launch(arguments, blocks, 1, 1);
+    public void Launch(in HopperGradientSpec spec, in HopperGradientArguments arguments, int blocks) => Kernel(_warpgroupGradients, spec with { StartsEarly = _startsEarly }, s => HopperGradients.Write(s)).Launch(arguments, blocks, 1, 1);
 
     public void Dispose()
     {

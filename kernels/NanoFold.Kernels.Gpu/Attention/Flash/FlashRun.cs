@@ -83,7 +83,7 @@ internal static class FlashRun
         arguments.Bits = device.Pointer(gradients.Scratch);
         arguments.Delta = arguments.Bits + DeltaRows.Bytes(shape.Batch, shape.Time, shape.Heads) / 2;
         bool hasKeys = !gradients.DK.IsNone || !gradients.DV.IsNone, hasAll = hasKeys && !gradients.DQ.IsNone;
-        if (rotation is null && hasAll && device.HasWarpgroups && HopperGradientRun.Fits(shape, args, gradients))
+        if (rotation is null && hasAll && device.HasWarpgroupGradients && HopperGradientRun.Fits(shape, args, gradients))
         {
             HopperGradientRun.Run(device, shape, arguments, gradients.Scratch);
             return;
@@ -111,7 +111,7 @@ internal static class FlashRun
     /// <summary>Whether the two kernels turn gradients of queries and keys back as they store them: where one kernel computes all gradients, or one by warpgroups, no lane has both of a pair.</summary>
     public static bool CanTurnBack<TDevice>(TDevice device, in AttentionShape shape, in HeadRotation rotation)
         where TDevice : IFlashDevice
-        => !device.HasOneBackward && !device.HasWarpgroups && Rotation(rotation).Fits(shape.Depth) && device.Pointer(rotation.Table) % 8 == 0 && rotation.Table.Layout.Stride(0) % 2 == 0;
+        => !device.HasOneBackward && !device.HasWarpgroupGradients && Rotation(rotation).Fits(shape.Depth) && device.Pointer(rotation.Table) % 8 == 0 && rotation.Table.Layout.Stride(0) % 2 == 0;
 
     private static FlashRotation Rotation(in HeadRotation rotation) => new(rotation.Width, rotation.Interleaved, !rotation.Positions.IsNone);
 
@@ -211,6 +211,9 @@ internal interface IFlashDevice
 
     /// <summary>Whether attention goes by warpgroups.</summary>
     bool HasWarpgroups { get; }
+
+    /// <summary>The same of its backward pass, where one kernel by warpgroups computes all gradients.</summary>
+    bool HasWarpgroupGradients { get; }
 
     /// <summary>The tensor map of a shape.</summary>
     TensorMap Map(in TensorMapShape shape);

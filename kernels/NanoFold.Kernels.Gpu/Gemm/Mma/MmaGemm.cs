@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Gpu.Gemm.Fused;
 using NanoFold.Kernels.Gpu.Gemm.Slices;
 using NanoFold.Kernels.Gpu.Ptx;
 
@@ -91,7 +92,7 @@ internal sealed class MmaGemm
 
         if (_spec.SumsRows)
         {
-            MmaRowSums.Write(_w, _spec, _tile, _sums, block, _lane, _warpRow, _warpColumn);
+            GemmRowSums.Write(_w, _spec, [.. _sums.Chunk(_tile.WarpN / 2)], 16, new(_w.Add(block.Row, _warpRow), _w.Add(block.Column, _warpColumn), block.Rows, block.Columns), _lane);
         }
 
         var staging = new MmaStaging(_w, _tile, _sums, _lane, _warp, _shared);

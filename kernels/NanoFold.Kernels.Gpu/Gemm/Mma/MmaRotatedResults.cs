@@ -13,7 +13,7 @@ internal static class MmaRotatedResults
         var epilogue = new RotatedEpilogue(w, spec, block, w.Mad(own, count, w.Add(block.Column, warpColumn)), count);
         Reg read = w.Mad(ownRow, staging.Pitch, w.Mad(own, 4 * count, staging.Own)), row = w.Add(w.Add(block.Row, warpRow), ownRow);
         bool isInterleaved = spec.Rotation!.Value.IsInterleaved;
-        Reg first = isInterleaved ? read : w.Mad(epilogue.ToFirst, sizeof(float), read), second = isInterleaved ? read : w.Mad(epilogue.ToSecond, sizeof(float), read);
+        Reg first = isInterleaved ? read : w.Mad(epilogue.Turn.ToFirst, sizeof(float), read), second = isInterleaved ? read : w.Mad(epilogue.Turn.ToSecond, sizeof(float), read);
         for (int m = 0; m < tile.WarpM / 16; m++)
         {
             staging.Stage(m);

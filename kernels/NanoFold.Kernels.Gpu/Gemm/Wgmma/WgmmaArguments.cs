@@ -4,10 +4,10 @@ using NanoFold.Kernels.Gpu.Ptx;
 namespace NanoFold.Kernels.Gpu.Gemm.Wgmma;
 
 /// <summary>What a product by warpgroups is launched with: that of every product, and tensor maps of its matrices, those of y and the residual only where they are copied so.</summary>
-[StructLayout(LayoutKind.Explicit, Size = 768)]
+[StructLayout(LayoutKind.Explicit, Size = 896)]
 internal struct WgmmaArguments
 {
-    public const int Align = 64, AtWatch = 192, AtA = 256, AtB = 384, AtY = 512, AtResidual = 640;
+    public const int Align = 64, AtWatch = 240, AtA = 256, AtB = 384, AtY = 512, AtResidual = 640, AtUp = 768;
 
     [FieldOffset(0)]
     public GemmArguments Product;
@@ -27,4 +27,8 @@ internal struct WgmmaArguments
 
     [FieldOffset(AtResidual)]
     public TensorMap Residual;
+
+    /// <summary>Where a product has gates: of what they multiply; y's own is of gates.</summary>
+    [FieldOffset(AtUp)]
+    public TensorMap Up;
 }

@@ -21,17 +21,22 @@ internal static class WgmmaGemm
     /// <summary>Until it has been measured to be faster on a card, it is used only where NANOFOLD_WGMMA is 1.</summary>
     public static bool IsAskedFor { get; } = Environment.GetEnvironmentVariable("NANOFOLD_WGMMA") == "1";
 
-    /// <summary>Whether a product can be read by tensor maps: 16-bit operands at multiples of 16 bytes, one product at a time.</summary>
+    /// <summary>Whether a product can be read by tensor maps: 16-bit operands at multiples of 16 bytes, one product at a time; where a formula or rotary positions are applied, y in whole stores too.</summary>
     public static bool Fits(in GemmProblem problem)
         => problem.Input != GpuType.Float32 && problem.Mode == GemmMode.Batch && problem.Batch == 1 && problem.K > 0
             && TensorMapShape.Allows(problem.Input, problem.A, problem.StrideA, problem.ColumnsA ? problem.M : problem.K, problem.ColumnsA ? problem.K : problem.M)
-            && TensorMapShape.Allows(problem.Input, problem.B, problem.StrideB, problem.ColumnsB ? problem.K : problem.N, problem.ColumnsB ? problem.N : problem.K);
+            && TensorMapShape.Allows(problem.Input, problem.B, problem.StrideB, problem.ColumnsB ? problem.K : problem.N, problem.ColumnsB ? problem.N : problem.K)
+            && ((problem.Gate is null && problem.Rotation is null) || WgmmaLayout.IsTiled(Spec(problem)));
 
-    /// <summary>The kind of kernel: results of an odd number of columns are not stored in pairs.</summary>
+    /// <summary>Whether a tile works out for a kind of product: pairs of a gate and what it multiplies, and of turned columns, are in one tile.</summary>
+    public static bool Fits(in GemmSpec spec, GemmTile tile)
+        => !spec.IsFused || (tile.Cluster == 1 && !tile.IsStream && (!spec.HasPairs || (spec.ColumnsB && tile.N % (2 * TensorMapShape.BoxColumns) == 0)) && spec.Rotation?.Fits(tile) != false);
+
+    /// <summary>The kind of kernel: results of an odd number of columns are not stored in pairs, but by tensor maps, and pairs have no biases there.</summary>
     public static GemmSpec Spec(in GemmProblem problem)
     {
         GemmSpec spec = problem.Spec();
-        bool isWide = spec.WideY && problem.N % 2 == 0
+        bool isWide = spec.WideY && (problem.N % 2 == 0 || (spec.Bias is null && WgmmaLayout.IsTiled(spec)))
             && TensorMapShape.Allows(problem.Output, problem.Y, problem.StrideY, problem.N, problem.M)
             && (problem.ResidualType is not { } type || TensorMapShape.Allows(type, problem.Residual, problem.StrideResidual, problem.N, problem.M));
         return spec with { AlignA = 16, AlignB = 16, RaggedDepth = false, WideY = isWide };
@@ -42,15 +47,18 @@ internal static class WgmmaGemm
     /// <param name="spec">What is computed.</param>
     /// <param name="tile">Its cut.</param>
     /// <param name="watched">Whether waits are bounded: see <see cref="PtxWatch"/>.</param>
-    public static PtxProgram Write(in GemmSpec spec, GemmTile tile, bool watched = false)
+    /// <param name="startsEarly">Whether it may be started while the kernel before it still runs.</param>
+    public static PtxProgram Write(in GemmSpec spec, GemmTile tile, bool watched = false, bool startsEarly = false)
     {
         var layout = new WgmmaLayout(spec, tile);
         var w = new PtxWriter("gemm_wgmma", Architecture, WgmmaLayout.Threads, Unsafe.SizeOf<WgmmaArguments>(), 1)
         {
             IsForTargetOnly = true, ParameterAlign = WgmmaArguments.Align, Cluster = tile.Cluster, Watch = watched ? new PtxWatch(WgmmaArguments.AtWatch) : null,
+            StartsEarly = startsEarly,
         };
         Reg thread = w.ThreadX(), shared = w.SharedBase(), isElected = w.Elect();
         MakeBarriers(w, layout, w.Add(shared, layout.BarriersAt), w.Compare("eq", thread, 0));
+        w.WaitForEarlier();
         string producer = w.NewLabel(), end = w.NewLabel();
         using (w.When(w.Compare("lt", thread, 128)))
         {
@@ -69,6 +77,7 @@ internal static class WgmmaGemm
         }
 
         new WgmmaProducer(w, layout, shared, isElected).Write();
+        w.LetNextStart();
         w.Mark(end);
         if (tile.Cluster > 1)
         {

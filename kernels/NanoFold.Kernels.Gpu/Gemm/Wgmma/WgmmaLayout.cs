@@ -21,6 +21,9 @@ internal readonly record struct WgmmaLayout(GemmSpec Spec, GemmTile Tile)
     /// <summary>Blocks of a cluster: each loads its own rows of a, and a part of b for all of them.</summary>
     public int Cluster => Tile.Cluster;
 
+    /// <summary>Columns of y that a tile has side by side: where gates and what they multiply meet in it, of each half of y's columns so many.</summary>
+    public int Columns => Spec.HasPairs ? Tile.N / 2 : Tile.N;
+
     public int BytesA => Tile.M * PtxWgmma.RowBytes;
 
     public int BytesB => Tile.N * PtxWgmma.RowBytes;
@@ -64,8 +67,11 @@ internal readonly record struct WgmmaLayout(GemmSpec Spec, GemmTile Tile)
     /// <summary>Warps that hand a stage back, those of the other blocks of the cluster among them.</summary>
     public int EmptyCount => ConsumerWarps * Cluster;
 
-    /// <summary>Rows of a box of an operand: of b as many as a block loads.</summary>
-    public int BoxRows(bool ofA) => (Spec.IsDepthContiguous(ofA) ? ofA ? Tile.M : Tile.N : Depth) / (ofA ? 1 : Cluster);
+    /// <summary>Of 64 columns of a consumer's part of y's tile.</summary>
+    public int Panels => Tile.N / TensorMapShape.BoxColumns;
+
+    /// <summary>Rows of a box of an operand: of b as many as a block loads, of pairs one half of them.</summary>
+    public int BoxRows(bool ofA) => (Spec.IsDepthContiguous(ofA) ? ofA ? Tile.M : Columns : Depth) / (ofA ? 1 : Cluster);
 
     public static bool IsTiled(in GemmSpec spec)
         => spec is { WideY: true, Accumulate: false } && spec.Output != GpuType.Float32 && (spec.Residual is null || spec.Residual == spec.Output);

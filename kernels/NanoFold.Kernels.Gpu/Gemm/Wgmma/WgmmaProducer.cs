@@ -11,6 +11,7 @@ internal sealed class WgmmaProducer(PtxWriter w, WgmmaLayout layout, Reg shared,
     private readonly Reg _mapA = w.TensorMap(WgmmaArguments.AtA), _mapB = w.TensorMap(WgmmaArguments.AtB);
     private readonly Reg _rank = layout.Cluster > 1 ? w.ClusterRank() : default, _blocks = layout.Cluster > 1 ? w.AllBlocks(layout.Cluster) : default;
     private readonly Reg _depth = GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.K));
+    private readonly Reg _half = layout.Spec.HasPairs ? w.Shr(GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.N)), 1) : default;
 
     public void Write()
     {
@@ -30,6 +31,12 @@ internal sealed class WgmmaProducer(PtxWriter w, WgmmaLayout layout, Reg shared,
 
             Load(ofA: true, _mapA, part.Row, depth, tiles, 0, barrier);
             Load(ofA: false, _mapB, part.Column, depth, tiles, layout.BytesA, barrier);
+            if (layout.Spec.HasPairs)
+            {
+                // What the gates multiply: from the second half of b's rows.
+                Load(ofA: false, _mapB, w.Add(part.Column, _half), depth, tiles, layout.BytesA + (layout.Columns * PtxWgmma.RowBytes), barrier);
+            }
+
             ring.Advance();
             w.Set(depth, w.Add(depth, WgmmaLayout.Depth));
             using (w.When(w.Compare("lt", depth, part.Depth?.End ?? _depth)))

@@ -21,12 +21,10 @@ internal static class WgmmaRun
         };
         if (layout.HasResultTile)
         {
-            arguments.Y = device.Map(new TensorMapShape(spec.Output, problem.Y, problem.N, problem.M, RowBytes(problem.StrideY, problem.N, spec.Output), WgmmaLayout.BoxRowsOfResult));
-            if (spec.Residual is { } type)
-            {
-                arguments.Residual = device.Map(
-                    new TensorMapShape(type, problem.Residual, problem.N, problem.M, RowBytes(problem.StrideResidual, problem.N, type), WgmmaLayout.BoxRowsOfResult));
-            }
+            int columns = spec.HasPairs ? problem.N / 2 : problem.N;
+            arguments.Y = Result(device, problem, problem.Y, columns, problem.StrideY);
+            arguments.Residual = spec.Residual is null ? default : Result(device, problem, problem.Residual, columns, problem.StrideResidual);
+            arguments.Up = spec.HasPairs ? Result(device, problem, problem.Y + ((long)columns * spec.Output.Size()), columns, problem.StrideY) : default;
         }
 
         // A cluster's tiles lie beneath one another and are counted as one.
@@ -58,6 +56,10 @@ internal static class WgmmaRun
         (int columns, int rows) = layout.Spec.IsDepthContiguous(ofA) ? (problem.K, length) : (length, problem.K);
         return device.Map(new TensorMapShape(problem.Input, address, columns, rows, RowBytes(stride, columns, problem.Input), layout.BoxRows(ofA)));
     }
+
+    private static TensorMap Result<TDevice>(TDevice device, in GemmProblem problem, long address, int columns, long stride)
+        where TDevice : IGemmDevice
+        => device.Map(new TensorMapShape(problem.Output, address, columns, problem.M, RowBytes(stride, problem.N, problem.Output), WgmmaLayout.BoxRowsOfResult));
 
     /// <summary>A matrix of one row has no stride.</summary>
     private static long RowBytes(long stride, int columns, GpuType type) => stride > 0 ? stride : GemmProblem.Ceil(columns * type.Size(), 16) * 16L;

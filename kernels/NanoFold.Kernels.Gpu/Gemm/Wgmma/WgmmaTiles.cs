@@ -67,7 +67,7 @@ internal static class WgmmaTiles
     private static WgmmaPart Place(PtxWriter w, WgmmaLayout layout, Reg index)
     {
         GemmTile tile = layout.Tile;
-        (Reg row, Reg column) = GemmBlock.Place(w, index, tile.M * tile.Cluster, tile.N, GemmBlock.RowsTogether / tile.Cluster);
+        (Reg row, Reg column) = GemmBlock.Place(w, index, tile.M * tile.Cluster, layout.Columns, GemmBlock.RowsTogether / tile.Cluster);
         return new WgmmaPart(tile.Cluster > 1 ? w.Mad(w.ClusterRank(), tile.M, row) : row, column);
     }
 

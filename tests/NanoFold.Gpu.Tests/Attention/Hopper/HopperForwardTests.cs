@@ -40,6 +40,7 @@ internal sealed class HopperForwardTests
                 IsByWarpgroups = true, IsOne = isFirst, Schedule = isFirst ? new() { Resident = 2 } : new() { LastWarpFirst = true, Completion = PtxCompletion.Earliest },
             };
             FlashAttentionTests.AssertIsThatOfTheCpu(problem, type, rig.Run());
+            Assert.That(rig.BackwardWarpgroupLaunches, Is.Zero, "the backward pass by warps");
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using NanoFold.Gpu.Tests.Gemm.Wgmma;
 using NanoFold.Gpu.Tests.Ptx;
 using NanoFold.Kernels;
@@ -10,7 +9,7 @@ namespace NanoFold.Gpu.Tests.Attention.Hopper;
 
 /// <summary>Whether the machine sees every missing or wrong piece of order in attention backward by warpgroups: each must be a fault, a hang that is told, or a wrong result in one of its schedules.</summary>
 [Category("Long"), Parallelizable]
-internal sealed partial class HopperGradientMutationTests : HopperMutations
+internal sealed class HopperGradientMutationTests : HopperMutations
 {
     private static readonly HopperGradientSpec s_spec = new(GpuType.BFloat16, 64, HasPrefix: false, Documents: false, Stages: 2);
 
@@ -24,6 +23,9 @@ internal sealed partial class HopperGradientMutationTests : HopperMutations
         new() { Resident = 99 }, .. PtxSchedule.All(8), new() { Held = (4, 8) }, new() { Held = (8, 12) }, new() { Resident = 99, LastWarpFirst = true, Completion = PtxCompletion.Earliest },
         .. Enumerable.Range(1, 3).Select(seed => new PtxSchedule { Resident = 99, Seed = seed }),
     ];
+
+    // What orders blocks, besides waits for turns.
+    private static readonly string[] s_ofTurns = ["bar.warp", "red.release", "atom.", "stmatrix"];
 
     private FlashRig _rig = null!;
 
@@ -50,8 +52,7 @@ internal sealed partial class HopperGradientMutationTests : HopperMutations
     [Test]
     public void BlocksThatStartInTheWrongOrderHangAndAreTold()
     {
-        // The first block of keys first: it waits for those after it, which cannot start before it ends.
-        string? failure = Failure(text => Turned().Replace(text, "mov.b32 ${block}, ${rest};"), null, new() { Resident = 2 });
+        string? failure = Failure(TurnMutations.FirstBlockFirst, null, new() { Resident = 2 });
         Assert.That(failure, Does.StartWith("deadlock: block 0, 0, 0: ").And.Contains("to change"));
     }
 
@@ -66,29 +67,8 @@ internal sealed partial class HopperGradientMutationTests : HopperMutations
     private static IEnumerable<TestCaseData> Texts()
     {
         string text = HopperGradients.Write(s_spec).Text;
-        return Mutations.Of(text).Concat(OfTurns(text)).Select(m => new TestCaseData(m.Name, m.Text).SetArgDisplayNames(m.Name));
-    }
-
-    /// <summary>What orders blocks.</summary>
-    private static IEnumerable<(string Name, string Text)> OfTurns(string text)
-    {
-        string[] lines = text.Split('\n');
-        for (int i = 0; i < lines.Length; i++)
-        {
-            string instruction = Guard().Replace(lines[i].Trim(), "");
-            bool isWait = instruction.StartsWith("bra", StringComparison.Ordinal) && lines[i - 1].Contains("vote.sync", StringComparison.Ordinal);
-            if (isWait || new[] { "bar.warp", "red.release", "atom.", "stmatrix" }.Any(o => instruction.StartsWith(o, StringComparison.Ordinal)))
-            {
-                yield return ($"without line {i}: {lines[i].Trim()}", With(i, ""));
-            }
-
-            if (instruction.StartsWith("ld.acquire", StringComparison.Ordinal) || instruction.StartsWith("red.release", StringComparison.Ordinal))
-            {
-                yield return ($"relaxed, line {i}: {lines[i].Trim()}", With(i, lines[i].Replace(".acquire.", ".relaxed.", StringComparison.Ordinal).Replace(".release.", ".relaxed.", StringComparison.Ordinal)));
-            }
-        }
-
-        string With(int at, string line) => string.Join('\n', [.. lines[..at], line, .. lines[(at + 1)..]]);
+        return Mutations.Of(text).Concat(TurnMutations.Of(text, instruction => s_ofTurns.Any(o => instruction.StartsWith(o, StringComparison.Ordinal))))
+            .Select(m => new TestCaseData(m.Name, m.Text).SetArgDisplayNames(m.Name));
     }
 
     private static IEnumerable<TestCaseData> Layouts() => Replacing(
@@ -100,11 +80,4 @@ internal sealed partial class HopperGradientMutationTests : HopperMutations
         ("queries are read along them", ", 1, 1, 1;", ", 1, 1, 0;"),
         ("keys and queries are read along the head", ", 1, 1, 0, 0;", ", 1, 1, 0, 1;"),
         ("gradients of scores are read along queries", ", 1, 1, 1, 1;", ", 1, 1, 0, 1;"));
-
-    [GeneratedRegex(@"^@!?%p\d+ ")]
-    private static partial Regex Guard();
-
-    /// <summary>The block of keys counted from the last one.</summary>
-    [GeneratedRegex(@"(?<=rem\.u32 (?<rest>%r\d+), %r\d+, %r\d+;\s+)sub\.s32 (?<block>%r\d+), %r\d+, \k<rest>;")]
-    private static partial Regex Turned();
 }

@@ -18,10 +18,9 @@ internal static class HopperForward
     {
         var w = new PtxWriter(spec.Name, WgmmaGemm.Architecture, spec.Threads, Unsafe.SizeOf<HopperArguments>(), 1)
         {
-            IsForTargetOnly = true, ParameterAlign = HopperArguments.Align, Watch = watched ? new PtxWatch(HopperArguments.AtWatch) : null,
+            IsForTargetOnly = true, ParameterAlign = HopperArguments.Align, Watch = watched ? new PtxWatch(HopperArguments.AtWatch) : null, StartsEarly = spec.StartsEarly,
         };
         var block = new HopperBlock(w, spec);
-        MakeBarriers(w, spec, w.Add(block.Shared, spec.BarriersAt), w.Compare("eq", block.Thread, 0));
         string producer = w.NewLabel(), values = w.NewLabel(), end = w.NewLabel();
         using (w.When(w.Compare("lt", block.Thread, 128)))
         {
@@ -49,30 +48,8 @@ internal static class HopperForward
         w.Branch(end);
         w.Mark(values);
         copies.WriteValues();
+        w.LetNextStart();
         w.Mark(end);
         return w.Finish(spec.SharedBytes);
-    }
-
-    private static void MakeBarriers(PtxWriter w, HopperSpec spec, Reg barriers, Reg isFirst)
-    {
-        using (w.When(isFirst))
-        {
-            for (int group = 0; group < spec.Consumers; group++)
-            {
-                w.InitBarrier(barriers, HopperSpec.Queries + 8 * group, 1);
-            }
-
-            for (int stage = 0; stage < spec.Stages; stage++)
-            {
-                w.InitBarrier(barriers, spec.FullKeys + 8 * stage, 1);
-                w.InitBarrier(barriers, spec.EmptyKeys + 8 * stage, 4 * spec.Consumers);
-                w.InitBarrier(barriers, spec.FullValues + 8 * stage, 1);
-                w.InitBarrier(barriers, spec.EmptyValues + 8 * stage, 4 * spec.Consumers);
-            }
-
-            w.FenceBarrierInit();
-        }
-
-        w.Barrier();
     }
 }

@@ -9,15 +9,15 @@ internal sealed class HopperGradientProducer(PtxWriter w, HopperGradientSpec spe
     {
         Reg barriers = w.Add(block.Shared, spec.BarriersAt);
         Expect(barriers, HopperGradientSpec.Fixed, 2 * spec.KeyBytes);
-        Load(HopperGradientArguments.AtK, block.KeyHead, block.First, block.Shared, 0, HopperGradientSpec.KeyPanelBytes, barriers, HopperGradientSpec.Fixed);
-        Load(HopperGradientArguments.AtV, block.KeyHead, block.First, block.Shared, spec.ValuesAt, HopperGradientSpec.KeyPanelBytes, barriers, HopperGradientSpec.Fixed);
+        Load(HopperArguments.AtK, block.KeyHead, block.First, block.Shared, 0, HopperGradientSpec.KeyPanelBytes, barriers, HopperGradientSpec.Fixed);
+        Load(HopperArguments.AtV, block.KeyHead, block.First, block.Shared, spec.ValuesAt, HopperGradientSpec.KeyPanelBytes, barriers, HopperGradientSpec.Fixed);
         var ring = new PtxRing(w, spec.Ring, block.Shared, firstParity: 1);
         block.Walk((head, query) =>
         {
             Reg barrier = ring.Barrier(), tile = ring.Tile();
             w.WaitBarrier(barrier, spec.Empty, ring.Parity, "a stage's queries to be read");
             Expect(barrier, HopperGradientSpec.Full, spec.CopiedBytes);
-            Load(HopperGradientArguments.AtQ, head, query, tile, spec.QueriesAt, spec.QueryPanelBytes, barrier, HopperGradientSpec.Full);
+            Load(HopperArguments.AtQ, head, query, tile, spec.QueriesAt, spec.QueryPanelBytes, barrier, HopperGradientSpec.Full);
             Load(HopperGradientArguments.AtDY, head, query, tile, spec.ResultsAt, spec.QueryPanelBytes, barrier, HopperGradientSpec.Full);
             Reg pair = w.Mad(block.Batch, FlashArguments.Read(w, nameof(FlashArguments.Heads)), head);
             Reg row = w.Shr(w.Mad(pair, FlashArguments.Read(w, nameof(FlashArguments.RowLength)), query), int.Log2(HopperGradientSpec.RowQueries)), x = w.Const(0);

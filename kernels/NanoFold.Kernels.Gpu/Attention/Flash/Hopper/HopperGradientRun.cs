@@ -28,11 +28,14 @@ internal static class HopperGradientRun
         int depth = arguments.Depth, rows = checked((int)((long)batch * arguments.Heads * arguments.RowLength / HopperGradientSpec.RowQueries));
         return new HopperGradientArguments
         {
-            Flash = arguments,
-            Q = map(HopperRun.Heads(spec.Type, arguments.Q, depth, arguments.Time, arguments.Heads, batch, spec.Queries)),
-            K = map(HopperRun.Heads(spec.Type, arguments.K, depth, arguments.Keys, arguments.KeyHeads, batch, HopperGradientSpec.Keys)),
-            V = map(HopperRun.Heads(spec.Type, arguments.V, depth, arguments.Keys, arguments.KeyHeads, batch, HopperGradientSpec.Keys)),
-            DY = map(HopperRun.Heads(spec.Type, arguments.DY, depth, arguments.Time, arguments.Heads, batch, spec.Queries)),
+            Forward = new HopperArguments
+            {
+                Flash = arguments,
+                Q = map(HopperRun.Heads(spec.Type, arguments.Q, depth, arguments.Time, arguments.Heads, batch, spec.Queries)),
+                K = map(HopperRun.Heads(spec.Type, arguments.K, depth, arguments.Keys, arguments.KeyHeads, batch, HopperGradientSpec.Keys)),
+                V = map(HopperRun.Heads(spec.Type, arguments.V, depth, arguments.Keys, arguments.KeyHeads, batch, HopperGradientSpec.Keys)),
+                Y = map(HopperRun.Heads(spec.Type, arguments.DY, depth, arguments.Time, arguments.Heads, batch, spec.Queries)),
+            },
             Bits = map(Floats(arguments.Bits)),
             Delta = map(Floats(arguments.Delta)),
         };

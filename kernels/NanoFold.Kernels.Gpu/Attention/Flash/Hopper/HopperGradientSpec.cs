@@ -44,6 +44,9 @@ internal readonly record struct HopperGradientSpec(GpuType Type, int Depth, bool
     /// <summary>Room for rows of log-sum-exps or of delta: boxes begin at multiples of it.</summary>
     private const int StatisticsBytes = 1024;
 
+    /// <inheritdoc cref="FlashSpec.StartsEarly"/>
+    public bool StartsEarly { get; init; }
+
     /// <summary>Queries of a step: a warpgroup's part of dq is 64 of them, or 64 columns of dq.</summary>
     public int Queries => QueriesOf(Depth);
 

@@ -21,7 +21,7 @@ internal static class HopperGradients
     {
         var w = new PtxWriter(spec.Name, WgmmaGemm.Architecture, HopperGradientSpec.Threads, Unsafe.SizeOf<HopperGradientArguments>(), 1)
         {
-            IsForTargetOnly = true, ParameterAlign = HopperGradientArguments.Align, Watch = watched ? new PtxWatch(HopperGradientArguments.AtWatch) : null,
+            IsForTargetOnly = true, ParameterAlign = HopperArguments.Align, Watch = watched ? new PtxWatch(HopperArguments.AtWatch) : null, StartsEarly = spec.StartsEarly,
         };
         var block = new HopperKeys(w, spec);
         string producer = w.NewLabel(), end = w.NewLabel();
@@ -34,6 +34,7 @@ internal static class HopperGradients
         w.SetRegisters(ProducerRegisters, isMore: false);
         block.BranchIf(w.Compare("ge", block.Thread, 32), end);
         new HopperGradientProducer(w, spec, block).Write();
+        w.LetNextStart();
         w.Mark(end);
         return w.Finish(spec.SharedBytes);
     }

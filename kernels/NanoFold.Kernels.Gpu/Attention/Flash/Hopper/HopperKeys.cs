@@ -18,6 +18,7 @@ internal sealed class HopperKeys
         Thread = w.ThreadX();
         IsElected = w.Elect();
         MakeBarriers();
+        w.WaitForEarlier();
         (Reg pair, Reg number) = FlashTurns.Take(w, spec.TicketAt);
         Reg keyHeads = FlashArguments.Read(w, nameof(FlashArguments.KeyHeads));
         Batch = w.Div(pair, keyHeads);

@@ -21,6 +21,9 @@ internal readonly record struct HopperSpec(GpuType Type, int Depth, bool HasPref
     /// <summary>A warpgroup's q: its first barrier is at this offset of the barriers, 8 bytes each.</summary>
     public const int Queries = 0;
 
+    /// <inheritdoc cref="FlashSpec.StartsEarly"/>
+    public bool StartsEarly { get; init; }
+
     public int Threads => 128 * (1 + Consumers);
 
     /// <summary>Queries of a block.</summary>

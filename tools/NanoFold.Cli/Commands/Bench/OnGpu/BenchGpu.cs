@@ -32,7 +32,7 @@ internal static class BenchGpu
         command.Common = [CommonOptions.Device];
         command.JsonKeys = """
             device, precisions [names], programs [{name, registers, localBytes, warnings, fault}], checks [{name, holds (null on a dry run), detail}], repeats [{context, heads, headDim, batch, times, different, differentByOne}], tune [{name, m, n, k, transA, transB, precision, before, after, secondsBefore, secondsAfter}], products [{name, m, n, k, transA, transB, fp32, tf32, bf16 (TFLOP/s), peer {fp32, tf32, bf16}}],
-              attention [{context, heads, headDim, batch, forwardMs, bothMs, bothByOneMs (NANOFOLD_ATTENTION_BACKWARD=one; null off CUDA), tflops, peer {forwardMs, bothMs}}],
+              attention [{context, heads, headDim, batch, forwardMs, bothMs, bothByOneMs (NANOFOLD_ATTENTION_BACKWARD=one, by warps; null off CUDA), tflops, peer {forwardMs, bothMs}}],
               steps [{preset, batch, precision, tokensPerSecond, peer {eager, compiled, graph, compiledGraph}}],
               kernels [{preset, name, calls, ms, tflops, gbps, rooflineShare}], compiled [{name, registers, localBytes, sharedBytes}],
               curves [{precision, first, last, largestDifference (from fp32, of means of 20 steps)}]; what was not measured is absent;

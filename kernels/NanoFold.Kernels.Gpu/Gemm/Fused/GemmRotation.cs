@@ -1,4 +1,4 @@
-namespace NanoFold.Kernels.Gpu.Gemm.Mma;
+namespace NanoFold.Kernels.Gpu.Gemm.Fused;
 
 /// <summary>Rotary positions that are applied where a product ends: the first columns are heads, of each of which the first elements are turned.</summary>
 /// <param name="HeadDim">Elements of a head.</param>

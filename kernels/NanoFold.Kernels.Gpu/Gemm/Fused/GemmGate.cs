@@ -1,7 +1,7 @@
 using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Ptx;
 
-namespace NanoFold.Kernels.Gpu.Gemm;
+namespace NanoFold.Kernels.Gpu.Gemm.Fused;
 
 /// <summary>A formula of a gate and what it multiplies, applied where a product ends: to its results, or as gradients to what it gives.</summary>
 internal readonly record struct GemmGate(GateFormula Formula, bool IsGradient)
