@@ -39,7 +39,7 @@ public sealed record DeviceCase(string Name, RunConfig Config)
     /// <summary>The default model in one precision.</summary>
     public static DeviceCase Of(PrecisionKind precision) => Of(precision.Name(), s_basis with { Train = s_basis.Train with { Precision = precision } });
 
-    /// <summary>What losses may differ by, in nats; each of these bounds is at least five times what was measured on OpenCL and on the CPU.</summary>
+    /// <summary>What losses may differ by, in nats; each of these bounds is at least four times what was measured on OpenCL and on the CPU.</summary>
     public double LossTolerance => Of(fp32: 2e-4, tf32: 5e-3, bf16: 0.03, fp16: 5e-3);
 
     /// <summary>What the gradient of a parameter may differ by, relative to its length.</summary>
