@@ -19,7 +19,8 @@ internal static class FirstUse
 
     private const string Advice = $"NANOFOLD_GPU_STEP=plain leaves out the newest kernels, --device cpu works everywhere, 'nanofold devices --check' says more, {Variable}=off trains all the same";
 
-    private static readonly string[] s_choosing = ["NANOFOLD_GPU_STEP", "NANOFOLD_WGMMA", "NANOFOLD_ATTENTION_BACKWARD", "NANOFOLD_GPU_SLICES", "NANOFOLD_EARLY_LAUNCH"];
+    /// <summary>The variables by which kernels of GPUs are chosen.</summary>
+    internal static IReadOnlyList<string> Choosing { get; } = ["NANOFOLD_GPU_STEP", "NANOFOLD_WGMMA", "NANOFOLD_ATTENTION_BACKWARD", "NANOFOLD_GPU_SLICES", "NANOFOLD_EARLY_LAUNCH"];
 
     /// <summary>Checks a GPU with memory of its own that was not checked before; nothing for other devices.</summary>
     /// <param name="kind">As <c>--device</c> names it.</param>
@@ -35,7 +36,7 @@ internal static class FirstUse
         }
 
         string driver = string.Join(", ", Gpus.List().Where(g => g.Kind == kind).Select(g => g.Driver));
-        Check(backend, precision, $"{driver}; {string.Join("; ", s_choosing.Select(name => $"{name}={Environment.GetEnvironmentVariable(name)}"))}", CacheFolder.Default, output);
+        Check(backend, precision, $"{driver}; {string.Join("; ", Choosing.Select(name => $"{name}={Environment.GetEnvironmentVariable(name)}"))}", CacheFolder.Default, output);
     }
 
     /// <summary>The same, with what the kernels depend on besides device, build and precision, and where it is noted.</summary>

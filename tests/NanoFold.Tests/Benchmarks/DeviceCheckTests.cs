@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using NanoFold.Cli;
 using NanoFold.Engine;
 using NanoFold.Engine.Benchmarks.Devices;
@@ -9,7 +10,7 @@ using NanoFold.Kernels.Cpu;
 namespace NanoFold.Tests.Benchmarks;
 
 /// <summary><c>devices --check</c> and what <c>train</c> does before a device is used for the first time.</summary>
-public class DeviceCheckTests
+public partial class DeviceCheckTests
 {
     private TemporaryFolder _folder = null!;
 
@@ -89,6 +90,18 @@ public class DeviceCheckTests
             Assert.That(() => FirstUse.Check(device, PrecisionKind.Float32, "", _folder.Path, output), Throws.TypeOf<UserException>().With.Message.Contains("(fp32): the gradient of ").And.Message.Contains("NANOFOLD_FIRST_USE=off"));
         }
     }
+
+    /// <summary>Whatever chooses other kernels makes another first use.</summary>
+    [Test]
+    public void EveryVariableThatChoosesKernelsIsPartOfWhatIsNoted()
+    {
+        IEnumerable<string> named = Directory.EnumerateFiles(RepositoryRoot.File("kernels/NanoFold.Kernels.Gpu"), "*.cs", SearchOption.AllDirectories)
+            .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}")).SelectMany(file => Variable().Matches(File.ReadAllText(file)).Select(match => match.Value)).Distinct();
+        Assert.That(FirstUse.Choosing, Is.EquivalentTo(named.Except(["NANOFOLD_PTXAS"])));
+    }
+
+    [GeneratedRegex("NANOFOLD_[A-Z0-9_]+")]
+    private static partial Regex Variable();
 
     private static CpuBackend With(Func<CpuBackend, IKernel> make)
     {
